@@ -28,7 +28,33 @@ def lookup(name):
     """
     if name not in _classes:
         raise ValueError(
-            f"`name` must be a class of keras_genai, one of {sorted(_classes)}. "
-            f"Received: {name=}"
+            f"`class` must be one of {sorted(_classes)}. Received: {name!r}"
         )
     return _classes[name]
+
+
+def to_plain(value):
+    """A JSON-able copy of a config: registered objects become `{"class", "config"}`.
+
+    Args:
+        value: numbers, strings, lists, dicts, and objects of registered classes
+            that have `get_config()`.
+    """
+    if type(value).__name__ in _classes:
+        return {"class": type(value).__name__, "config": to_plain(value.get_config())}
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    return value
+
+
+def from_plain(value):
+    """The inverse of `to_plain`; only classes in this table can come back."""
+    if isinstance(value, dict) and value.keys() == {"class", "config"}:
+        return lookup(value["class"])(**from_plain(value["config"]))
+    if isinstance(value, dict):
+        return {key: from_plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [from_plain(item) for item in value]
+    return value

@@ -1,0 +1,321 @@
+"""The loader of any map-style data set or arrays, and what a data source returns.
+
+A *loader* is any object with `batch_size`, `steps_per_epoch`,
+`dataset(start=0)`, an infinite `tf.data.Dataset` that begins at step `start`, and
+`epoch()`, a finite one of a single pass. A batch is a pure function of
+(seed, step), so that a resumed run sees what the uninterrupted one would have seen.
+"""
+
+import dataclasses
+import functools
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genai.data.batching import Plan, default_boundaries, stack
+from keras_genai.data.windows import deterministic
+
+
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """What a data source returns.
+
+    Args:
+        train: loader of the training data.
+        validation: loader of the validation data, or `None`.
+        tokenizer: `Tokenizer` of the text, or `None`.
+        held_out: int32 `(N,)`, the whole validation text, or `None`.
+        test: int32 `(N,)`, the whole test text, or `None`.
+        name: str, what the data is called in logs and results.
+    """
+
+    train: object
+    validation: object = None
+    tokenizer: object = None
+    held_out: np.ndarray | None = None
+    test: np.ndarray | None = None
+    name: str = ""
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Map-style data: what a list is, and a PyTorch or Grain data set, too.
+
+    One that also has `__getitems__(indices)`, as the data sources of TensorFlow
+    Datasets do, is asked for whole batches.
+    """
+
+    def __len__(self): ...
+
+    def __getitem__(self, index): ...
+
+
+class DataLoader:
+    """Batches of a map-style data set, as a `tf.data.Dataset`.
+
+    Arrays are gathered batch by batch inside the `tf.data` graph. Any other data set
+    is read in Python, and `collate` turns the list of samples into arrays: here texts
+    become tokens, tokens become padded arrays. The data set itself stays as it was.
+
+    Args:
+        dataset: `Dataset`; or an array, or a tuple or dict of arrays with equal first
+            axes.
+        batch_size: int, samples a batch; with `max_tokens`, the most, or `None`.
+        shuffle: bool. If `True`, every epoch is another permutation.
+        collate: function from a list of samples to a tuple, dict or single one of
+            arrays with the batch first; see `batching.padded`. With `bucket_by` it is
+            called as `collate(samples, length)`. `None` stacks samples of equal shape.
+        bucket_by: function from a sample to its length, or int array of all lengths,
+            or `None`. With it, a batch has samples of similar length, padded to one
+            length for each bucket.
+        boundaries: ints, the padded length of each bucket, or `None` for up to eight
+            that split the data evenly.
+        max_tokens: int or `None`. With `bucket_by`: a batch holds as many samples as
+            have that many tokens together, padding included.
+        seed: int. Batches depend on it and on the step, on nothing else.
+        drop_remainder: bool or `None`. If `True`, samples too few for a batch are left
+            out, so that shapes stay; `None` is the value of `shuffle`.
+        workers: int, threads that read and collate. Above 1, `dataset` and `collate`
+            must allow that.
+
+    Raises:
+        ValueError: if the data set is empty or smaller than a batch that may not be
+            incomplete, if an argument does not fit another, or if `collate` returns
+            anything but arrays.
+    """
+
+    def __init__(
+        self,
+        dataset,
+        batch_size=None,
+        shuffle=True,
+        collate=None,
+        bucket_by=None,
+        boundaries=None,
+        max_tokens=None,
+        seed=0,
+        drop_remainder=None,
+        workers=2,
+    ):
+        by_array = _is_arrays(dataset)
+        count = _count(dataset, by_array)
+        lengths = None
+        if bucket_by is not None:
+            lengths = _lengths(dataset, bucket_by, count)
+            boundaries = _boundaries(boundaries, lengths)
+        _check_sizes(batch_size, bucket_by, boundaries, max_tokens)
+        self.plan = Plan(
+            count=count,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            drop_remainder=shuffle if drop_remainder is None else drop_remainder,
+            lengths=lengths,
+            boundaries=boundaries,
+            max_tokens=max_tokens,
+        )
+        self.batch_size = max(self.plan.sizes())
+        self.steps_per_epoch = self.plan.steps()
+        if not self.steps_per_epoch:
+            raise ValueError(
+                "`batch_size` must be at most the number of samples, unless "
+                f"drop_remainder=False. Received: {batch_size=}, {max_tokens=}, "
+                f"{count} samples"
+            )
+        if by_array and collate is None and bucket_by is None:
+            self._fetch = _array_fetch(dataset, self.plan)
+            self._workers = 2
+        else:
+            samples = _Rows(dataset) if by_array else dataset
+            self._fetch = _python_fetch(samples, self.plan, collate or _stack)
+            self._workers = workers
+
+    def dataset(self, start=0):
+        """Batches without end, one shuffled epoch after the other.
+
+        Args:
+            start: int, the step of the first batch; any step is reached at once.
+
+        Returns:
+            `tf.data.Dataset` of what `collate` returns.
+        """
+        steps = tf.data.Dataset.counter(start, dtype="int64")
+        return self._batches(steps)
+
+    def epoch(self):
+        """The first epoch alone; in the data's order if `shuffle` is `False`.
+
+        Returns:
+            `tf.data.Dataset` of what `collate` returns, `steps_per_epoch` batches.
+        """
+        return self._batches(tf.data.Dataset.range(self.steps_per_epoch))
+
+    def _batches(self, steps):
+        return deterministic(steps.map(self._fetch, num_parallel_calls=self._workers))
+
+
+class _Rows:
+    """Arrays as a map-style data set."""
+
+    def __init__(self, arrays):
+        self.arrays = arrays
+
+    def __len__(self):
+        return len(tf.nest.flatten(self.arrays)[0])
+
+    def __getitem__(self, index):
+        return tf.nest.map_structure(lambda array: array[index], self.arrays)
+
+
+def _array_fetch(arrays, plan):
+    """Function from a step to a batch of arrays, in TensorFlow only."""
+    with tf.device("CPU:0"):
+        arrays = tf.nest.map_structure(tf.convert_to_tensor, arrays)
+    static = plan.batch_size if plan.drop_remainder else None
+
+    def fetch(step):
+        begin = step % plan.steps() * plan.batch_size
+        index = tf.range(begin, tf.minimum(begin + plan.batch_size, plan.count))
+        if plan.shuffle:
+            key = tf.stack([tf.constant(plan.seed, "int64"), step // plan.steps(), 0])
+            index = tf.raw_ops.RandomIndexShuffle(
+                index=index,
+                seed=tf.cast(key, "uint32"),
+                max_index=tf.constant(plan.count - 1, "int64"),
+            )
+        index = tf.ensure_shape(index, (static,))
+        return tf.nest.map_structure(lambda array: tf.gather(array, index), arrays)
+
+    return fetch
+
+
+def _python_fetch(dataset, plan, collate):
+    """Function from a step to a batch, with one Python call a batch."""
+    epochs = functools.lru_cache(maxsize=2)(plan.batches)
+
+    def read(step):
+        epoch, place = divmod(int(step), plan.steps())
+        indices, length = epochs(epoch)[place]
+        if hasattr(dataset, "__getitems__"):
+            samples = dataset.__getitems__(indices.tolist())
+        else:
+            samples = [dataset[index] for index in indices.tolist()]
+        return collate(samples) if length is None else collate(samples, length)
+
+    like = read(0)
+    if isinstance(like, list):  # tf.data would stack a list into one tensor
+        like = tuple(like)
+    first = _checked(like)
+    types = [array.dtype if array.dtype.kind not in "US" else str for array in first]
+    static = plan.sizes()[0] if plan.drop_remainder and len(plan.sizes()) == 1 else None
+
+    def flat(step):
+        arrays = _checked(read(step))
+        if [a.ndim for a in arrays] != [a.ndim for a in first]:
+            raise ValueError("`collate` must return the same ranks in every batch")
+        return [
+            a.astype(b.dtype) if b.dtype.kind not in "US" else a
+            for a, b in zip(arrays, first, strict=True)
+        ]
+
+    def fetch(step):
+        arrays = tf.numpy_function(flat, [step], [tf.as_dtype(t) for t in types])
+        for array, example in zip(arrays, first, strict=True):
+            array.set_shape((static, *[None] * (example.ndim - 1)))
+        return tf.nest.pack_sequence_as(like, arrays)
+
+    return fetch
+
+
+def _stack(samples, length=None):
+    return stack(samples)
+
+
+def _checked(batch):
+    """The arrays of a collated batch as a flat list."""
+    arrays = [np.asarray(leaf) for leaf in tf.nest.flatten(batch)]
+    sizes = {array.shape[:1] for array in arrays}
+    good = all(array.ndim and array.dtype != object for array in arrays)
+    if not arrays or not good or len(sizes) > 1:
+        raise ValueError(
+            "`collate` must return arrays (batch, ...) of numbers or str, or a tuple "
+            "or dict of them, all with the batch first. Received: "
+            f"{[f'{array.dtype} {array.shape}' for array in arrays]}"
+        )
+    return arrays
+
+
+def _is_arrays(dataset):
+    """Whether `dataset` is an array, or a tuple or dict of arrays."""
+    leaves = [dataset]
+    if isinstance(dataset, tuple | dict):
+        leaves = tf.nest.flatten(dataset)
+    return bool(leaves) and all(
+        tf.is_tensor(leaf) or (isinstance(leaf, np.ndarray) and leaf.dtype != object)
+        for leaf in leaves
+    )
+
+
+def _count(dataset, by_array):
+    """Number of samples, at least one."""
+    if by_array:
+        counts = {len(array) for array in tf.nest.flatten(dataset)}
+        if len(counts) > 1:
+            raise ValueError(
+                f"`dataset` must be arrays of one length. Received: {sorted(counts)}"
+            )
+        count = counts.pop()
+    elif isinstance(dataset, dict) or not isinstance(dataset, Dataset):
+        raise ValueError(
+            "`dataset` must have `__len__` and `__getitem__`, or be arrays. "
+            f"Received: {type(dataset).__name__}"
+        )
+    else:
+        count = len(dataset)
+    if not count:
+        raise ValueError("`dataset` must have at least one sample. Received: 0")
+    return count
+
+
+def _lengths(dataset, bucket_by, count):
+    if callable(bucket_by):
+        rows = _Rows(dataset) if _is_arrays(dataset) else dataset
+        bucket_by = [bucket_by(rows[index]) for index in range(count)]
+    lengths = np.asarray(bucket_by)
+    if lengths.shape != (count,) or lengths.dtype.kind not in "iu" or lengths.min() < 1:
+        raise ValueError(
+            "`bucket_by` must give one int >= 1 for each sample. Received: "
+            f"{lengths.dtype} {lengths.shape} for {count} samples, least "
+            f"{lengths.min(initial=1)}"
+        )
+    return lengths
+
+
+def _boundaries(boundaries, lengths):
+    if boundaries is None:
+        return default_boundaries(lengths)
+    found = np.unique(np.asarray(boundaries, "int64"))
+    if not found.size or found[0] < 1 or found[-1] < lengths.max():
+        raise ValueError(
+            f"`boundaries` must be ints >= 1 up to the longest sample's length, "
+            f"{lengths.max()}. Received: {boundaries}"
+        )
+    return found
+
+
+def _check_sizes(batch_size, bucket_by, boundaries, max_tokens):
+    if batch_size is None and max_tokens is None:
+        raise ValueError("`batch_size` or `max_tokens` must be given. Received neither")
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size=}")
+    if bucket_by is None and (boundaries is not None or max_tokens is not None):
+        raise ValueError(
+            "`bucket_by` must be given with `boundaries` or `max_tokens`. Received: "
+            f"{boundaries=}, {max_tokens=}"
+        )
+    if max_tokens is not None and max_tokens < boundaries[-1]:
+        raise ValueError(
+            "`max_tokens` must be at least the longest bucket's length, "
+            f"{boundaries[-1]}. Received: {max_tokens=}"
+        )

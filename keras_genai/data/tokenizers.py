@@ -1,0 +1,399 @@
+"""Tokenizers: text to int32 ids and back, on the `tokenizers` library.
+
+Build one with `characters`, `byte_level`, `bpe`, `wordpiece`, `unigram`, or by a
+short name with `build("bpe:4096", corpus)`. Each is saved as one JSON text, which
+holds data only.
+"""
+
+import difflib
+import json
+import pathlib
+
+import numpy as np
+import tokenizers as core_library
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+
+from keras_genai.data.alphabet import Alphabet, byte_characters
+
+_ROLES = ("pad_token", "start_token", "end_token", "unknown_token")
+
+# Names under which the published tokenizer files keep each role.
+_USUAL_NAMES = {
+    "pad_token": ("<pad>", "[PAD]"),
+    "start_token": ("<s>", "[CLS]", "<|startoftext|>", "__start__"),
+    "end_token": ("</s>", "[SEP]", "<|endoftext|>", "__end__"),
+    "unknown_token": ("<unk>", "[UNK]", "__unk__"),
+}
+
+
+class Tokenizer:
+    """Text to ids and back.
+
+    The special tokens are attributes: `pad_token`, `start_token`, `end_token` and
+    `unknown_token`, each an int id or `None`.
+
+    Args:
+        core: `tokenizers.Tokenizer`, the rules and the vocabulary.
+        pad_token: str or `None`, the token that fills a batch.
+        start_token: str or `None`, the token before a text.
+        end_token: str or `None`, the token that ends a text. It may be an ordinary
+            token, as the newline after a name is.
+        unknown_token: str or `None`, the token for what the vocabulary lacks.
+
+    Raises:
+        ValueError: if one of the four is not in the vocabulary.
+    """
+
+    def __init__(
+        self,
+        core,
+        pad_token=None,
+        start_token=None,
+        end_token=None,
+        unknown_token=None,
+    ):
+        self.core = core
+        self._roles = dict(
+            zip(_ROLES, (pad_token, start_token, end_token, unknown_token), strict=True)
+        )
+        for role, token in self._roles.items():
+            index = None if token is None else core.token_to_id(token)
+            if token is not None and index is None:
+                raise ValueError(
+                    f"`{role}` must be a token of the vocabulary. Received: {token!r}"
+                )
+            setattr(self, role, index)
+        # Long texts as NumPy look-ups, where one symbol is one token.
+        self._alphabet = Alphabet.of(core, self.unknown_token)
+
+    @property
+    def vocabulary_size(self):
+        """Int: number of ids, special tokens included."""
+        return self.core.get_vocab_size()
+
+    def encode(self, text, add_special_tokens=True):
+        """The ids of one text.
+
+        Args:
+            text: str of any length.
+            add_special_tokens: bool. If `True`, a published tokenizer frames the
+                text as its model expects; those built here never do.
+
+        Returns:
+            int32 array `(T,)`.
+
+        Raises:
+            TypeError: if `text` is not a str.
+            ValueError: if a character is not in the vocabulary and there is no
+                `unknown_token`.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"`text` must be a str. Received: {text!r}")
+        if self._alphabet is not None:
+            return self._alphabet.encode(text)
+        encoding = self.core.encode(text, add_special_tokens=add_special_tokens)
+        return np.asarray(encoding.ids, dtype="int32")
+
+    def encode_batch(self, texts, add_special_tokens=True):
+        """The ids of many texts, on several threads.
+
+        Args:
+            texts: sequence of str.
+            add_special_tokens: bool, as in `encode`.
+
+        Returns:
+            List of int32 arrays, one a text.
+        """
+        if self._alphabet is not None:
+            return [self._alphabet.encode(text) for text in texts]
+        found = self.core.encode_batch_fast(
+            list(texts), add_special_tokens=add_special_tokens
+        )
+        return [np.asarray(encoding.ids, dtype="int32") for encoding in found]
+
+    def decode(self, ids, skip_special_tokens=True):
+        """The text of some ids; those that make no valid text become U+FFFD.
+
+        Args:
+            ids: ints `(T,)`.
+            skip_special_tokens: bool. If `True`, padding and the like leave no
+                trace.
+
+        Returns:
+            str.
+        """
+        ids = np.asarray(ids, dtype="int64").reshape(-1)
+        if self._alphabet is not None:
+            return self._alphabet.decode(ids, skip_special_tokens)
+        return self.core.decode(ids.tolist(), skip_special_tokens=skip_special_tokens)
+
+    def to_json(self):
+        """All there is to know about this tokenizer, as a JSON text."""
+        content = {**self._roles, "tokenizer": json.loads(self.core.to_str())}
+        return json.dumps(content, ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_json(cls, text):
+        """The tokenizer of `to_json`, or of a published `tokenizer.json`.
+
+        Args:
+            text: str. A file without our special-token entries gets them by their
+                usual names (`<pad>`, `[CLS]`, `</s>`, `<|endoftext|>`, ...).
+
+        Returns:
+            `Tokenizer`.
+
+        Raises:
+            ValueError: if `text` is not a tokenizer.
+        """
+        try:
+            content = json.loads(text)
+            ours = isinstance(content, dict) and "tokenizer" in content
+            inner = json.dumps(content["tokenizer"]) if ours else text
+            core = core_library.Tokenizer.from_str(inner)
+        except Exception as error:  # the library raises bare Exception
+            raise ValueError(
+                f"`text` must be the JSON of a tokenizer. Received: {text[:40]!r}... "
+                f"({error})"
+            ) from None
+        if ours:
+            return cls(core, **{role: content.get(role) for role in _ROLES})
+        known = core.get_vocab()
+        return cls(
+            core,
+            **{
+                role: next((name for name in names if name in known), None)
+                for role, names in _USUAL_NAMES.items()
+            },
+        )
+
+
+def characters(
+    corpus, pad_token=None, start_token=None, end_token=None, unknown_token=None
+):
+    """One id for each different character, in code-point order.
+
+    Tiny Shakespeare gets the 65 ids of nanoGPT. Special tokens that are not
+    characters of the corpus follow after the characters.
+
+    Args:
+        corpus: str, or iterable of str, or of file paths (`pathlib.Path`).
+        pad_token: str or `None`, as in `Tokenizer`; likewise the next three.
+        start_token: str or `None`.
+        end_token: str or `None`.
+        unknown_token: str or `None`. Without one, a text with a character that the
+            corpus lacks is refused.
+
+    Returns:
+        `Tokenizer`.
+
+    Raises:
+        ValueError: if the corpus is empty.
+    """
+    known = set()
+    for text in _texts(corpus):
+        known.update(text)
+    if not known:
+        raise ValueError("`corpus` must have at least one character. Received none")
+    vocabulary = {character: index for index, character in enumerate(sorted(known))}
+    core = core_library.Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    core.decoder = decoders.Fuse()
+    return _with_roles(core, pad_token, start_token, end_token, unknown_token)
+
+
+def byte_level(pad_token=None, start_token=None, end_token=None):
+    """The 256 bytes of UTF-8: any text, no training, id = byte.
+
+    Args:
+        pad_token: str or `None`, as in `Tokenizer`; likewise the next two. They get
+            the ids from 256 on.
+        start_token: str or `None`.
+        end_token: str or `None`.
+
+    Returns:
+        `Tokenizer`.
+    """
+    vocabulary = {character: byte for byte, character in byte_characters()}
+    core = core_library.Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(
+        add_prefix_space=False, use_regex=False
+    )
+    core.decoder = decoders.ByteLevel()
+    return _with_roles(core, pad_token, start_token, end_token, None)
+
+
+def bpe(
+    corpus,
+    vocabulary_size,
+    pad_token=None,
+    start_token=None,
+    end_token=None,
+    min_frequency=2,
+):
+    """Byte-level byte-pair encoding, as in GPT-2: any text, exact round trip.
+
+    Args:
+        corpus: str, or iterable of str, or of file paths (`pathlib.Path`).
+        vocabulary_size: int >= 256 plus the special tokens. A small corpus may
+            give fewer.
+        pad_token: str or `None`, as in `Tokenizer`; likewise the next two.
+        start_token: str or `None`.
+        end_token: str or `None`.
+        min_frequency: int. Pairs that are rarer are not merged.
+
+    Returns:
+        `Tokenizer`.
+
+    Raises:
+        ValueError: if `vocabulary_size` is too small.
+
+    Reference: Sennrich et al. 2016, https://arxiv.org/abs/1508.07909; Radford et al.
+    2019, section 2.2
+    """
+    special = [token for token in (pad_token, start_token, end_token) if token]
+    _check_size(vocabulary_size, 256 + len(special))
+    core = core_library.Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary_size,
+        min_frequency=min_frequency,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    core.train_from_iterator(_texts(corpus), trainer)
+    return Tokenizer(core, pad_token, start_token, end_token)
+
+
+def unigram(corpus, vocabulary_size, pad_token=None, start_token=None, end_token=None):
+    """Unigram language model over byte-level pieces: exact round trip.
+
+    Args:
+        corpus: str, or iterable of str, or of file paths (`pathlib.Path`).
+        vocabulary_size: int >= 256 plus the special tokens. A small corpus may
+            give fewer.
+        pad_token: str or `None`, as in `Tokenizer`; likewise the next two.
+        start_token: str or `None`.
+        end_token: str or `None`.
+
+    Returns:
+        `Tokenizer`.
+
+    Raises:
+        ValueError: if `vocabulary_size` is too small.
+
+    Reference: Kudo 2018, https://arxiv.org/abs/1804.10959
+    """
+    special = [token for token in (pad_token, start_token, end_token) if token]
+    _check_size(vocabulary_size, 256 + len(special))
+    core = core_library.Tokenizer(models.Unigram())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=vocabulary_size,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    core.train_from_iterator(_texts(corpus), trainer)
+    # Short decimals, because the library does not read long ones back exactly.
+    content = json.loads(core.to_str())
+    content["model"]["vocab"] = [
+        [piece, round(score, 8)] for piece, score in content["model"]["vocab"]
+    ]
+    core = core_library.Tokenizer.from_str(json.dumps(content))
+    return Tokenizer(core, pad_token, start_token, end_token)
+
+
+def wordpiece(
+    corpus,
+    vocabulary_size,
+    lowercase=False,
+    pad_token="[PAD]",
+    start_token="[CLS]",
+    end_token="[SEP]",
+    unknown_token="[UNK]",
+):
+    """WordPiece, as in BERT: words and their parts; white space is not kept.
+
+    Args:
+        corpus: str, or iterable of str, or of file paths (`pathlib.Path`).
+        vocabulary_size: int, special tokens included. A small corpus may give fewer.
+        lowercase: bool. If `True`, lower case without accents.
+        pad_token: str, as in `Tokenizer`; likewise the next three.
+        start_token: str.
+        end_token: str.
+        unknown_token: str, for words with characters that the corpus lacks.
+
+    Returns:
+        `Tokenizer`.
+
+    Raises:
+        ValueError: if `vocabulary_size` is too small.
+
+    Reference: Devlin et al. 2019, https://arxiv.org/abs/1810.04805
+    """
+    special = [pad_token, unknown_token, start_token, end_token]
+    _check_size(vocabulary_size, len(special) + 1)
+    core = core_library.Tokenizer(models.WordPiece(unk_token=unknown_token))
+    core.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    core.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary_size, special_tokens=special, show_progress=False
+    )
+    core.train_from_iterator(_texts(corpus), trainer)
+    return Tokenizer(core, pad_token, start_token, end_token, unknown_token)
+
+
+def build(name, corpus):
+    """The tokenizer that a short name asks for.
+
+    Args:
+        name: `"characters"`, `"bytes"`, `"bpe:SIZE"`, `"wordpiece:SIZE"`,
+            `"unigram:SIZE"`, or a `Tokenizer`, which is returned as it is.
+        corpus: str, the text to learn from.
+
+    Returns:
+        `Tokenizer`.
+
+    Raises:
+        ValueError: if there is no such kind of tokenizer, or no size where one is
+            needed.
+    """
+    if isinstance(name, Tokenizer):
+        return name
+    kind, _, size = str(name).partition(":")
+    if name in ("characters", "bytes"):
+        return characters(corpus) if name == "characters" else byte_level()
+    learned = {"bpe": bpe, "wordpiece": wordpiece, "unigram": unigram}
+    if kind in learned and size.isdecimal():
+        return learned[kind](corpus, int(size))
+    near = difflib.get_close_matches(kind, ["characters", "bytes", *learned], n=1)
+    hint = f"; did you mean {near[0]!r}?" if near and near[0] != kind else ""
+    raise ValueError(
+        "`tokenizer` must be 'characters', 'bytes', 'bpe:SIZE', 'wordpiece:SIZE' or "
+        f"'unigram:SIZE'. Received: {name!r}{hint}"
+    )
+
+
+def _texts(corpus):
+    """Yields the texts of a str, of an iterable of str, or of files."""
+    if isinstance(corpus, str | pathlib.Path):
+        corpus = [corpus]
+    for item in corpus:
+        yield item.read_text("utf-8") if isinstance(item, pathlib.Path) else item
+
+
+def _with_roles(core, *tokens):
+    known = core.get_vocab()
+    core.add_special_tokens([t for t in tokens if t is not None and t not in known])
+    return Tokenizer(core, *tokens)
+
+
+def _check_size(vocabulary_size, least):
+    if vocabulary_size < least:
+        raise ValueError(
+            f"`vocabulary_size` must be at least {least}. Received: {vocabulary_size=}"
+        )

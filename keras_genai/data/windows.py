@@ -1,0 +1,135 @@
+"""Loaders of one long text: random windows, or lanes that carry on."""
+
+import numpy as np
+import tensorflow as tf
+
+
+class _Text:
+    """What loaders of one long token sequence share: everything but the order.
+
+    Subclasses fill `_starts(step)`, the int64 `(B,)` first tokens of a training
+    batch. Windows wrap around the end of the text.
+    """
+
+    def __init__(self, tokens, length, batch_size):
+        tokens = np.asarray(tokens)
+        if tokens.ndim != 1 or not np.issubdtype(tokens.dtype, np.integer):
+            raise ValueError(
+                "`tokens` must be ints of shape (N,). Received: "
+                f"shape {tokens.shape}, {tokens.dtype}"
+            )
+        for name, value in (("length", length), ("batch_size", batch_size)):
+            if value < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {value}")
+        if len(tokens) <= length:
+            raise ValueError(
+                "`tokens` must be longer than `length`, because each target is the "
+                f"next token. Received: {len(tokens)} tokens, {length=}"
+            )
+        self.tokens = tokens.astype("int32", copy=False)
+        self.length = length
+        self.batch_size = batch_size
+        with tf.device("CPU:0"):
+            self._tokens = tf.constant(self.tokens)
+
+    @property
+    def steps_per_epoch(self):
+        """Int: the steps in which as many targets are read as the text has."""
+        per_step = self.length * self.batch_size
+        return max(1, (len(self.tokens) - 1) // per_step)
+
+    def dataset(self, start=0):
+        """Batches without end.
+
+        Args:
+            start: int, the step of the first batch.
+
+        Returns:
+            `tf.data.Dataset` of `(tokens, targets)`, int32 `(B, T)` each.
+        """
+        steps = tf.data.Dataset.counter(start, dtype="int64")
+        return self._batches(steps, self._starts)
+
+    def epoch(self):
+        """One pass in reading order, for evaluation.
+
+        Each row goes on where it stopped in the batch before. The last tokens, too
+        few for another batch, are left out; a text that is too short for one batch
+        gives one, whose rows overlap.
+
+        Returns:
+            `tf.data.Dataset` of `(tokens, targets)`, int32 `(B, T)` each, all of
+            one shape.
+        """
+        count = self.steps_per_epoch
+        reach = count * self.length  # tokens of one row in the whole pass
+        room = len(self.tokens) - 1 - reach
+        rows = np.arange(self.batch_size) * max(room, 0) // max(self.batch_size - 1, 1)
+        rows = tf.constant(rows, "int64")
+        steps = tf.data.Dataset.range(count)
+        return self._batches(steps, lambda step: rows + step * self.length)
+
+    def _batches(self, steps, starts):
+        offsets = tf.range(self.length + 1, dtype="int64")
+        count = len(self.tokens)
+
+        def fetch(step):
+            places = starts(step)[:, None] + offsets  # (B, T + 1)
+            chunk = tf.gather(self._tokens, places % count)
+            chunk = tf.ensure_shape(chunk, (self.batch_size, self.length + 1))
+            return chunk[:, :-1], chunk[:, 1:]
+
+        return deterministic(steps.map(fetch, num_parallel_calls=2))
+
+
+class Windows(_Text):
+    """Random windows of a text, drawn anew in every step, as nanoGPT does.
+
+    Args:
+        tokens: int `(N,)`, the whole text.
+        length: int, tokens a window; below `N`.
+        batch_size: int, windows a batch.
+        seed: int. Batches depend on it and on the step, on nothing else.
+
+    Raises:
+        ValueError: if the text is too short for one window.
+    """
+
+    def __init__(self, tokens, length, batch_size, seed=0):
+        super().__init__(tokens, length, batch_size)
+        self.seed = seed
+
+    def _starts(self, step):
+        return tf.random.stateless_uniform(
+            (self.batch_size,),
+            seed=tf.stack([tf.constant(self.seed, "int64"), step]),
+            maxval=len(self.tokens) - self.length,
+            dtype="int64",
+        )
+
+
+class Stream(_Text):
+    """Contiguous lanes of a text, for truncated back-propagation through time.
+
+    Row `b` of step `s` begins at token `b * N // batch_size + s * length`, so that
+    every row goes on exactly where it stopped, and wraps around the end of the text.
+
+    Args:
+        tokens: int `(N,)`, the whole text.
+        length: int, tokens of one row in one step; below `N`.
+        batch_size: int, the number of lanes.
+
+    Raises:
+        ValueError: if the text is too short for one row.
+    """
+
+    def _starts(self, step):
+        lanes = np.arange(self.batch_size) * len(self.tokens) // self.batch_size
+        return tf.constant(lanes, "int64") + step * self.length
+
+
+def deterministic(dataset):
+    """The same order on every run, and a batch or two ready ahead of the model."""
+    options = tf.data.Options()
+    options.deterministic = True
+    return dataset.with_options(options).prefetch(2)

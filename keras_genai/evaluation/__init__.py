@@ -1,0 +1,1 @@
+"""How good is it: scores that can be compared between families."""

@@ -1,0 +1,201 @@
+"""Attention: one function, one layer, and the masks and cache that go with it."""
+
+import keras
+from keras import ops
+
+from keras_genai.layers.positions import rotate
+from keras_genai.registry import register
+
+
+def attend(query, key, value, bias=None, attention_mask=None, scale=1.0):
+    """Scaled dot-product attention, softmax in float32.
+
+    Args:
+        query: float `(B, H, Q, D)`.
+        key: float `(B, G, K, D)`; `G` divides `H`, each group of `H / G` query
+            heads shares one key head.
+        value: float `(B, G, K, D)`.
+        bias: float, added to the logits, broadcast to `(B, H, Q, K)`.
+        attention_mask: bool, broadcast to `(B, H, Q, K)`; `True` may be seen.
+        scale: float. Factor of the logits.
+
+    Returns:
+        float `(B, H, Q, D)`.
+
+    Reference: Vaswani et al. 2017, eq. 1, https://arxiv.org/abs/1706.03762
+    """
+    heads, length, head_dim = query.shape[1], ops.shape(query)[2], query.shape[3]
+    groups, slots = key.shape[1], ops.shape(key)[2]
+    if heads != groups:  # fold the heads of a group into its rows
+        query = ops.reshape(query, (-1, groups, heads // groups * length, head_dim))
+    logits = ops.matmul(query * scale, ops.swapaxes(key, -1, -2))
+    logits = ops.cast(logits, "float32")
+    if heads != groups:
+        logits = ops.reshape(logits, (-1, heads, length, slots))
+    if bias is not None:
+        logits = logits + ops.cast(bias, "float32")
+    if attention_mask is not None:
+        # Finite, so that a row that sees nothing stays finite too.
+        logits = ops.where(attention_mask, logits, -1e9)
+    weights = ops.cast(ops.softmax(logits, axis=-1), value.dtype)
+    if heads != groups:
+        weights = ops.reshape(weights, (-1, groups, heads // groups * length, slots))
+    return ops.reshape(ops.matmul(weights, value), (-1, heads, length, head_dim))
+
+
+def causal_mask(length):
+    """bool `(1, 1, length, length)`: position `t` sees `0 .. t`."""
+    rows = ops.arange(length)
+    return (rows[None, :] <= rows[:, None])[None, None]
+
+
+def position_mask(query_positions, key_positions):
+    """Who sees whom when every token carries its position.
+
+    Args:
+        query_positions: int `(B, Q)`.
+        key_positions: int `(B, K)`; `-1` marks an empty slot or padding.
+
+    Returns:
+        bool `(B, 1, Q, K)`.
+    """
+    keys = key_positions[:, None, :]
+    return ((keys >= 0) & (keys <= query_positions[:, :, None]))[:, None]
+
+
+def write_slots(buffer, values, index, axis):
+    """`buffer` with `values` written from slot `index` on along `axis`."""
+    start = [0] * len(buffer.shape)
+    start[axis] = index
+    return ops.slice_update(buffer, start, ops.cast(values, buffer.dtype))
+
+
+@register
+class Attention(keras.layers.Layer):
+    """Multi-head attention over keys and values that are given to it.
+
+    Self-, cross- and cached attention are the same call: `project_memory(x)`
+    makes keys and values of any sequence, once; they may be stored.
+
+    Args:
+        num_heads: int.
+        head_dim: int.
+        num_memory_heads: int or `None` (`num_heads`). Fewer is grouped-query
+            attention, Ainslie et al. 2023, https://arxiv.org/abs/2305.13245
+        use_bias: bool.
+        scale: float or `None` (`head_dim ** -0.5`).
+        normalize: bool. RMS-normalises queries and keys, Henry et al. 2020,
+            https://arxiv.org/abs/2010.04245
+        initializer: of query, key and value kernels.
+        output_initializer: of the output kernel.
+
+    Call arguments:
+        inputs: float `(B, Q, width)`.
+        memory: pair of float `(B, G, K, head_dim)` from `project_memory`.
+        bias, attention_mask: see `attend`.
+        rotation: from `rotary_angles` for the queries' positions, or `None`.
+
+    Returns:
+        float `(B, Q, width)`.
+
+    Raises:
+        ValueError: if `num_heads` is not a multiple of `num_memory_heads`.
+    """
+
+    def __init__(
+        self,
+        num_heads,
+        head_dim,
+        num_memory_heads=None,
+        use_bias=True,
+        scale=None,
+        normalize=False,
+        initializer="glorot_uniform",
+        output_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.head_dim = head_dim
+        self.num_memory_heads = num_memory_heads or num_heads
+        if num_heads % self.num_memory_heads:
+            raise ValueError(
+                "`num_heads` must be a multiple of `num_memory_heads`. "
+                f"Received: {num_heads=}, {num_memory_heads=}"
+            )
+        self.use_bias = use_bias
+        self.scale = head_dim**-0.5 if scale is None else scale
+        self.normalize = normalize
+        self.initializer = keras.initializers.get(initializer)
+        self.output_initializer = keras.initializers.get(output_initializer)
+
+    def build(self, input_shape, memory_shape=None):
+        width = input_shape[-1]
+        self.query = self._dense(self.num_heads * self.head_dim, "query")
+        self.query.build((None, None, width))
+        # Keys and values are one wide matrix, keys first.
+        self.memory = self._dense(2 * self.num_memory_heads * self.head_dim, "memory")
+        self.memory.build((None, None, memory_shape[-1] if memory_shape else width))
+        self.output_projection = self._dense(width, "output", self.output_initializer)
+        self.output_projection.build((None, None, self.num_heads * self.head_dim))
+        if self.normalize:
+            self.query_norm = self._norm("query_norm")
+            self.key_norm = self._norm("key_norm")
+
+    def project_memory(self, memory, rotation=None):
+        """Keys and values of `memory`, float `(B, K, width)`.
+
+        Returns:
+            pair of float `(B, G, K, head_dim)`.
+        """
+        key, value = ops.split(self.memory(memory), 2, axis=-1)
+        key, value = self._heads(key), self._heads(value)
+        if self.normalize:
+            key = ops.cast(self.key_norm(key), self.compute_dtype)
+        return (key if rotation is None else rotate(key, rotation)), value
+
+    def call(self, inputs, memory, bias=None, attention_mask=None, rotation=None):
+        query = self._heads(self.query(inputs))
+        if self.normalize:
+            query = ops.cast(self.query_norm(query), self.compute_dtype)
+        if rotation is not None:
+            query = rotate(query, rotation)
+        mixed = attend(query, *memory, bias, attention_mask, self.scale)
+        mixed = ops.transpose(mixed, (0, 2, 1, 3))  # (B, Q, H, D)
+        length = ops.shape(mixed)[1]
+        return self.output_projection(
+            ops.reshape(mixed, (-1, length, self.num_heads * self.head_dim))
+        )
+
+    def _heads(self, x):
+        x = ops.reshape(
+            x, (-1, ops.shape(x)[1], x.shape[-1] // self.head_dim, self.head_dim)
+        )
+        return ops.transpose(x, (0, 2, 1, 3))  # (B, H, T, D)
+
+    def _dense(self, units, name, initializer=None):
+        return keras.layers.Dense(
+            units,
+            use_bias=self.use_bias,
+            kernel_initializer=initializer or self.initializer,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def _norm(self, name):
+        norm = keras.layers.RMSNormalization(dtype="float32", name=name)
+        norm.build((None, None, None, self.head_dim))
+        return norm
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "head_dim": self.head_dim,
+            "num_memory_heads": self.num_memory_heads,
+            "use_bias": self.use_bias,
+            "scale": self.scale,
+            "normalize": self.normalize,
+            "initializer": keras.initializers.serialize(self.initializer),
+            "output_initializer": keras.initializers.serialize(self.output_initializer),
+        }

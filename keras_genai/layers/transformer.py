@@ -1,0 +1,108 @@
+"""The transformer block that GPT, BERT, BART, T5 and Blenderbot share."""
+
+import keras
+from keras import ops
+
+from keras_genai.layers.attention import write_slots
+from keras_genai.registry import register
+
+
+@register
+class Block(keras.layers.Layer):
+    """Self-attention, then cross-attention if given, then a feed-forward network.
+
+    Args:
+        attention: `Attention` for the sequence itself.
+        feedforward: `FeedForward` or `GatedFeedForward`.
+        norm: callable `norm(name=...)` that makes one normalisation layer.
+        cross_attention: `Attention` to another sequence, or `None`.
+        pre_norm: bool. Normalise what enters a part (GPT-2), or the sum of its
+            input and output (BERT).
+        dropout: float. Rate on the output of every part.
+
+    Call arguments:
+        inputs: float `(B, T, width)`.
+        attention_mask, bias, rotation: see `Attention`.
+        cache: pair of float `(B, G, L, head_dim)`, or `None`: then the block sees
+            `inputs` only.
+        index: int scalar. Slot of the cache where `inputs` begin.
+        memory: what `cross_attention.project_memory` returned.
+        memory_mask: bool, broadcast to `(B, H, T, K)`.
+
+    Returns:
+        float `(B, T, width)`, and the pair of keys and values that was attended
+        to: the updated cache.
+    """
+
+    def __init__(
+        self,
+        attention,
+        feedforward,
+        norm,
+        cross_attention=None,
+        pre_norm=True,
+        dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.attention = attention
+        self.cross_attention = cross_attention
+        self.feedforward = feedforward
+        self.pre_norm = pre_norm
+        self.attention_norm = norm(name="attention_norm")
+        self.cross_norm = norm(name="cross_norm") if cross_attention else None
+        self.feedforward_norm = norm(name="feedforward_norm")
+        self.dropout = keras.layers.Dropout(
+            dropout, dtype=self.dtype_policy, name="dropout"
+        )
+
+    def build(self, inputs_shape, memory_width=None):
+        self.attention_norm.build(inputs_shape)
+        self.attention.build(inputs_shape)
+        if self.cross_attention:
+            self.cross_norm.build(inputs_shape)
+            self.cross_attention.build(inputs_shape, (None, None, memory_width))
+        self.feedforward_norm.build(inputs_shape)
+        self.feedforward.build(inputs_shape)
+        self.dropout.build(inputs_shape)
+
+    def call(
+        self,
+        inputs,
+        attention_mask=None,
+        bias=None,
+        rotation=None,
+        cache=None,
+        index=0,
+        memory=None,
+        memory_mask=None,
+    ):
+        kept = None
+
+        def look_back(x):
+            nonlocal kept
+            kept = self.attention.project_memory(x, rotation)
+            if cache is not None:
+                kept = tuple(
+                    write_slots(old, new, index, axis=2)
+                    for old, new in zip(cache, kept, strict=True)
+                )
+            return self.attention(x, kept, bias, attention_mask, rotation)
+
+        def look_across(x):
+            return self.cross_attention(x, memory, attention_mask=memory_mask)
+
+        x = self._add(inputs, look_back, self.attention_norm)
+        if self.cross_attention:
+            x = self._add(x, look_across, self.cross_norm)
+        return self._add(x, self.feedforward, self.feedforward_norm), kept
+
+    def _add(self, x, part, norm):
+        """A residual connection around `part`, normalised before or after."""
+
+        def normalize(x):
+            return ops.cast(norm(x), self.compute_dtype)
+
+        if self.pre_norm:
+            return x + self.dropout(part(normalize(x)))
+        return normalize(x + self.dropout(part(x)))

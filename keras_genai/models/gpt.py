@@ -1,0 +1,291 @@
+"""GPT: a stack of causal transformer blocks, in GPT-2's or Llama's style."""
+
+import dataclasses
+import functools
+
+import keras
+from keras import ops
+
+from keras_genai import registry
+from keras_genai.layers.attention import (
+    Attention,
+    causal_mask,
+    position_mask,
+    write_slots,
+)
+from keras_genai.layers.feedforward import FeedForward, GatedFeedForward, gelu_tanh
+from keras_genai.layers.positions import LearnedPositions, rotary_angles
+from keras_genai.layers.transformer import Block
+from keras_genai.registry import register
+from keras_genai.tasks.language import CausalLM
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Style:
+    """The choices in which causal transformers differ. The defaults are GPT-2's.
+
+    Args:
+        positions: `"learned"` or `"rotary"`.
+        norm: `"layer"` or `"rms"`.
+        feedforward: `"gelu"` (tanh form), `"relu_squared"` or `"swiglu"`.
+        use_bias: bool. Biases in all matrices and LayerNorms.
+        normalize_heads: bool. RMS-normalised queries and keys.
+        tie_embeddings: bool. The output matrix is the token table.
+        num_memory_heads: int or `None`. Key/value heads, if fewer than queries'.
+    """
+
+    positions: str = "learned"
+    norm: str = "layer"
+    feedforward: str = "gelu"
+    use_bias: bool = True
+    normalize_heads: bool = False
+    tie_embeddings: bool = True
+    num_memory_heads: int | None = None
+
+    def __post_init__(self):
+        for field, allowed in {
+            "positions": ("learned", "rotary"),
+            "norm": ("layer", "rms"),
+            "feedforward": ("gelu", "relu_squared", "swiglu"),
+        }.items():
+            if getattr(self, field) not in allowed:
+                raise ValueError(
+                    f"`{field}` must be one of {allowed}. "
+                    f"Received: {field}={getattr(self, field)!r}"
+                )
+
+    def get_config(self):
+        return dataclasses.asdict(self)
+
+
+GPT2 = Style()
+LLAMA = Style(
+    positions="rotary",
+    norm="rms",
+    feedforward="swiglu",
+    use_bias=False,
+    tie_embeddings=False,
+)
+
+
+@keras.saving.register_keras_serializable(package="keras_genai")
+def relu_squared(x):
+    """`relu(x) ** 2`, So et al. 2021, section 3, https://arxiv.org/abs/2109.08668"""
+    return ops.square(ops.relu(x))
+
+
+@register
+class GPT(CausalLM):
+    """Causal transformer language model.
+
+    Args:
+        vocabulary_size: int.
+        context: int, in tokens. The most a prediction can look back on.
+        depth: int. Number of blocks.
+        width: int. Length of a token's vector.
+        num_heads: int.
+        dropout: float. Rate after the embedding and after every part of a block.
+        head_dim: int or `None` (`width // num_heads`).
+        hidden: int or `None` (`4 * width`). Width inside the feed-forward network.
+        style: `Style`. `GPT2` or `LLAMA` are ready-made.
+
+    Call arguments:
+        tokens: int `(B, T)`, `T <= context`.
+
+    Returns:
+        float32 logits of the next token, `(B, T, vocabulary_size)`.
+
+    Raises:
+        ValueError: if `width` is not a multiple of `num_heads` and no `head_dim`
+            is given, or if a sequence is longer than `context`.
+
+    Reference: Radford et al. 2019, section 2.3 (GPT-2); Touvron et al. 2023,
+        section 2.2, https://arxiv.org/abs/2302.13971 (Llama)
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        context,
+        depth,
+        width,
+        num_heads,
+        dropout=0.0,
+        head_dim=None,
+        hidden=None,
+        style=GPT2,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if head_dim is None and width % num_heads:
+            raise ValueError(
+                "`width` must be a multiple of `num_heads`, or `head_dim` be given. "
+                f"Received: {width=}, {num_heads=}"
+            )
+        self.vocabulary_size = vocabulary_size
+        self.context = context
+        self.depth = depth
+        self.width = width
+        self.num_heads = num_heads
+        self.dropout_rate = dropout
+        self.head_dim = head_dim or width // num_heads
+        self.hidden = hidden or 4 * width
+        self.style = style
+        self._make_layers()
+
+    def _make_layers(self):
+        style, policy = self.style, self.dtype_policy
+        start = keras.initializers.RandomNormal(stddev=0.02)
+        self.embedding = keras.layers.Embedding(
+            self.vocabulary_size,
+            self.width,
+            embeddings_initializer=start,
+            dtype=policy,
+            name="embedding",
+        )
+        self.embedding.build((None, None))
+        if style.positions == "learned":
+            self.positions = LearnedPositions(
+                self.context, self.width, start, dtype=policy, name="positions"
+            )
+            self.positions.build()
+        self.dropout = keras.layers.Dropout(
+            self.dropout_rate, dtype=policy, name="dropout"
+        )
+        self.blocks = [self._make_block(index) for index in range(self.depth)]
+        self.norm = self._make_norm(name="norm")
+        for layer in (*self.blocks, self.norm):
+            layer.build((None, None, self.width))
+        if not style.tie_embeddings:
+            self.head = keras.layers.Dense(
+                self.vocabulary_size,
+                use_bias=False,
+                kernel_initializer=start,
+                dtype=policy,
+                name="head",
+            )
+            self.head.build((None, None, self.width))
+        self.built = True
+
+    def _make_norm(self, name):
+        if self.style.norm == "rms":
+            return keras.layers.RMSNormalization(
+                epsilon=1e-6, dtype="float32", name=name
+            )
+        return keras.layers.LayerNormalization(
+            epsilon=1e-5, center=self.style.use_bias, dtype="float32", name=name
+        )
+
+    def _make_block(self, index):
+        style, policy = self.style, self.dtype_policy
+        start = functools.partial(keras.initializers.RandomNormal, stddev=0.02)
+        # Each block adds twice to the residual stream: GPT-2, section 2.3.
+        residual = functools.partial(
+            keras.initializers.RandomNormal, stddev=0.02 * (2 * self.depth) ** -0.5
+        )
+        attention = Attention(
+            self.num_heads,
+            self.head_dim,
+            num_memory_heads=style.num_memory_heads,
+            use_bias=style.use_bias,
+            normalize=style.normalize_heads,
+            initializer=start(),
+            output_initializer=residual(),
+            dtype=policy,
+            name="attention",
+        )
+        inner, activation = {
+            "gelu": (FeedForward, gelu_tanh),
+            "relu_squared": (FeedForward, relu_squared),
+            "swiglu": (GatedFeedForward, "silu"),
+        }[style.feedforward]
+        feedforward = inner(
+            self.hidden,
+            activation,
+            style.use_bias,
+            initializer=start(),
+            output_initializer=residual(),
+            dtype=policy,
+            name="feedforward",
+        )
+        return Block(
+            attention,
+            feedforward,
+            self._make_norm,
+            dropout=self.dropout_rate,
+            dtype=policy,
+            name=f"block_{index}",
+        )
+
+    def call(self, tokens):
+        length = tokens.shape[1] or ops.shape(tokens)[1]
+        if tokens.shape[1] is not None and tokens.shape[1] > self.context:
+            raise ValueError(
+                f"`tokens` must have at most context={self.context} columns. "
+                f"Received: shape {tuple(tokens.shape)}"
+            )
+        positions = ops.arange(length)
+        x, rotation = self._embed(tokens, positions[None])
+        mask = causal_mask(length)
+        for block in self.blocks:
+            x, _ = block(x, attention_mask=mask, rotation=rotation)
+        return self._logits(x)
+
+    def initial_cache(self, batch_size, length):
+        """Empty cache of `length` slots. See `CausalLM`."""
+        groups = self.style.num_memory_heads or self.num_heads
+        shape = (batch_size, groups, length, self.head_dim)
+        pairs = [
+            (ops.zeros(shape, self.compute_dtype), ops.zeros(shape, self.compute_dtype))
+            for _ in self.blocks
+        ]
+        return {
+            "positions": ops.full((batch_size, length), -1, dtype="int32"),
+            "blocks": pairs,
+        }
+
+    def decode(self, tokens, positions, cache, index):
+        """Logits of the next token, and the cache with `tokens` in it. See `CausalLM`."""
+        x, rotation = self._embed(tokens, positions)
+        slots = write_slots(cache["positions"], positions, index, axis=1)
+        mask = position_mask(positions, slots)
+        pairs = []
+        for block, pair in zip(self.blocks, cache["blocks"], strict=True):
+            x, pair = block(
+                x, attention_mask=mask, rotation=rotation, cache=pair, index=index
+            )
+            pairs.append(pair)
+        if tokens.shape[1] != 1:
+            last = ops.sum(ops.cast(positions >= 0, "int32"), axis=1) - 1
+            x = ops.take_along_axis(x, last[:, None, None], axis=1)
+        return self._logits(x)[:, 0], {"positions": slots, "blocks": pairs}
+
+    def _embed(self, tokens, positions):
+        x = self.embedding(tokens)
+        if self.style.positions == "learned":
+            return self.dropout(x + self.positions(positions)), None
+        return self.dropout(x), rotary_angles(positions, self.head_dim)
+
+    def _logits(self, x):
+        x = ops.cast(self.norm(x), self.compute_dtype)
+        if self.style.tie_embeddings:
+            table = ops.cast(self.embedding.embeddings, x.dtype)  # (V, width)
+            logits = ops.matmul(x, ops.transpose(table))
+        else:
+            logits = self.head(x)
+        return ops.cast(logits, "float32")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "context": self.context,
+            "depth": self.depth,
+            "width": self.width,
+            "num_heads": self.num_heads,
+            "dropout": self.dropout_rate,
+            "head_dim": self.head_dim,
+            "hidden": self.hidden,
+            "style": registry.to_plain(self.style),
+        }

@@ -1,0 +1,95 @@
+"""The compiled decoding loop: predict, choose, append, until every row has ended.
+
+A *decoder* is anything with `decode`, `context` and `vocabulary_size` as `CausalLM`
+has them. All a row needs, an encoder's output included, lives in its cache.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from keras_genai.samplers.rules import History
+
+
+class Text(NamedTuple):
+    """Rows of tokens that grow.
+
+    Attributes:
+        tokens: int32 `(B, H)`. Each row's tokens from the left, prompt included.
+        lengths: int32 `(B,)`. How many of them are real.
+        done: bool `(B,)`. The rows that have ended.
+    """
+
+    tokens: tf.Tensor
+    lengths: tf.Tensor
+    done: tf.Tensor
+
+
+def prefill(decoder, sampler, window, cache, text, numbers):
+    """Reads the last tokens of each row into an empty cache and appends one token.
+
+    Args:
+        decoder: see above.
+        sampler: `Greedy` or `Sample`.
+        window: `(tokens, positions)`, int32 `(B, P)` each, -1 where there is padding.
+        cache: the empty cache.
+        text: `Text`.
+        numbers: dict of `sampler` (from `sampler.numbers`), `stops` bool `(V,)`,
+            `max_length` int32 and `seed` uint32 `(2,)`.
+
+    Returns:
+        `(text, cache)`.
+    """
+    tokens, positions = window
+    logits, cache = decoder.decode(tokens, positions, cache, tf.constant(0))
+    return _append(sampler, logits, text, numbers), cache
+
+
+def advance(decoder, sampler, text, offsets, cache, index, budget, numbers):
+    """Appends up to `budget` tokens to every row that has not ended.
+
+    Returns early when all rows have ended, and when one has no position left.
+
+    Args:
+        decoder: see above.
+        sampler: `Greedy` or `Sample`.
+        text: `Text`.
+        offsets: int32 `(B,)`. The place in each row that has position 0.
+        cache: of all tokens but each row's last.
+        index: int32 scalar. The first free cache slot.
+        budget: int32 scalar.
+        numbers: as in `prefill`.
+
+    Returns:
+        `(text, cache, index)`.
+    """
+    end = index + budget
+
+    def goes_on(text, cache, index):
+        has_place = tf.constant(True)
+        if decoder.context is not None:
+            used = text.lengths - offsets
+            has_place = tf.reduce_all(text.done | (used <= decoder.context))
+        return tf.reduce_any(~text.done) & (index < end) & has_place
+
+    def step(text, cache, index):
+        last = tf.gather(text.tokens, text.lengths - 1, batch_dims=1)
+        positions = text.lengths - offsets - 1
+        if decoder.context is not None:  # an ended row may stand beyond the last one
+            positions = tf.minimum(positions, decoder.context - 1)
+        logits, cache = decoder.decode(last[:, None], positions[:, None], cache, index)
+        return _append(sampler, logits, text, numbers), cache, index + 1
+
+    return tf.while_loop(goes_on, step, (text, cache, index))
+
+
+def _append(sampler, logits, text, numbers):
+    """Chooses a token for every open row and writes it behind the row's last."""
+    stops = numbers["stops"]
+    history = History(text.tokens, text.lengths, stops)
+    chosen = sampler.choose(logits, history, numbers["seed"], numbers["sampler"])
+    end = tf.range(text.tokens.shape[1])[None] == text.lengths[:, None]
+    tokens = tf.where(end & ~text.done[:, None], chosen[:, None], text.tokens)
+    lengths = text.lengths + tf.cast(~text.done, tf.int32)
+    ended = tf.gather(stops, chosen) | (lengths >= numbers["max_length"])
+    return Text(tokens, lengths, text.done | ended)

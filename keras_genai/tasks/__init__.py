@@ -1,0 +1,1 @@
+"""What is trained: each task is a keras.Model."""

@@ -1,0 +1,92 @@
+"""Task: a keras.Model that knows its random state, its tokenizer and its files."""
+
+import keras
+
+from keras_genai import registry
+
+
+class Task(keras.Model):
+    """Base class of everything that is trained here.
+
+    A subclass builds all of its sub-layers in `__init__`, names every one of
+    them, and returns its constructor arguments from `get_config`. In exchange
+    its files are complete: weights under stable names, the state of every random
+    generator, and the tokenizer.
+
+    Attributes:
+        tokenizer: `keras_genai.data.Tokenizer` or `None`. Travels in presets.
+        transient: tuple of str. Weights whose path ends with one of these belong
+            to a run, not to the model: checkpoints hold them, presets do not.
+    """
+
+    transient = ()
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.tokenizer = None
+
+    def get_config(self):
+        policy = self.dtype_policy
+        return {"name": self.name, "dtype": getattr(policy, "name", policy)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**registry.from_plain(config))
+
+    def preset_weights(self):
+        """The weights a preset holds, by their path below the model's own name.
+
+        Returns:
+            dict of str to `keras.Variable`, in creation order.
+
+        Raises:
+            ValueError: if two weights share a path.
+        """
+        weights = {}
+        for variable in self.weights:
+            path = variable.path.removeprefix(self.name).lstrip("/")
+            if path.endswith(self.transient):
+                continue
+            if path in weights:
+                raise ValueError(f"Two weights of {self.name} are called `{path}`")
+            weights[path] = variable
+        return weights
+
+    def get_tables(self):
+        """Arrays beside the weights whose sizes depend on the data: dict by name."""
+        return {}
+
+    def set_tables(self, tables):
+        """Puts back what `get_tables` returned."""
+        raise ValueError(f"{self.name} has no tables. Received: {sorted(tables)}")
+
+    def save_to_preset(self, folder, card=None):
+        """Writes config.json, model.safetensors, tokenizer.json and README.md.
+
+        Args:
+            folder: path. Created if needed; an existing preset is replaced.
+            card: str or `None`. Text of README.md.
+        """
+        from keras_genai.tasks import presets  # the file format needs this class
+
+        presets.save(self, folder, card)
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        for index, state in enumerate(self._seed_states()):
+            store[f"seed_{index}"] = state
+
+    def load_own_variables(self, store):
+        # Keras' file entries have keys() but cannot be iterated.
+        keys = [key for key in store.keys() if not key.startswith("seed_")]  # noqa: SIM118
+        own = {key: store[key] for key in keys}
+        super().load_own_variables(own)
+        for index, state in enumerate(self._seed_states()):
+            state.assign(store[f"seed_{index}"])
+
+    def _seed_states(self):
+        return [
+            variable
+            for variable in self.non_trainable_variables
+            if variable.path.endswith("seed_generator_state")
+        ]

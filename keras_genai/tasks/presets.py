@@ -1,0 +1,206 @@
+"""Presets: a model in a folder of plain data, nothing in it that can run.
+
+`config.json` names the class and its arguments, `model.safetensors` holds the
+weights, `tokenizer.json` the tokenizer, `README.md` says what it is, and
+`manifest.json` the sha256 of each. A folder is written beside its place and
+moved there whole; it is read only if every file is what the manifest says.
+"""
+
+import hashlib
+import json
+import pathlib
+import shutil
+import tempfile
+
+import keras
+import numpy as np
+import pydantic
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from keras_genai import registry
+from keras_genai.data.tokenizers import Tokenizer
+
+FORMAT = 1
+CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+CARD, MANIFEST = "README.md", "manifest.json"
+LARGEST_JSON = 64 * 2**20  # bytes; a tokenizer of 250,000 tokens takes 20 MB
+
+
+class PresetError(ValueError):
+    """A preset folder cannot be read; the message is one line."""
+
+
+class Config(pydantic.BaseModel):
+    """The schema of config.json; unknown keys are refused."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    format: int
+    model: str = pydantic.Field(max_length=100)
+    config: dict
+    tables: list[str] = []
+
+
+def save(model, folder, card=None):
+    """Writes `model`, a `Task`, as a preset.
+
+    Args:
+        model: built `Task`.
+        folder: path. A preset that is there already is replaced.
+        card: str or `None`, the text of README.md.
+
+    Raises:
+        PresetError: if `folder` holds something that is not a preset.
+    """
+    folder = pathlib.Path(folder)
+    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
+        raise PresetError(
+            f"{folder} is not empty and not a preset; nothing was changed"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix=".preset-", dir=folder.parent))
+    try:
+        _write(model, scratch, card)
+        old = scratch.with_name(f"{scratch.name}-old")
+        if folder.exists():
+            folder.rename(old)
+        scratch.chmod(0o755)
+        scratch.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def from_preset(folder, **overrides):
+    """Opens a preset folder.
+
+    Args:
+        folder: path of a folder that `save_to_preset` wrote.
+        **overrides: constructor arguments that replace the stored ones, for
+            instance `dropout=0.1` or `dtype="mixed_bfloat16"`.
+
+    Returns:
+        The model, weights and tokenizer in place.
+
+    Raises:
+        PresetError: if a file is missing, damaged or foreign, or if weights and
+            architecture do not match. Nothing has been loaded then.
+    """
+    folder = pathlib.Path(folder)
+    _check_manifest(folder)
+    try:
+        config = Config.model_validate_json(_read(folder / CONFIG))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or CONFIG
+        raise PresetError(f"{folder / CONFIG}: {where}: {first['msg']}") from None
+    if config.format != FORMAT:
+        raise PresetError(
+            f"{folder / CONFIG}: `format` must be {FORMAT}. Received: {config.format}"
+        )
+    _refuse_paths(config.config, folder / CONFIG)
+    arrays = _load_arrays(folder / WEIGHTS)
+    model = registry.lookup(config.model).from_config({**config.config, **overrides})
+    tables = {name: _take(arrays, name, folder) for name in config.tables}
+    if tables:
+        model.set_tables(tables)
+    _assign(model, arrays, folder)
+    if (folder / TOKENIZER).exists():
+        model.tokenizer = Tokenizer.from_json(_read(folder / TOKENIZER))
+    return model
+
+
+def _write(model, folder, card):
+    tables = model.get_tables()
+    arrays = {
+        path: np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
+        for path, variable in model.preset_weights().items()
+    }
+    config = Config(
+        format=FORMAT,
+        model=type(model).__name__,
+        config=registry.to_plain(model.get_config()),
+        tables=sorted(tables),
+    )
+    (folder / CONFIG).write_text(config.model_dump_json(indent=1), "utf-8")
+    save_file({**arrays, **tables}, folder / WEIGHTS)
+    if model.tokenizer is not None:
+        (folder / TOKENIZER).write_text(model.tokenizer.to_json(), "utf-8")
+    (folder / CARD).write_text(card or f"# {model.name}\n", "utf-8")
+    sums = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    (folder / MANIFEST).write_text(json.dumps({"sha256": sums}, indent=1), "utf-8")
+
+
+def _check_manifest(folder):
+    if not (folder / MANIFEST).is_file():
+        raise PresetError(f"{folder} is not a preset folder: it has no {MANIFEST}")
+    try:
+        sums = json.loads(_read(folder / MANIFEST))["sha256"]
+        known = {CONFIG, WEIGHTS, TOKENIZER, CARD}
+        valid = isinstance(sums, dict) and {CONFIG, WEIGHTS} <= sums.keys() <= known
+    except (ValueError, KeyError, TypeError):
+        valid = False
+    if not valid:
+        raise PresetError(f"{folder / MANIFEST} is damaged")
+    for name, expected in sums.items():
+        path = folder / name
+        if path.is_symlink() or not path.is_file():
+            raise PresetError(f"{path} is missing or not a plain file")
+        if _sha256(path) != expected:
+            raise PresetError(f"{path} is damaged: its sha256 is not the manifest's")
+    if TOKENIZER not in sums and (folder / TOKENIZER).exists():
+        raise PresetError(f"{folder / TOKENIZER} is not in the manifest")
+
+
+def _refuse_paths(value, where):
+    """No value of a config may be a path or a URL."""
+    if isinstance(value, dict):
+        for item in value.values():
+            _refuse_paths(item, where)
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_paths(item, where)
+    elif isinstance(value, str) and any(mark in value for mark in ("/", "\\", "..")):
+        raise PresetError(f"{where}: no value may be a path. Received: {value!r}")
+
+
+def _load_arrays(path):
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise PresetError(f"{path} cannot be read: {error}") from None
+
+
+def _assign(model, arrays, folder):
+    weights = model.preset_weights()
+    missing = sorted(weights.keys() - arrays.keys())
+    surplus = sorted(arrays.keys() - weights.keys())
+    wrong = [
+        f"{path} {arrays[path].shape} for {tuple(weights[path].shape)}"
+        for path in sorted(weights.keys() & arrays.keys())
+        if arrays[path].shape != tuple(weights[path].shape)
+    ]
+    problems = (("missing", missing), ("surplus", surplus), ("wrong shape", wrong))
+    text = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems if names)
+    if text:
+        raise PresetError(f"{folder / WEIGHTS} does not fit {model.name}: {text}")
+    for path, variable in weights.items():
+        variable.assign(arrays[path])
+
+
+def _take(arrays, name, folder):
+    if name not in arrays:
+        raise PresetError(f"{folder / WEIGHTS} lacks the table `{name}`")
+    return arrays.pop(name)
+
+
+def _read(path):
+    if path.stat().st_size > LARGEST_JSON:
+        raise PresetError(f"{path} is larger than {LARGEST_JSON} bytes")
+    return path.read_text("utf-8")
+
+
+def _sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,370 @@
+"""The callbacks of a run: numeric guard, isolation, log, best weights, saving.
+
+All of them share one `Clock`, which the first in the list, `Stepper`, moves.
+"""
+
+import dataclasses
+import json
+import math
+import os
+import time
+
+import keras
+import tensorflow as tf
+
+from keras_genai.training import checkpoint
+from keras_genai.training.errors import RunStoppedError, TrainingError
+
+# Fields of a log line that depend on the machine's speed; all others are exact.
+TIMING_FIELDS = ("seconds", "examples_per_second", "tokens_per_second")
+
+
+@dataclasses.dataclass
+class Clock:
+    """Where a run is.
+
+    Attributes:
+        step: int. Finished steps, over all restarts.
+        total: int. Steps after which the run is complete.
+        interval: int. Steps per log line, which is one epoch of `fit`.
+        stride: int. Steps per call of the train function.
+        before: float. Seconds spent before this process took over.
+        began: float. When this process began, in `time.monotonic`.
+    """
+
+    step: int
+    total: int
+    interval: int
+    stride: int = 1
+    before: float = 0.0
+    began: float = dataclasses.field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self):
+        return self.before + time.monotonic() - self.began
+
+    @property
+    def at_boundary(self):
+        return self.step % self.interval == 0 or self.step >= self.total
+
+
+class Stepper(keras.callbacks.Callback):
+    """Counts steps, ends each interval at its step, and puts restored state back.
+
+    Args:
+        clock: `Clock`.
+        restored: `keras_genai.training.checkpoint.Restored` or `None`.
+        others: callbacks by name that have `get_state` and `set_state`.
+    """
+
+    def __init__(self, clock, restored, others):
+        super().__init__()
+        self.clock = clock
+        self.restored = restored
+        self.others = others
+        self.closing = False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # `fit` has just reset the metrics, and `on_train_begin` the callbacks.
+        if self.restored is None:
+            return
+        if self.clock.step % self.clock.interval:
+            metrics = self.model.metrics_variables
+            for variable, value in zip(metrics, self.restored.metrics, strict=True):
+                variable.assign(value)
+        for name, callback in self.others.items():
+            if name in self.restored.extra["callbacks"]:
+                callback.set_state(self.restored.extra["callbacks"][name])
+        self.restored = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.clock.step += self.clock.stride
+        if self.clock.at_boundary:
+            # The first interval after a restart and the last of a run can be
+            # shorter than `steps_per_epoch`; this ends them inside one `fit`.
+            self.closing = self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.closing:
+            self.closing = self.model.stop_training = False
+
+
+class NumericGuard(keras.callbacks.Callback):
+    """Stops a run whose loss, weights or loss scale are no longer usable.
+
+    The loss is looked at after every step, the trainable weights after every
+    interval; `Checkpointer.save` refuses any state that is not finite, so a poisoned
+    one is never saved. A loss can be finite while kernels are not: relu(NaN) is 0.
+
+    Args:
+        clock: `Clock`.
+        checkpointer: `Checkpointer`, to name the checkpoint to go on from.
+
+    Raises:
+        TrainingError: from within `fit`.
+    """
+
+    def __init__(self, clock, checkpointer):
+        super().__init__()
+        self.clock = clock
+        self.checkpointer = checkpointer
+
+    def on_train_begin(self, logs=None):
+        self.scales = [
+            optimizer.dynamic_scale
+            for optimizer in checkpoint.optimizers(self.model).values()
+            if isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        ]
+        weights = [
+            variable.value
+            for variable in self.model.trainable_variables
+            if "float" in keras.backend.standardize_dtype(variable.dtype)
+        ]
+
+        @tf.function(autograph=False)
+        def finite():
+            return tf.reduce_all(
+                [tf.reduce_all(tf.math.is_finite(weight)) for weight in weights]
+            )
+
+        self.finite = finite
+
+    def on_train_batch_end(self, batch, logs=None):
+        for name, value in (logs or {}).items():
+            if name.endswith("loss") and not math.isfinite(value):
+                self._stop(f"`{name}` is {value}")
+        for scale in self.scales:
+            if float(scale.value) < 1:
+                self._stop(f"the loss scale fell to {float(scale.value):.3g}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not self.finite():
+            self._stop("a weight is not finite")
+
+    def _stop(self, reason):
+        raise TrainingError(
+            f"Stopped at step {self.clock.step}: {reason}. This state was not saved; "
+            f"{self.checkpointer.newest()}. A lower learning rate or clipping helps"
+        )
+
+
+class Isolation(keras.callbacks.Callback):
+    """Validates averaged weights, and keeps validation from changing the training.
+
+    Seeds, carried states, statistics and metrics are put back exactly afterwards, and
+    so are the weights where an optimizer averages them (`use_ema=True`).
+    """
+
+    def on_test_begin(self, logs=None):
+        pairs = checkpoint.averages(self.model)
+        weights = {id(variable) for variable in self.model.trainable_variables}
+        touched = [weight for weight, _ in pairs]
+        touched += [v for v in self.model.variables if id(v) not in weights]
+        touched += self.model.metrics_variables
+        self.kept = [(variable, variable.numpy()) for variable in touched]
+        for variable, average in pairs:
+            variable.assign(average)
+
+    def on_test_end(self, logs=None):
+        for variable, value in self.kept:
+            variable.assign(value)
+        self.kept = []
+
+
+class JSONLog(keras.callbacks.Callback):
+    """Appends one JSON line an interval: step, losses, metrics, rate, seconds.
+
+    Args:
+        path: path of the file.
+        clock: `Clock`.
+        size: int or `None`. Bytes to keep of an existing file: what was there when
+            the restored checkpoint was written. `None` for a new run.
+        unit: `"examples"` or `"tokens"`.
+        per_step: int. Examples or tokens in one batch.
+    """
+
+    def __init__(self, path, clock, size=None, unit="examples", per_step=1):
+        super().__init__()
+        self.path = path
+        self.clock = clock
+        self.unit = unit
+        self.per_step = per_step
+        with _disk(path):
+            if size is not None and path.exists():
+                os.truncate(path, min(size, path.stat().st_size))
+            self.file = open(  # noqa: SIM115, open as long as the run
+                path, "w" if size is None else "a", encoding="utf-8"
+            )
+
+    def size(self):
+        """Bytes in the file, all of them on the disk."""
+        with _disk(self.path):
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            return self.file.tell()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.first_step = self.clock.step
+        self.first_time = self.last_time = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.last_time = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        spent = max(self.last_time - self.first_time, 1e-9)
+        units = (self.clock.step - self.first_step) * self.per_step
+        rates = learning_rates(self.model)
+        record = {"step": self.clock.step, **(logs or {}), **rates}
+        record["seconds"] = round(self.clock.seconds, 3)
+        record[f"{self.unit}_per_second"] = round(units / spent, 1)
+        with _disk(self.path):
+            self.file.write(json.dumps(plain(record)) + "\n")
+            self.file.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Remembers the step of the lowest `monitor`, and its weights if asked.
+
+    Args:
+        clock: `Clock`.
+        checkpointer: `Checkpointer`.
+        save: bool. Also write the weights, the averaged ones under `use_ema`.
+        monitor: str. A key of the logs; intervals without it are passed over.
+    """
+
+    def __init__(self, clock, checkpointer, save=False, monitor="val_loss"):
+        super().__init__()
+        self.clock = clock
+        self.checkpointer = checkpointer
+        self.save = save
+        self.monitor = monitor
+        self.best = None
+
+    def get_state(self):
+        return self.best
+
+    def set_state(self, state):
+        self.best = state
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = (logs or {}).get(self.monitor)
+        if value is None or not math.isfinite(value):
+            return
+        if self.best is None or value < self.best["value"]:
+            self.best = {"step": self.clock.step, "value": value, "kept": self.save}
+            if self.save:
+                self.checkpointer.save_best(self.clock.step, self.model)
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras' `EarlyStopping`, with counters that survive a restart.
+
+    Intervals without validation are passed over. Best weights are the business of
+    `train(..., keep_best=True)`.
+
+    Args:
+        monitor: str. A key of the logs.
+        patience: int. Validations without improvement before the run stops.
+        min_delta: float. A smaller improvement counts as none.
+        mode: `"auto"`, `"min"` or `"max"`.
+    """
+
+    def __init__(self, monitor="val_loss", patience=3, min_delta=0.0, mode="auto"):
+        super().__init__(monitor, min_delta, patience, mode=mode)
+
+    def get_state(self):
+        return {"wait": self.wait, "best": self.best, "best_epoch": self.best_epoch}
+
+    def set_state(self, state):
+        self.wait = state["wait"]
+        self.best = state["best"]
+        self.best_epoch = state["best_epoch"]
+
+    def get_monitor_value(self, logs):
+        return (logs or {}).get(self.monitor)
+
+
+class SaveEvery(keras.callbacks.Callback):
+    """Saves every so many steps or seconds, at the end, and when asked to stop.
+
+    Args:
+        clock: `Clock`.
+        save: function of one bool, whether a callback ended the run, that writes
+            the checkpoint.
+        steps: int or `None`. Most steps between two checkpoints.
+        seconds: float or `None`. Most seconds between two checkpoints.
+        interrupt: `Interrupt` or `None`.
+
+    Raises:
+        RunStoppedError: from within `fit`, after a requested stop was saved.
+    """
+
+    def __init__(self, clock, save, steps=None, seconds=None, interrupt=None):
+        super().__init__()
+        self.clock = clock
+        self.save = save
+        self.steps = steps or math.inf
+        self.seconds = seconds or math.inf
+        self.interrupt = interrupt
+        self.last_step = clock.step
+        self.last_time = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        # At a boundary, validation and the log line still have to come.
+        if not self.clock.at_boundary:
+            self._act()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._act(self.clock.step >= self.clock.total, self.model.stop_training)
+
+    def _act(self, final=False, stopped=False):
+        asked = self.interrupt is not None and self.interrupt.signal_number
+        steps = self.clock.step - self.last_step
+        seconds = time.monotonic() - self.last_time
+        if final or stopped or asked or steps >= self.steps or seconds >= self.seconds:
+            self.save(stopped)
+            self.last_step, self.last_time = self.clock.step, time.monotonic()
+        if asked:
+            raise RunStoppedError(
+                f"Stopped and saved at step {self.clock.step} of {self.clock.total}; "
+                "the same command goes on from there",
+                asked,
+            )
+
+
+def learning_rates(model):
+    """Current learning rate of every optimizer, by the name of its log field."""
+    rates = {}
+    for name, optimizer in checkpoint.optimizers(model).items():
+        field = f"{name}_learning_rate".removeprefix("optimizer_")
+        rates[field] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    return rates
+
+
+def plain(record):
+    """`record` with values JSON can hold: numbers that are not finite are `None`."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in record.items()
+    }
+
+
+class _disk:  # noqa: N801, used as a statement
+    """Turns an `OSError` while writing `path` into one line."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _):
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise TrainingError(f"Cannot write {self.path}: {reason}") from error

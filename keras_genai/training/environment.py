@@ -1,0 +1,69 @@
+"""What decides the last bits of a result beside the program: recorded, compared."""
+
+import contextlib
+import os
+import pathlib
+import platform
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework import config as framework
+
+
+@contextlib.contextmanager
+def deterministic_ops():
+    """Context in which TensorFlow uses deterministic kernels only."""
+    before = framework.is_op_determinism_enabled()
+    tf.config.experimental.enable_op_determinism()
+    try:
+        yield
+    finally:
+        if not before:
+            framework.disable_op_determinism()
+
+
+def describe():
+    """Versions, device, threads and determinism of this process.
+
+    Returns:
+        dict of str to str or int, JSON.
+    """
+    return {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "device": ", ".join(sorted(_devices())) or _processor(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+        "deterministic": framework.is_op_determinism_enabled(),
+    }
+
+
+def differences(before, now):
+    """One line that names what changed between two descriptions, or ''."""
+    return ", ".join(
+        f"{name} was {before.get(name)} and is {now.get(name)}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    )
+
+
+def _devices():
+    for device in tf.config.list_physical_devices("GPU"):
+        details = tf.config.experimental.get_device_details(device)
+        yield details.get("device_name", device.name)
+
+
+def _processor():
+    """The processor's name: compiled kernels differ from model to model."""
+    information = pathlib.Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

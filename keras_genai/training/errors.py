@@ -1,0 +1,27 @@
+"""What ends a training run early, as one line a person can act on."""
+
+
+class TrainingError(RuntimeError):
+    """The run cannot start or go on; the message is one line for the user.
+
+    Args:
+        message: str, one line.
+        exit_code: int. What `train.py` exits with: 2 for a wrong request (folder,
+            configuration), 1 for what went wrong on the way (disk, numbers).
+    """
+
+    def __init__(self, message, exit_code=1):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class RunStoppedError(TrainingError):
+    """The user asked to stop; everything up to the finished step is saved.
+
+    Args:
+        message: str, one line that says how to continue.
+        signal_number: int. Becomes exit code `128 + signal_number`, as in a shell.
+    """
+
+    def __init__(self, message, signal_number):
+        super().__init__(message, exit_code=128 + signal_number)

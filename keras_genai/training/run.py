@@ -1,0 +1,305 @@
+"""One training run in one folder: start it, kill it, start it again, same bits."""
+
+import dataclasses
+import math
+
+import keras
+import tensorflow as tf
+
+from keras_genai.training import checkpoint, environment
+from keras_genai.training.callbacks import (
+    Clock,
+    Isolation,
+    JSONLog,
+    KeepBest,
+    NumericGuard,
+    SaveEvery,
+    Stepper,
+)
+from keras_genai.training.checkpoint import Checkpointer
+from keras_genai.training.curve import draw_curve, read_log
+from keras_genai.training.display import Progress, TensorBoard
+from keras_genai.training.errors import TrainingError
+from keras_genai.training.folder import RunFolder
+from keras_genai.training.interrupt import Interrupt
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        steps: int. Finished steps, over all restarts.
+        seconds: float. Time spent training, over all restarts.
+        history: list of dict, the records of log.jsonl.
+        resumed_from: int or `None`. The step this process started from.
+        best: dict or `None`. `step` and `value` of the lowest validation loss.
+    """
+
+    steps: int
+    seconds: float
+    history: list
+    resumed_from: int | None = None
+    best: dict | None = None
+
+
+def deterministic(seed):
+    """Makes initial weights a function of the seed; call before building a model.
+
+    Deterministic kernels are switched on by `train` for as long as it runs: Keras
+    refuses `jit_compile=True` to a model that is compiled while they are on.
+
+    Args:
+        seed: int.
+    """
+    keras.utils.set_random_seed(seed)
+
+
+def train(
+    model,
+    splits,
+    folder,
+    steps,
+    seed=0,
+    fingerprint=None,
+    steps_per_execution=None,
+    log_every=50,
+    save_every=500,
+    save_seconds=300,
+    validate_every=None,
+    validation_steps=None,
+    fresh=False,
+    callbacks=(),
+    keep=3,
+    keep_best=False,
+    restore_best=False,
+    progress=True,
+    tensorboard=False,
+    say=print,
+):
+    """Trains `model` up to `steps` steps in `folder`, going on where it stopped.
+
+    The same call after a crash reaches the same weights and logged losses, bit for
+    bit, on the same machine with the same versions and threads. At the end the
+    model holds the averaged weights if its optimizers average (`use_ema`).
+
+    Args:
+        model: compiled and built `Task` or `keras.Model`.
+        splits: `Splits`: `train.dataset(start)` is a pure function of the step.
+        folder: path of the run folder.
+        steps: int. Total number of optimizer steps, restarts included.
+        seed: int. Part of the run's identity; apply it with `deterministic`.
+        fingerprint: dict, JSON. Everything else that decides the results, without
+            the number of steps.
+        steps_per_execution: int or `None`. Steps per call of the train function; it
+            is lowered until it divides every interval. `None`: as compiled.
+        log_every: int. Steps per log line.
+        save_every: int or `None`. Most steps between checkpoints.
+        save_seconds: float or `None`. Most seconds between checkpoints.
+        validate_every: int or `None`. A multiple of `log_every`; `None`: at the end.
+        validation_steps: int or `None`. At most so many batches each time.
+        fresh: bool. Start over: removes the files of an earlier run in `folder`.
+        callbacks: Keras callbacks. Those with `get_state` and `set_state` (JSON)
+            survive restarts; an epoch is one log interval.
+        keep: int. Checkpoints to keep.
+        keep_best: bool. Keep the weights of the lowest validation loss.
+        restore_best: bool. End with those weights. Implies `keep_best`.
+        progress: bool. Show a bar on a terminal, occasional lines elsewhere.
+        tensorboard: bool. Also write event files, into `folder/tensorboard`.
+        say: function of one str, for lines the user should see.
+
+    Returns:
+        `Outcome`.
+
+    Raises:
+        ValueError: if an argument is out of range or the model is not ready.
+        TrainingError: when the run cannot start or go on; one line.
+        RunStoppedError: after SIGINT or SIGTERM, everything saved.
+    """
+    _check(steps, log_every, validate_every)
+    run = RunFolder(folder)
+    identity = {**(fingerprint or {}), "seed": seed}
+    with run.claim(identity, fresh) as identity, environment.deterministic_ops():
+        probe = splits.train.dataset(0)
+        prepare(model, probe)
+        checkpointer = _checkpointer(run.checkpoints, keep, identity)
+        restored = checkpointer.restore(model)
+        for message in restored.messages if restored else ():
+            say(message)
+        start = restored.step if restored else 0
+        clock = Clock(
+            step=start,
+            total=steps,
+            interval=log_every,
+            stride=_stride(
+                steps_per_execution or model.steps_per_execution,
+                (steps, start, log_every),
+            ),
+            before=restored.extra["seconds"] if restored else 0.0,
+        )
+        best = KeepBest(clock, checkpointer, save=keep_best or restore_best)
+        best.best = restored.extra["best"] if restored else None
+        if restored and (start >= steps or restored.extra["stopped"]):
+            say(f"{run.path} is already trained: {start} steps")
+        else:
+            if restored:
+                say(f"going on from step {start} of {steps}")
+            others = [*callbacks]
+            if tensorboard:
+                others.append(TensorBoard(run.path / "tensorboard", clock))
+            if progress:
+                others.append(Progress(clock))
+            log_size = restored.extra["log_size"] if restored else None
+            log = JSONLog(run.log, clock, log_size, *_unit(splits.train, probe))
+            with log, Interrupt(say) as interrupt:
+                parts = _Parts(clock, checkpointer, log, best, interrupt)
+                own = _assemble(parts, restored, others, save_every, save_seconds)
+                _fit(model, splits, clock, own, validate_every, validation_steps)
+        _finish(model, checkpointer, best if restore_best else None)
+        history = read_log(run.log)
+        draw_curve(history, run.path / "curve.png", run.path.name)
+    return Outcome(
+        steps=clock.step,
+        seconds=clock.seconds,
+        history=history,
+        resumed_from=start if restored else None,
+        best=best.best,
+    )
+
+
+def prepare(model, dataset):
+    """Builds optimizers and metrics, which must exist before anything is restored.
+
+    Args:
+        model: compiled and built `keras.Model`.
+        dataset: `tf.data.Dataset`, one batch of which is looked at.
+
+    Raises:
+        ValueError: if the model or one of its optimizers is not built.
+    """
+    if not model.built or not model.compiled:
+        raise ValueError(
+            "`model` must be built and compiled. "
+            f"Received: {model.built=}, {model.compiled=}"
+        )
+    model._symbolic_build(data_batch=next(iter(dataset.take(1))))
+    for name, optimizer in checkpoint.optimizers(model).items():
+        if not optimizer.built:
+            raise ValueError(
+                f"`model.{name}` must be built in `compile`: its slots have to exist "
+                f"before a checkpoint can fill them. Received: {optimizer!r}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    clock: Clock
+    checkpointer: Checkpointer
+    log: JSONLog
+    best: KeepBest
+    interrupt: Interrupt
+
+
+def _assemble(parts, restored, others, save_every, save_seconds):
+    """All callbacks, in the order in which an interval's end needs them."""
+    clock, checkpointer = parts.clock, parts.checkpointer
+    kept = {
+        f"{index}-{type(callback).__name__}": callback
+        for index, callback in enumerate(others)
+        if hasattr(callback, "get_state")
+    }
+    saver = SaveEvery(clock, None, save_every, save_seconds, parts.interrupt)
+
+    def save(stopped):
+        extra = {
+            "seconds": clock.seconds,
+            "log_size": parts.log.size(),
+            "best": parts.best.best,
+            "stopped": stopped,
+            "callbacks": {name: each.get_state() for name, each in kept.items()},
+        }
+        checkpointer.save(clock.step, saver.model, extra)
+
+    saver.save = save
+    return [
+        Stepper(clock, restored, kept),
+        NumericGuard(clock, checkpointer),
+        Isolation(),
+        *others,
+        parts.best,
+        parts.log,
+        saver,
+    ]
+
+
+def _fit(model, splits, clock, callbacks, validate_every, validation_steps):
+    model._initial_epoch = None  # a restored Keras backup would leave its own here
+    if model.steps_per_execution != clock.stride:
+        model.steps_per_execution = clock.stride
+        model.make_train_function(force=True)
+        model.make_test_function(force=True)
+    epochs = math.ceil(clock.total / clock.interval)
+    apart = validate_every // clock.interval if validate_every else epochs
+    validation = splits.validation.epoch() if splits.validation else None
+    if validation is not None and validation_steps:
+        validation = validation.take(validation_steps)
+    try:
+        model.fit(
+            splits.train.dataset(clock.step),
+            initial_epoch=clock.step // clock.interval,
+            epochs=epochs,
+            steps_per_epoch=clock.interval,
+            shuffle=False,
+            validation_data=validation,
+            validation_freq=[*range(apart, epochs, apart), epochs],
+            callbacks=callbacks,
+            verbose=0,
+        )
+    finally:
+        for callback in callbacks:
+            if isinstance(callback, Progress):
+                callback.close()
+
+
+def _finish(model, checkpointer, best):
+    """Leaves the weights for use in the model: averaged ones, or the best."""
+    for variable, average in checkpoint.averages(model):
+        variable.assign(average)
+    if best is not None and best.best is not None and best.best["kept"]:
+        checkpointer.restore_best(best.best["step"], model)
+
+
+def _checkpointer(folder, keep, identity):
+    try:
+        return Checkpointer(folder, keep, identity)
+    except OSError as error:
+        raise TrainingError(
+            f"Cannot write {folder}: {error.strerror or error}", exit_code=2
+        ) from error
+
+
+def _stride(wanted, steps):
+    """The largest number of steps up to `wanted` that divides all of `steps`."""
+    common = math.gcd(*steps)
+    return max(size for size in range(1, wanted + 1) if common % size == 0)
+
+
+def _unit(loader, dataset):
+    """What a batch is counted in, and how many of them it holds."""
+    spec = tf.nest.flatten(dataset.element_spec)[0]
+    if spec.dtype.is_integer and spec.shape.rank == 2 and spec.shape[1]:
+        return "tokens", loader.batch_size * spec.shape[1]
+    return "examples", loader.batch_size
+
+
+def _check(steps, log_every, validate_every):
+    for name, value in (("steps", steps), ("log_every", log_every)):
+        if value < 1:
+            raise ValueError(f"`{name}` must be an int >= 1. Received: {value}")
+    if validate_every is not None and (
+        validate_every < 1 or validate_every % log_every
+    ):
+        raise ValueError(
+            "`validate_every` must be a multiple of `log_every`. "
+            f"Received: {validate_every=}, {log_every=}"
+        )

@@ -1,0 +1,116 @@
+"""The command line over the zoo: list, show, sample, verify."""
+
+import argparse
+import os
+import pathlib
+import sys
+
+import zoo
+
+
+def main(arguments=None):
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    options = parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"zoo: {' '.join(str(error).split())}", file=sys.stderr)
+        return getattr(error, "exit_code", 2)
+
+
+def parser():
+    parser = argparse.ArgumentParser(prog="python -m zoo", description=__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(run, text):
+        sub = verbs.add_parser(run.__name__, help=text, description=run.__doc__)
+        sub.set_defaults(run=run)
+        return sub.add_argument
+
+    add = verb(list, "name the entries")
+    add("pattern", nargs="?", default="*", help="shell pattern, for instance 'gpt*'")
+    add = verb(show, "print what an entry is and what it reached")
+    add("name")
+    add = verb(sample, "let a trained model write")
+    add("name", help="an entry, trained in runs/NAME")
+    add("--preset", help="preset folder (runs/NAME/preset)")
+    add("--prompt", help="what to continue (the entry's own)")
+    add("--max-length", type=int, default=400, help="in tokens, prompt included (400)")
+    add("--temperature", type=float, default=0.8, help="0 is greedy (0.8)")
+    add("--top-k", type=int, help="keep the k likeliest tokens")
+    add("--top-p", type=float, help="keep the likeliest tokens that sum to p")
+    add("--seed", type=int, default=0)
+    add = verb(verify, "run a recipe and record what it reaches")
+    add("name")
+    add("--data-dir", help="where prepared or hand-placed data sets lie")
+    add("--out", help="run folder (runs/verify/NAME)")
+    add("--seed", type=int, help="(the recorded one, else 0)")
+    return parser
+
+
+def list(options):
+    """Names the entries that match a pattern, with their first line."""
+    for name in zoo.names(options.pattern):
+        print(f"{name:24} {zoo.describe(name)}")
+
+
+def show(options):
+    """Prints an entry: its text, settings, and measured result."""
+    entry = zoo.get(options.name)
+    print((pathlib.Path(zoo.__file__).parent / f"{options.name}.py").read_text())
+    print(entry.result.model_dump_json(indent=1) if entry.result else "Not measured.")
+
+
+def sample(options):
+    """Lets a trained model write, piece by piece."""
+    zoo.describe(options.name)  # an unknown name ends here, with the nearest
+    folder = pathlib.Path(options.preset or f"runs/{options.name}/preset")
+    if not folder.is_dir():
+        raise ValueError(
+            f"There is no preset in {folder}. Train one first: "
+            f"python train.py {options.name}"
+        )
+    from keras_genai import from_preset
+    from keras_genai.samplers.tokens import Greedy, Sample
+
+    model = from_preset(folder)
+    if options.prompt is None:
+        print(zoo.get(options.name).sample(model, seed=options.seed))
+        return
+    sampler = Greedy()
+    if options.temperature:
+        sampler = Sample(options.temperature, top_k=options.top_k, top_p=options.top_p)
+    pieces = model.generate(
+        options.prompt,
+        max_length=options.max_length,
+        sampler=sampler,
+        seed=options.seed,
+        stream=True,
+    )
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
+
+
+def verify(options):
+    """Runs a recipe from the start, compares it with its record, and records it."""
+    from zoo import _run, _settings
+    from zoo.entry import RESULTS
+
+    entry = zoo.get(options.name)
+    old = entry.result
+    seed = options.seed if options.seed is not None else old.seed if old else 0
+    settings = _settings.Settings.of(entry, seed=seed, data_dir=options.data_dir)
+    folder = options.out or f"runs/verify/{options.name}"
+    result = _run.run(entry, settings, folder).result
+    if old:
+        print(f"{old.metric} was {old.value:.6f} ({old.commit}, {old.date})")
+    print(f"{result.metric} is {result.value:.6f} in {result.seconds:.0f} s")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{options.name}.json").write_text(
+        result.model_dump_json(indent=1) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

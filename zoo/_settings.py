@@ -1,0 +1,137 @@
+"""What a person may change about an entry's run, checked against the entry."""
+
+import ast
+import dataclasses
+import functools
+
+from keras_genai import registry
+from zoo.entry import Entry, unknown
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """One run of one entry.
+
+    Args:
+        entry: `Entry`.
+        steps: int. Optimizer steps in all.
+        batch_size: int.
+        seed: int.
+        precision: str, a Keras dtype policy.
+        data: str or `None` (the entry's own). See `keras_genai.data.text.source`.
+        data_dir: path or `None`.
+        overrides: dict, what `read_overrides` returned.
+        fresh: bool. Start over in the run folder.
+        tensorboard: bool.
+    """
+
+    entry: Entry
+    steps: int
+    batch_size: int
+    seed: int
+    precision: str
+    data: str | None = None
+    data_dir: str | None = None
+    overrides: dict = dataclasses.field(default_factory=dict)
+    fresh: bool = False
+    tensorboard: bool = False
+
+    @classmethod
+    def of(cls, entry, **changes):
+        """The recipe's own settings, with some changed."""
+        recipe = entry.recipe
+        return cls(
+            entry,
+            **{
+                "steps": recipe.steps,
+                "batch_size": recipe.batch_size,
+                "seed": 0,
+                "precision": recipe.precision,
+                **changes,
+            },
+        )
+
+    def splits(self):
+        """The data, from the entry's source or the one that was asked for."""
+        source = self.entry.source
+        if self.data is not None:
+            from keras_genai.data import text
+
+            source = functools.partial(text.source(self.data), **source.keywords)
+        return source(
+            batch_size=self.batch_size, seed=self.seed, data_dir=self.data_dir
+        )
+
+    def build(self, splits):
+        return self.entry.build(
+            splits, self.batch_size, self.precision, **self.overrides
+        )
+
+    def fingerprint(self, model, splits):
+        """Everything but the number of steps that decides what comes out."""
+        return {
+            "entry": self.entry.name,
+            "data": self.data or splits.name,
+            "batch_size": self.batch_size,
+            "model": registry.to_plain(model.get_config()),
+        }
+
+    def training(self):
+        """The recipe's arguments of `keras_genai.training.train`."""
+        recipe = self.entry.recipe
+        return {
+            "steps": self.steps,
+            "seed": self.seed,
+            "steps_per_execution": recipe.steps_per_execution,
+            "log_every": min(recipe.log_every, self.steps),
+            "validate_every": recipe.validate_every,
+            "restore_best": recipe.keep_best,
+            "fresh": self.fresh,
+            "tensorboard": self.tensorboard,
+        }
+
+
+def read_overrides(entry, pairs):
+    """Arguments of the model from `KEY=VALUE` texts.
+
+    Args:
+        entry: `Entry`. Its `settings` say what there is; `style.norm=rms` reaches
+            into a part.
+        pairs: list of str.
+
+    Returns:
+        dict for `Entry.build`.
+
+    Raises:
+        ValueError: for an unknown key, a value of another type, or no `=`.
+    """
+    known, overrides = entry.settings, {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise ValueError(f"`--set` must be KEY=VALUE. Received: {pair}")
+        if key not in known:
+            raise ValueError(unknown("--set", key, known))
+        value = _parse(key, text, known[key])
+        part, _, field = key.partition(".")
+        if field:
+            old = overrides.get(part) or entry.argument(part)
+            overrides[part] = dataclasses.replace(old, **{field: value})
+        else:
+            overrides[key] = value
+    return overrides
+
+
+def _parse(key, text, example):
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    if isinstance(example, float) and isinstance(value, int):
+        value = float(value)
+    if example is not None and type(value) is not type(example):
+        raise ValueError(
+            f"`{key}` must be of type {type(example).__name__}, as {example!r} is. "
+            f"Received: {text}"
+        )
+    return value

@@ -1,0 +1,179 @@
+"""What one file of the zoo says about a model: how it is built, fed and trained."""
+
+import dataclasses
+import difflib
+import inspect
+import pathlib
+from collections.abc import Callable
+
+import pydantic
+
+RESULTS = pathlib.Path(__file__).parent / "results"
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How an entry is trained.
+
+    Args:
+        compile: callable `compile(steps=...)` that returns the arguments of
+            `model.compile`, made for a run of so many steps.
+        batch_size: int.
+        steps: int. Optimizer steps of the recorded result.
+        precision: str. Keras dtype policy.
+        steps_per_execution: int. Steps in one call of the compiled function.
+        log_every: int. Steps between lines of the log.
+        validate_every: int or `None` (at the end). A multiple of `log_every`.
+        keep_best: bool. End with the weights of the lowest validation loss.
+    """
+
+    compile: Callable[..., dict]
+    batch_size: int = 1
+    steps: int = 1
+    precision: str = "float32"
+    steps_per_execution: int = 10
+    log_every: int = 50
+    validate_every: int | None = None
+    keep_best: bool = False
+
+
+class Result(pydantic.BaseModel):
+    """A measured result, as `python -m zoo verify` writes it."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    metric: str
+    value: float
+    other: dict[str, float] = {}
+    parameters: int
+    seed: int
+    steps: int
+    seconds: float
+    sample: str = ""
+    hardware: str
+    cores: int
+    versions: dict[str, str]
+    commit: str
+    date: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One model of the zoo.
+
+    Args:
+        model: callable that makes the model from `config`.
+        config: dict, arguments of `model`.
+        tiny: dict, overrides that make it small enough for a test.
+        source: `functools.partial` of a source in `keras_genai.data`: called with
+            `batch_size`, `seed` and `data_dir` it returns `Splits`; `stand_in=True`
+            asks for a small part that ships with the package.
+        recipe: `Recipe`.
+        sample: callable `sample(model, seed)` that returns what it generates.
+        evaluate: callable `evaluate(model, splits)` that returns figures by name,
+            the one that counts first.
+        paper: str.
+        embedded: bool. The whole data ships with Python or with this package.
+        reference: str. The published figure and its protocol, if there is one.
+    """
+
+    model: Callable
+    config: dict
+    tiny: dict
+    source: Callable
+    recipe: Recipe
+    sample: Callable
+    evaluate: Callable
+    paper: str
+    embedded: bool = False
+    reference: str = ""
+    name: str = ""
+
+    def build(self, splits=None, batch_size=None, precision=None, **overrides):
+        """The model, fully built, with the tokenizer of the data.
+
+        Args:
+            splits: `Splits` whose tokenizer it shall speak, or `None`: the
+                entry's own, found without a download.
+            batch_size: int or `None` (the recipe's).
+            precision: str or `None` (the recipe's), a Keras dtype policy.
+            **overrides: arguments of the model instead of those in `config`.
+
+        Raises:
+            ValueError: if an override is not an argument of the model.
+        """
+        self._check(overrides)
+        config = {"dtype": precision or self.recipe.precision, **self.config}
+        if splits is None:
+            splits = self.splits() if self.embedded else self.stand_in()
+        tokenizer = splits.tokenizer
+        if tokenizer is not None:
+            config["vocabulary_size"] = tokenizer.vocabulary_size
+        if "lanes" in config:  # the model carries one state a row of the batch
+            config["lanes"] = batch_size or self.recipe.batch_size
+        model = self.model(**{**config, "name": self.name or None, **overrides})
+        model.tokenizer = tokenizer
+        return model
+
+    def splits(self, batch_size=None, seed=0, data_dir=None):
+        """Training and held-out data, as loaders. See `keras_genai.data`."""
+        size = batch_size or self.recipe.batch_size
+        return self.source(batch_size=size, seed=seed, data_dir=data_dir)
+
+    def stand_in(self, batch_size=2):
+        """`Splits` of a small part of the data, or of something like it, offline."""
+        return self.source(batch_size=batch_size, stand_in=True)
+
+    def data(self, batch_size=None, seed=0, data_dir=None):
+        """One epoch of training batches, a `tf.data.Dataset` for `fit`."""
+        train = self.splits(batch_size, seed, data_dir).train
+        return train.dataset(0).take(train.steps_per_epoch)
+
+    @property
+    def result(self):
+        """The measured `Result`, or `None` if nobody has measured it."""
+        path = RESULTS / f"{self.name}.json"
+        return Result.model_validate_json(path.read_text()) if path.exists() else None
+
+    @property
+    def settings(self):
+        """dict: what `--set` may change, with the values of this entry."""
+        flat = {}
+        for key in self._arguments():
+            value = self.argument(key)
+            if dataclasses.is_dataclass(value):
+                fields = dataclasses.asdict(value).items()
+                flat.update({f"{key}.{field}": item for field, item in fields})
+            else:
+                flat[key] = value
+        return flat
+
+    def argument(self, key):
+        """The value of one argument of the model: the entry's, or the default."""
+        return self.config.get(key, self._arguments()[key])
+
+    def _arguments(self):
+        found = inspect.signature(self.model).parameters.values()
+        return {
+            parameter.name: None
+            if parameter.default is parameter.empty
+            else parameter.default
+            for parameter in found
+            if parameter.kind is not parameter.VAR_KEYWORD
+        }
+
+    def _check(self, overrides):
+        known = self._arguments()
+        for key in overrides:
+            if key not in known:
+                raise ValueError(unknown("key", key, known))
+
+
+def unknown(argument, value, known):
+    """One line for a name that does not exist, with the nearest that do."""
+    near = difflib.get_close_matches(str(value), sorted(known), n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    return (
+        f"`{argument}` must be one of {', '.join(sorted(known))}. "
+        f"{hint}Received: {value}"
+    )
