@@ -74,7 +74,8 @@ def alternate(sides, rounds, threads=2, seed=0):
     Args:
         sides: dict of name to the argv of a program that speaks the worker's
             protocol: it prints "ready" in a line, and for each line "go" on its
-            input runs one round and prints a JSON with `seconds` and `peak_mib`.
+            input runs one round and prints a JSON with `seconds`, `cpu_seconds` (of
+            all threads) and `peak_mib`.
         rounds: int.
         threads: int. Written to OMP_NUM_THREADS and TF_NUM_INTRAOP_THREADS.
         seed: int. Of the order.
@@ -115,11 +116,14 @@ def work(prepare, options):
             raise ValueError(
                 f"A worker's input must be lines of `go`. Received: {line}"
             )
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         figures = run()
-        seconds = time.perf_counter() - start
-        own = figures if isinstance(figures, dict) else {}
-        answer = {"seconds": seconds, "peak_mib": peak_mib(), **own}
+        answer = {
+            "seconds": time.perf_counter() - start,
+            "cpu_seconds": time.process_time() - busy,
+            "peak_mib": peak_mib(),
+        }
+        answer.update(figures if isinstance(figures, dict) else {})
         print(json.dumps(answer), file=answers)
 
 
@@ -129,15 +133,21 @@ def peak_mib():
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def median(results, name):
-    """Median seconds a round of one side."""
-    return statistics.median(answer["seconds"] for answer in results[name])
+def median(results, name, figure="seconds"):
+    """Median over the rounds of one side's figure."""
+    return statistics.median(answer[figure] for answer in results[name])
 
 
 def print_table(results, steps, unit="step", scale=1e3, label="ms"):
-    """Median, quickest and slowest round and peak memory of each side."""
+    """Median, quickest and slowest round, CPU time and peak memory of each side."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {sys.version[:6]}")
-    columns = (f"{label} a {unit}: median", "quickest", "slowest", "peak MiB")
+    columns = (
+        f"{label} a {unit}: median",
+        "quickest",
+        "slowest",
+        "median CPU",
+        "peak MiB",
+    )
     width = max(len(name) for name in results)
     print(f"{'':{width}}", *columns, sep="  ")
     for name, answers in results.items():
@@ -146,6 +156,7 @@ def print_table(results, steps, unit="step", scale=1e3, label="ms"):
             f"{statistics.median(times):.1f}",
             f"{times[0]:.1f}",
             f"{times[-1]:.1f}",
+            f"{median(results, name, 'cpu_seconds') / steps * scale:.1f}",
             f"{max(answer['peak_mib'] for answer in answers):.0f}",
         ]
         cells = [

@@ -112,7 +112,8 @@ def stack(values):
     """The default collate: samples of equal shape, nested or not, to one batch.
 
     Args:
-        values: non-empty list of numbers, str, arrays, or of tuples or dicts of them.
+        values: non-empty list of numbers, str, arrays or lists of numbers, or of
+            tuples or dicts of these.
 
     Returns:
         An array, or a tuple or dict of arrays, with a new first axis.
@@ -123,7 +124,7 @@ def stack(values):
     first = values[0]
     if isinstance(first, dict):
         return {key: stack([value[key] for value in values]) for key in first}
-    if isinstance(first, tuple | list):
+    if isinstance(first, tuple):
         return tuple(stack(list(part)) for part in zip(*values, strict=True))
     arrays = [np.asarray(value) for value in values]
     shapes = {array.shape for array in arrays}

@@ -14,7 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.data.batching import Plan, default_boundaries, stack
-from keras_genai.data.windows import deterministic
+from keras_genai.data.windows import Stream, Windows, batches
+
+__all__ = ["DataLoader", "Dataset", "Splits", "Stream", "Windows"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +154,7 @@ class DataLoader:
         return self._batches(tf.data.Dataset.range(self.steps_per_epoch))
 
     def _batches(self, steps):
-        return deterministic(steps.map(self._fetch, num_parallel_calls=self._workers))
+        return batches(steps, self._fetch, self._workers)
 
 
 class _Rows:
@@ -207,25 +209,34 @@ def _python_fetch(dataset, plan, collate):
     if isinstance(like, list):  # tf.data would stack a list into one tensor
         like = tuple(like)
     first = _checked(like)
-    types = [array.dtype if array.dtype.kind not in "US" else str for array in first]
+    types = [_tensor_type(array) for array in first]
+    kinds = [(array.ndim, kind) for array, kind in zip(first, types, strict=True)]
     static = plan.sizes()[0] if plan.drop_remainder and len(plan.sizes()) == 1 else None
 
     def flat(step):
         arrays = _checked(read(step))
-        if [a.ndim for a in arrays] != [a.ndim for a in first]:
-            raise ValueError("`collate` must return the same ranks in every batch")
+        if [(a.ndim, _tensor_type(a)) for a in arrays] != kinds:
+            raise ValueError(
+                "`collate` must return the same dtypes and ranks in every batch. "
+                f"Received: {[(str(a.dtype), a.ndim) for a in arrays]} after "
+                f"{[(str(a.dtype), a.ndim) for a in first]}"
+            )
+        # TensorFlow itself would encode text as ASCII.
         return [
-            a.astype(b.dtype) if b.dtype.kind not in "US" else a
-            for a, b in zip(arrays, first, strict=True)
+            np.char.encode(a, "utf-8") if a.dtype.kind == "U" else a for a in arrays
         ]
 
     def fetch(step):
-        arrays = tf.numpy_function(flat, [step], [tf.as_dtype(t) for t in types])
+        arrays = tf.numpy_function(flat, [step], types)
         for array, example in zip(arrays, first, strict=True):
             array.set_shape((static, *[None] * (example.ndim - 1)))
         return tf.nest.pack_sequence_as(like, arrays)
 
     return fetch
+
+
+def _tensor_type(array):
+    return tf.string if array.dtype.kind in "US" else tf.as_dtype(array.dtype)
 
 
 def _stack(samples, length=None):

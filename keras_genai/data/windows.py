@@ -79,7 +79,7 @@ class _Text:
             chunk = tf.ensure_shape(chunk, (self.batch_size, self.length + 1))
             return chunk[:, :-1], chunk[:, 1:]
 
-        return deterministic(steps.map(fetch, num_parallel_calls=2))
+        return batches(steps, fetch)
 
 
 class Windows(_Text):
@@ -128,8 +128,19 @@ class Stream(_Text):
         return tf.constant(lanes, "int64") + step * self.length
 
 
-def deterministic(dataset):
-    """The same order on every run, and a batch or two ready ahead of the model."""
+def batches(steps, fetch, workers=2):
+    """The batch of each step: the same order on every run, and some ready ahead.
+
+    Args:
+        steps: `tf.data.Dataset` of int64 steps.
+        fetch: function from a step to a batch, of TensorFlow operations.
+        workers: int, threads.
+
+    Returns:
+        `tf.data.Dataset` of batches.
+    """
     options = tf.data.Options()
     options.deterministic = True
-    return dataset.with_options(options).prefetch(2)
+    fetch = tf.autograph.experimental.do_not_convert(fetch)
+    found = steps.map(fetch, num_parallel_calls=workers)
+    return found.with_options(options).prefetch(2)

@@ -113,7 +113,7 @@ def heaviest(scores, weights, target):
         bool `(B, V)`.
     """
     bits = tf.bitcast(scores, tf.int32)
-    keys = tf.where(bits < 0, bits ^ 0x7FFFFFFF, bits)  # ordered as the floats are
+    keys = tf.where(bits < 0, tf.int32.min - bits, bits)  # ordered as the floats are
 
     def mass(chosen):
         return tf.reduce_sum(tf.where(chosen, weights, 0), axis=-1, keepdims=True)

@@ -3,6 +3,7 @@
 All of them share one `Clock`, which the first in the list, `Stepper`, moves.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -13,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from keras_genai.training import checkpoint
-from keras_genai.training.errors import RunStoppedError, TrainingError
+from keras_genai.training.errors import RunStoppedError, TrainingError, writing
 
 # Fields of a log line that depend on the machine's speed; all others are exact.
 TIMING_FIELDS = ("seconds", "examples_per_second", "tokens_per_second")
@@ -189,7 +190,7 @@ class JSONLog(keras.callbacks.Callback):
         self.clock = clock
         self.unit = unit
         self.per_step = per_step
-        with _disk(path):
+        with writing(path):
             if size is not None and path.exists():
                 os.truncate(path, min(size, path.stat().st_size))
             self.file = open(  # noqa: SIM115, open as long as the run
@@ -198,7 +199,7 @@ class JSONLog(keras.callbacks.Callback):
 
     def size(self):
         """Bytes in the file, all of them on the disk."""
-        with _disk(self.path):
+        with writing(self.path):
             self.file.flush()
             os.fsync(self.file.fileno())
             return self.file.tell()
@@ -217,7 +218,7 @@ class JSONLog(keras.callbacks.Callback):
         record = {"step": self.clock.step, **(logs or {}), **rates}
         record["seconds"] = round(self.clock.seconds, 3)
         record[f"{self.unit}_per_second"] = round(units / spent, 1)
-        with _disk(self.path):
+        with writing(self.path):
             self.file.write(json.dumps(plain(record)) + "\n")
             self.file.flush()
 
@@ -225,7 +226,9 @@ class JSONLog(keras.callbacks.Callback):
         return self
 
     def __exit__(self, *_):
-        self.file.close()
+        # Every line is flushed already; a full disk has been reported by then.
+        with contextlib.suppress(OSError):
+            self.file.close()
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -343,7 +346,7 @@ def learning_rates(model):
     rates = {}
     for name, optimizer in checkpoint.optimizers(model).items():
         field = f"{name}_learning_rate".removeprefix("optimizer_")
-        rates[field] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        rates[field] = float(optimizer.learning_rate)
     return rates
 
 
@@ -353,18 +356,3 @@ def plain(record):
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in record.items()
     }
-
-
-class _disk:  # noqa: N801, used as a statement
-    """Turns an `OSError` while writing `path` into one line."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, _):
-        if isinstance(error, OSError):
-            reason = error.strerror or error
-            raise TrainingError(f"Cannot write {self.path}: {reason}") from error

@@ -5,6 +5,7 @@ A checkpoint is a folder `step-00000028` with `state.npz`, the arrays, and
 It appears by one rename after everything in it has reached the disk.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -191,7 +192,8 @@ class Checkpointer:
             return self._restored(content, arrays, reasons)
         if not reasons:
             return None
-        listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        first = {str(reason): name for name, reason in reversed(reasons.items())}
+        listed = "; ".join(f"{name}: {reason}" for reason, name in first.items())
         raise TrainingError(
             f"No checkpoint in {self.folder} can be used, and nothing was changed "
             f"({listed}). Use --fresh to start over or --out for another folder",
@@ -256,14 +258,15 @@ class Checkpointer:
             os.replace(temporary, self.folder / name)
             sync_folder(self.folder)
         except OSError as error:
-            _remove(temporary)
+            with contextlib.suppress(OSError):
+                _remove(temporary)
             raise TrainingError(
                 f"Cannot write {self.folder / name}: {error.strerror or error}. "
                 f"Earlier checkpoints are intact; {self.newest()}"
             ) from error
 
     def _retire(self, name):
-        leaving = self.folder / f"{STALE}old-{name}"
+        leaving = self._free(f"{STALE}old-{name}")
         os.replace(self.folder / name, leaving)
         _remove(leaving)
 
@@ -296,7 +299,11 @@ def _own(key):
 
 
 def _numbered(folder, prefix):
-    numbers = (path.name.removeprefix(prefix) for path in folder.glob(f"{prefix}*"))
+    numbers = (
+        path.name.removeprefix(prefix)
+        for path in folder.glob(f"{prefix}*")
+        if any((path / name).exists() for name in (ARRAYS, MANIFEST))
+    )
     return sorted(int(number) for number in numbers if number.isdigit())
 
 

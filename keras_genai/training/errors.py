@@ -1,5 +1,7 @@
 """What ends a training run early, as one line a person can act on."""
 
+import contextlib
+
 
 class TrainingError(RuntimeError):
     """The run cannot start or go on; the message is one line for the user.
@@ -25,3 +27,14 @@ class RunStoppedError(TrainingError):
 
     def __init__(self, message, signal_number):
         super().__init__(message, exit_code=128 + signal_number)
+
+
+@contextlib.contextmanager
+def writing(path, exit_code=1):
+    """Context that turns an `OSError` while writing `path` into a `TrainingError`."""
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"Cannot write {path}: {error.strerror or error}", exit_code
+        ) from error

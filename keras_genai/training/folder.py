@@ -7,7 +7,7 @@ import os
 import pathlib
 
 from keras_genai.training.checkpoint import sync_folder
-from keras_genai.training.errors import TrainingError
+from keras_genai.training.errors import TrainingError, writing
 
 try:
     import fcntl
@@ -21,15 +21,15 @@ UNFINISHED = ".writing-"
 # Everything a run writes, as patterns below its folder: what --fresh may remove.
 RUN_FILES = (
     "result.json",
+    "result.json.tmp",
     "curve.png",
     "preset/config.json",
     "preset/model.safetensors",
     "preset/tokenizer.json",
     "preset/manifest.json",
     "preset/README.md",
-    "samples/step-*.*",
     "samples/sample.*",
-    "samples/sample-*.*",
+    "samples/step-*.*",
     "tensorboard/events.out.tfevents.*",
     "checkpoints/*step-*/state.npz",
     "checkpoints/*step-*/manifest.json",
@@ -69,16 +69,11 @@ class RunFolder:
         """
         text = json.dumps(fingerprint, sort_keys=True, indent=1)
         with contextlib.ExitStack() as stack:
-            try:
+            with writing(f"run folder {self.path}", exit_code=2):
                 self.stored()
                 self.path.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(self._lock())
                 self._settle(json.loads(text), fresh)
-            except OSError as error:
-                raise TrainingError(
-                    f"Cannot write run folder {self.path}: {error.strerror or error}",
-                    exit_code=2,
-                ) from error
             yield hashlib.sha256(text.encode()).hexdigest()
 
     def stored(self):

@@ -19,7 +19,7 @@ from keras_genai.training.callbacks import (
 from keras_genai.training.checkpoint import Checkpointer
 from keras_genai.training.curve import draw_curve, read_log
 from keras_genai.training.display import Progress, TensorBoard
-from keras_genai.training.errors import TrainingError
+from keras_genai.training.errors import writing
 from keras_genai.training.folder import RunFolder
 from keras_genai.training.interrupt import Interrupt
 
@@ -118,14 +118,14 @@ def train(
     """
     _check(steps, log_every, validate_every)
     run = RunFolder(folder)
-    identity = {**(fingerprint or {}), "seed": seed}
-    with run.claim(identity, fresh) as identity, environment.deterministic_ops():
+    fingerprint = {**(fingerprint or {}), "seed": seed}
+    with run.claim(fingerprint, fresh) as identity, environment.deterministic_ops():
         probe = splits.train.dataset(0)
         prepare(model, probe)
-        checkpointer = _checkpointer(run.checkpoints, keep, identity)
+        with writing(run.checkpoints):
+            checkpointer = Checkpointer(run.checkpoints, keep, identity)
         restored = checkpointer.restore(model)
-        for message in restored.messages if restored else ():
-            say(message)
+        _report(restored, run, callbacks, say)
         start = restored.step if restored else 0
         clock = Clock(
             step=start,
@@ -157,7 +157,8 @@ def train(
                 _fit(model, splits, clock, own, validate_every, validation_steps)
         _finish(model, checkpointer, best if restore_best else None)
         history = read_log(run.log)
-        draw_curve(history, run.path / "curve.png", run.path.name)
+        with writing(run.path / "curve.png"):
+            draw_curve(history, run.path / "curve.png", run.path.name)
     return Outcome(
         steps=clock.step,
         seconds=clock.seconds,
@@ -239,7 +240,7 @@ def _fit(model, splits, clock, callbacks, validate_every, validation_steps):
         model.make_train_function(force=True)
         model.make_test_function(force=True)
     epochs = math.ceil(clock.total / clock.interval)
-    apart = validate_every // clock.interval if validate_every else epochs
+    apart = max((validate_every or clock.total) // clock.interval, 1)
     validation = splits.validation.epoch() if splits.validation else None
     if validation is not None and validation_steps:
         validation = validation.take(validation_steps)
@@ -269,13 +270,18 @@ def _finish(model, checkpointer, best):
         checkpointer.restore_best(best.best["step"], model)
 
 
-def _checkpointer(folder, keep, identity):
-    try:
-        return Checkpointer(folder, keep, identity)
-    except OSError as error:
-        raise TrainingError(
-            f"Cannot write {folder}: {error.strerror or error}", exit_code=2
-        ) from error
+def _report(restored, run, callbacks, say):
+    """What a person should know before a run goes on."""
+    if restored is None:
+        return
+    for message in restored.messages:
+        say(message)
+    if not run.log.exists() or run.log.stat().st_size < restored.extra["log_size"]:
+        say(f"{run.log} lost lines; the run is not affected, its curve has a gap")
+    for callback in callbacks:
+        if hasattr(callback, "monitor") and not hasattr(callback, "get_state"):
+            name = type(callback).__name__
+            say(f"{name} has no get_state: its counters start over")
 
 
 def _stride(wanted, steps):
@@ -297,9 +303,9 @@ def _check(steps, log_every, validate_every):
         if value < 1:
             raise ValueError(f"`{name}` must be an int >= 1. Received: {value}")
     if validate_every is not None and (
-        validate_every < 1 or validate_every % log_every
+        validate_every < 1 or (validate_every < steps and validate_every % log_every)
     ):
         raise ValueError(
-            "`validate_every` must be a multiple of `log_every`. "
+            "`validate_every` must be `None` or a multiple of `log_every`. "
             f"Received: {validate_every=}, {log_every=}"
         )

@@ -1,0 +1,164 @@
+import pathlib
+
+import numpy as np
+import pytest
+
+from keras_genai.data import tokenizers
+from keras_genai.data.tokenizers import Tokenizer
+
+ENGLISH = (
+    "The quick brown fox jumps over the lazy dog. It was not the first time. " * 40
+)
+ODD = (
+    "h\u00e9llo w\u00f6rld \U0001f600\U0001f469\u200d\U0001f52c \t\n  \x00\x01\x7f "
+    "\u65e5\u672c\u8a9e \u0440\u0443\u0441\u0441\u043a\u0438\u0439 "
+    "\u0639\u0631\u0628\u064a\r\n  <pad> <unk>  "
+)
+
+EXACT = {
+    "characters": lambda: tokenizers.characters(ENGLISH + ODD),
+    "bytes": tokenizers.byte_level,
+    "bpe": lambda: tokenizers.bpe(ENGLISH, 300),
+    "unigram": lambda: tokenizers.unigram(ENGLISH, 300),
+}
+EVERY = {**EXACT, "wordpiece": lambda: tokenizers.wordpiece(ENGLISH, 200)}
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_any_text_comes_back_exactly(kind):
+    tokenizer = EXACT[kind]()
+    assert tokenizer.decode(tokenizer.encode(ODD)) == ODD
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_saved_tokenizer_is_the_same_one(kind):
+    tokenizer = EVERY[kind]()
+    again = Tokenizer.from_json(tokenizer.to_json())
+    assert again.to_json() == tokenizer.to_json()
+    assert again.vocabulary_size == tokenizer.vocabulary_size
+    np.testing.assert_array_equal(again.encode(ENGLISH), tokenizer.encode(ENGLISH))
+    for role in ("pad_token", "start_token", "end_token", "unknown_token"):
+        assert getattr(again, role) == getattr(tokenizer, role)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_ids_are_int32_below_the_vocabulary_size(kind):
+    tokenizer = EVERY[kind]()
+    ids = tokenizer.encode(ENGLISH)
+    assert ids.dtype == np.int32
+    assert ids.ndim == 1
+    assert 0 <= ids.min() <= ids.max() < tokenizer.vocabulary_size
+    assert tokenizer.encode("").shape == (0,)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_batch_is_each_text_alone(kind):
+    tokenizer = EVERY[kind]()
+    texts = ["The dog.", "", "It was the first fox"]
+    for text, ids in zip(texts, tokenizer.encode_batch(texts), strict=True):
+        np.testing.assert_array_equal(ids, tokenizer.encode(text))
+
+
+def test_character_ids_are_ranks_of_the_sorted_characters():
+    tokenizer = tokenizers.characters("banana\n")
+    assert tokenizer.vocabulary_size == 4
+    assert tokenizer.encode("\nabn").tolist() == [0, 1, 2, 3]
+
+
+def test_byte_ids_are_the_bytes():
+    assert tokenizers.byte_level().encode(ODD).tolist() == list(ODD.encode())
+
+
+@pytest.mark.parametrize("kind", ["characters", "bytes"])
+def test_the_table_agrees_with_the_library(kind):
+    tokenizer = EXACT[kind]()
+    ids = tokenizer.encode(ENGLISH + ODD)
+    assert ids.tolist() == tokenizer.core.encode(ENGLISH + ODD).ids
+    assert tokenizer.decode(ids) == tokenizer.core.decode(ids.tolist())
+
+
+def test_an_unknown_character_is_named():
+    tokenizer = tokenizers.characters("abc")
+    with pytest.raises(ValueError, match=r"'\u20ac'.*'abc'"):
+        tokenizer.encode("ab\u20ac")
+
+
+def test_an_unknown_character_becomes_the_unknown_token_if_there_is_one():
+    tokenizer = tokenizers.characters("abc", unknown_token="<unk>")
+    assert tokenizer.encode("a\u20acc").tolist() == [0, 3, 2]
+    assert tokenizer.decode([0, 3, 2]) == "ac"
+    assert tokenizer.decode([0, 3, 2], skip_special_tokens=False) == "a<unk>c"
+
+
+def test_special_tokens_come_after_characters_and_before_learned_pieces():
+    characters = tokenizers.characters("ab\n", pad_token="<pad>", end_token="\n")
+    assert (characters.pad_token, characters.end_token) == (3, 0)
+    assert characters.start_token is None
+    learned = tokenizers.bpe(ENGLISH, 300, pad_token="<pad>", end_token="</s>")
+    assert (learned.pad_token, learned.end_token) == (0, 1)
+
+
+def test_half_a_character_decodes_to_the_replacement_character():
+    tokenizer = tokenizers.byte_level()
+    assert tokenizer.decode(tokenizer.encode("\u20ac")[:2]) == "\ufffd"
+
+
+def test_more_vocabulary_means_fewer_tokens():
+    small = tokenizers.bpe(ENGLISH, 260).encode(ENGLISH)
+    large = tokenizers.bpe(ENGLISH, 320).encode(ENGLISH)
+    assert len(large) < len(small) < len(ENGLISH)
+
+
+def test_a_corpus_may_be_texts_or_files(tmp_path):
+    path = pathlib.Path(tmp_path, "a.txt")
+    path.write_text(ENGLISH, "utf-8")
+    whole = tokenizers.bpe(ENGLISH, 300).to_json()
+    assert tokenizers.bpe([path], 300).to_json() == whole
+    assert tokenizers.bpe(iter([ENGLISH]), 300).to_json() == whole
+
+
+def test_wordpiece_keeps_words_and_names_its_special_tokens():
+    tokenizer = EVERY["wordpiece"]()
+    assert tokenizer.decode(tokenizer.encode("the lazy dog")) == "the lazy dog"
+    assert tokenizer.encode("\u65e5").tolist() == [tokenizer.unknown_token]
+    assert tokenizer.pad_token == 0
+
+
+def test_a_published_file_gets_its_special_tokens_by_their_usual_names():
+    published = tokenizers.bpe(ENGLISH, 300, start_token="<s>", end_token="</s>")
+    tokenizer = Tokenizer.from_json(published.core.to_str())
+    assert (tokenizer.start_token, tokenizer.end_token) == (0, 1)
+    assert tokenizer.pad_token is None
+
+
+def test_build_understands_short_names():
+    assert tokenizers.build("characters", "abc").vocabulary_size == 3
+    assert tokenizers.build("bytes", "abc").vocabulary_size == 256
+    assert tokenizers.build("bpe:280", ENGLISH).vocabulary_size == 280
+    given = tokenizers.byte_level()
+    assert tokenizers.build(given, "abc") is given
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: tokenizers.characters(""), "`corpus` must have at least one"),
+        (lambda: tokenizers.bpe(ENGLISH, 10), "at least 256. Received: vocab"),
+        (lambda: tokenizers.build("bpee:300", "a"), "did you mean 'bpe'"),
+        (lambda: tokenizers.build("bpe", "a"), "'bpe:SIZE'"),
+        (lambda: Tokenizer.from_json("{}"), "`text` must be the JSON"),
+        (lambda: Tokenizer.from_json("[1]"), "`text` must be the JSON"),
+        (
+            lambda: Tokenizer(tokenizers.byte_level().core, pad_token="<pad>"),
+            "`pad_token` must be a token of the vocabulary. Received: '<pad>'",
+        ),
+    ],
+)
+def test_errors_name_the_argument(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        wrong()
+
+
+def test_only_text_is_encoded():
+    with pytest.raises(TypeError, match="`text` must be a str"):
+        tokenizers.byte_level().encode(["a"])

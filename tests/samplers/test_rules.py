@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_genai.samplers import LogitBias, MinLength, NoRepeatNgram, RepetitionPenalty
+from keras_genai.samplers.rules import BANNED, History, apply_rules
+
+V = 6
+
+
+def history(*texts, room=8):
+    tokens = np.full((len(texts), room), 5, "int32")  # what is behind a text is no text
+    for row, text in zip(tokens, texts, strict=True):
+        row[: len(text)] = text
+    lengths = np.array([len(text) for text in texts], "int32")
+    stops = np.arange(V) == 0
+    return History(tf.constant(tokens), tf.constant(lengths), tf.constant(stops))
+
+
+def applied(rule, logits, past):
+    logits = tf.constant(np.asarray(logits, "float32"))
+    number = tf.constant(rule.numbers(V))
+    return np.array(apply_rules((rule,), logits, past, (number,)))
+
+
+def banned(rule, *texts):
+    """The tokens each text may not go on with."""
+    logits = applied(rule, np.zeros((len(texts), V)), history(*texts))
+    return [set(np.flatnonzero(row == BANNED)) for row in logits]
+
+
+def test_repetition_penalty_divides_positive_and_multiplies_negative_logits():
+    logits = [[1.0, -1.0, 1.0, -1.0, 0.0, 2.0]]
+    found = applied(RepetitionPenalty(2.0), logits, history([0, 1, 1]))
+    np.testing.assert_allclose(found, [[0.5, -2.0, 1.0, -1.0, 0.0, 2.0]])
+
+
+def test_an_ngram_is_not_completed_a_second_time():
+    assert banned(NoRepeatNgram(3), [1, 2, 3, 1, 2], [1, 2, 3, 1], [2, 1]) == [
+        {3},
+        set(),
+        set(),
+    ]
+    assert banned(NoRepeatNgram(2), [1, 2, 1, 3, 1], [4], [3, 3]) == [
+        {2, 3},
+        set(),
+        {3},
+    ]
+    assert banned(NoRepeatNgram(1), [1, 4], [2]) == [{1, 4}, {2}]
+
+
+def test_ngram_rule_agrees_with_a_plain_search():
+    rng = np.random.default_rng(0)
+    for size in (1, 2, 3, 4):
+        texts = [rng.integers(0, 3, size=n).tolist() for n in (1, 2, 5, 8, 8)]
+        expected = []
+        for text in texts:
+            tail = text[len(text) - size + 1 :]
+            starts = range(len(text) - size + 1)
+            expected.append(
+                {text[i + size - 1] for i in starts if text[i : i + size - 1] == tail}
+            )
+        assert banned(NoRepeatNgram(size), *texts) == expected
+
+
+def test_min_length_counts_the_prompt_and_forbids_only_stops():
+    assert banned(MinLength(3), [1, 1], [1, 1, 1]) == [{0}, set()]
+
+
+def test_logit_bias_is_added_and_minus_infinity_forbids():
+    found = applied(LogitBias({1: 0.5, 4: -np.inf}), np.ones((1, V)), history([1]))
+    np.testing.assert_allclose(found, [[1, 1.5, 1, 1, BANNED, 1]])
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: RepetitionPenalty(0), ValueError, "`penalty` must be a number > 0"),
+        (lambda: RepetitionPenalty("2"), TypeError, "`penalty` must be a number > 0"),
+        (lambda: NoRepeatNgram(0), ValueError, "`size` must be an int >= 1"),
+        (lambda: NoRepeatNgram(2.0), TypeError, "`size` must be an int >= 1"),
+        (lambda: MinLength(-1), ValueError, "`length` must be an int >= 0"),
+        (lambda: LogitBias([1]), TypeError, "`biases` must be a dict"),
+        (lambda: LogitBias({1: np.nan}), ValueError, "`bias` must be below inf"),
+        (lambda: LogitBias({9: 1.0}).numbers(V), ValueError, "tokens below 6"),
+    ],
+)
+def test_bad_rules_say_what_is_allowed(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

@@ -1,0 +1,59 @@
+"""GPT with modern parts on Tiny Shakespeare: the rung that beats the 7-gram.
+
+Run: python train.py gpt_shakespeare_large --data-dir FOLDER_WITH_input.txt
+
+Rotary positions, RMSNorm, normalised queries and keys, squared-ReLU and Muon.
+On a CPU with bfloat16 instructions oneDNN's graph is 1.7 times as fast as XLA.
+"""
+
+import functools
+
+import keras
+
+from keras_genai.data import text
+from keras_genai.models.gpt import GPT, Style
+from keras_genai.optimizers import muon
+from keras_genai.schedules import warmup_cosine
+from zoo import _text
+from zoo.entry import Entry, Recipe
+
+CONTEXT = 256  # characters
+STEPS = 4_500
+
+entry = Entry(
+    model=GPT,
+    config=dict(
+        context=CONTEXT,
+        depth=6,
+        width=192,
+        num_heads=6,
+        dropout=0.1,
+        style=Style(
+            positions="rotary",
+            norm="rms",
+            feedforward="relu_squared",
+            use_bias=False,
+            normalize_heads=True,
+            tie_embeddings=False,
+        ),
+    ),
+    tiny=dict(depth=1, width=8, num_heads=2),
+    source=functools.partial(text.shakespeare, length=CONTEXT),
+    recipe=Recipe(
+        compile=lambda steps=STEPS: dict(
+            optimizer=muon(warmup_cosine(2e-3, 200, steps, final=0.02)),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            jit_compile=False,
+        ),
+        batch_size=16,
+        steps=STEPS,
+        precision="mixed_bfloat16",
+        steps_per_execution=5,
+        log_every=50,
+        validate_every=500,
+    ),
+    evaluate=_text.score,
+    sample=functools.partial(_text.write, prompt="ROMEO:"),
+    paper="Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
+    reference="below 1.5165, the 7-gram's figure, within an hour on two cores",
+)
