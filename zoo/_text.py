@@ -31,3 +31,16 @@ def write(model, seed, prompt, length=400):
     """Text that continues `prompt`, at a temperature that reads well."""
     sampler = Sample(temperature=0.8, top_p=0.95)
     return model.generate(prompt, max_length=length, sampler=sampler, seed=seed)
+
+
+def score_windows_of_test(model, splits):
+    """Nats per character of test and validation text, full n-gram windows only."""
+    skipped = model.order - 1
+
+    def score(tokens):
+        return -float(model.log_probabilities(tokens)[skipped:].mean())
+
+    return {
+        "test_nats_per_character": score(splits.test),
+        "validation_nats_per_character": score(splits.held_out),
+    }

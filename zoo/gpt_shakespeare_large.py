@@ -18,7 +18,7 @@ from zoo import _text
 from zoo.entry import Entry, Recipe
 
 CONTEXT = 256  # characters
-STEPS = 4_500
+STEPS = 2_500
 
 entry = Entry(
     model=GPT,

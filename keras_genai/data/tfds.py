@@ -51,11 +51,11 @@ def read_texts(name, data_dir=None, feature=None, limit=None):
 def _text_feature(builder, name, feature):
     import tensorflow_datasets as tfds
 
-    found = [
+    found = sorted(
         key
         for key, kind in builder.info.features.items()
         if isinstance(kind, tfds.features.Text)
-    ]
+    )
     if feature is None and (len(found) == 1 or "text" in found):
         return found[0] if len(found) == 1 else "text"
     if feature not in found:

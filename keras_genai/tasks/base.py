@@ -44,7 +44,7 @@ class Task(keras.Model):
         """
         weights = {}
         for variable in self.weights:
-            path = variable.path.removeprefix(self.name).lstrip("/")
+            path = variable.path.removeprefix(f"{self.name}/")
             if path.endswith(self.transient):
                 continue
             if path in weights:

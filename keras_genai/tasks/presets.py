@@ -12,8 +12,6 @@ import pathlib
 import shutil
 import tempfile
 
-import keras
-import numpy as np
 import pydantic
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
@@ -114,7 +112,7 @@ def from_preset(folder, **overrides):
 def _write(model, folder, card):
     tables = model.get_tables()
     arrays = {
-        path: np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
+        path: variable.numpy()
         for path, variable in model.preset_weights().items()
     }
     config = Config(

@@ -1,0 +1,65 @@
+"""Imports go one way: layers <- samplers <- tasks <- models; see the design."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+BASE = {"registry", "losses", "schedules", "optimizers"}
+# What each part of the package may import from it, itself apart.
+ALLOWED = {
+    **{name: {"registry"} for name in BASE},
+    "layers": {"registry"},
+    "samplers": {"registry"},
+    "data": {"registry"},
+    "tasks": {"registry", "losses", "schedules", "samplers", "layers", "data"},
+    "models": {"registry", "losses", "schedules", "layers", "samplers", "tasks"},
+    "training": {"registry"},
+    "evaluation": {"registry", "data"},
+    "convert": {"registry", "models", "tasks", "data"},
+    "serving": {"registry", "tasks", "samplers", "data"},
+}
+MODULES = sorted((ROOT / "keras_genai").rglob("*.py"))
+
+
+def imported(path):
+    """Dotted names of everything a file imports."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_imports_go_one_way(path):
+    parts = path.relative_to(ROOT / "keras_genai").with_suffix("").parts
+    if parts == ("__init__",):
+        return
+    for name in imported(path):
+        first, _, rest = name.partition(".")
+        assert first not in ("zoo", "train", "tests"), f"{path} imports {name}"
+        if first == "keras_genai" and rest:
+            other = rest.split(".")[0]
+            assert other in ALLOWED[parts[0]] | {parts[0]}, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if path.parent.name == "models"],
+    ids=lambda path: path.stem,
+)
+def test_models_do_not_import_each_other(path):
+    family = path.stem.split("_")[0]
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[:2] == ["keras_genai", "models"] and len(parts) > 2:
+            assert parts[2].startswith(family), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_torch_is_never_imported(path):
+    assert not any(name.split(".")[0] == "torch" for name in imported(path))
