@@ -7,12 +7,12 @@ Examples:
 """
 
 import argparse
-import os
 import pathlib
 import sys
 import tempfile
 
 import zoo
+from zoo._quiet import start_tensorflow
 
 DEFAULT = "gpt_python_docs"
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -24,7 +24,11 @@ def main(arguments=None):
         for name in zoo.names():
             print(f"{name:24} {zoo.describe(name)}")
         return 0
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        zoo.describe(options.name)  # an unknown name costs no TensorFlow import
+    except ValueError as error:
+        return fail(error, 2)
+    start_tensorflow()
     from keras_genai.training import TrainingError
 
     try:
@@ -65,8 +69,13 @@ def train(options, folder, steps=None):
     print(f"trained {result.steps:,} steps in {result.seconds:.0f} s, see {folder}")
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        sys.exit(fail(message, 2))
+
+
 def parser():
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -4,9 +4,9 @@ Run:  python -m pip install -e ".[bench]" && python benchmarks/data_loading.py
 
 `--job text` (the default): paragraphs of the Python documentation, tokenised (BPE,
 2,000 pieces), padded and batched on the fly by the same collate function on both
-sides; `torch-0` and `torch-2` have 0 and 2 worker processes. `--job arrays`: shuffled rows of an
-int32 array. `--job windows`: random windows of one long text, 12 x 64 tokens, beside
-nanoGPT's `get_batch`.
+sides; `torch-0` and `torch-2` have 0 and 2 worker processes. `--job arrays`: shuffled
+rows of an int32 array. `--job windows`: random windows of one long text, 12 x 64
+tokens, beside nanoGPT's `get_batch`, which has no workers.
 """
 
 import argparse

@@ -1,15 +1,14 @@
-"""The command line over the zoo: list, show, sample, verify."""
+"""The command line over the zoo: list, show, sample, verify, results."""
 
 import argparse
-import os
 import pathlib
 import sys
 
 import zoo
+from zoo._quiet import start_tensorflow
 
 
 def main(arguments=None):
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     options = parser().parse_args(arguments)
     try:
         return options.run(options)
@@ -45,6 +44,9 @@ def parser():
     add("--data-dir", help="where prepared or hand-placed data sets lie")
     add("--out", help="run folder (runs/verify/NAME)")
     add("--seed", type=int, help="(the recorded one, else 0)")
+    add = verb(results, "print the measured results as Markdown")
+    add("pattern", nargs="?", default="*", help="shell pattern")
+    add("--picture", help="also draw them into this PNG")
     return parser
 
 
@@ -56,6 +58,7 @@ def list(options):
 
 def show(options):
     """Prints an entry: its text, settings, and measured result."""
+    start_tensorflow()
     entry = zoo.get(options.name)
     print((pathlib.Path(zoo.__file__).parent / f"{options.name}.py").read_text())
     print(entry.result.model_dump_json(indent=1) if entry.result else "Not measured.")
@@ -70,6 +73,7 @@ def sample(options):
             f"There is no preset in {folder}. Train one first: "
             f"python train.py {options.name}"
         )
+    start_tensorflow()
     from keras_genai import from_preset
     from keras_genai.samplers.tokens import Greedy, Sample
 
@@ -94,6 +98,7 @@ def sample(options):
 
 def verify(options):
     """Runs a recipe from the start, compares it with its record, and records it."""
+    start_tensorflow()
     from zoo import _run, _settings
     from zoo.entry import RESULTS
 
@@ -110,6 +115,16 @@ def verify(options):
     (RESULTS / f"{options.name}.json").write_text(
         result.model_dump_json(indent=1) + "\n"
     )
+
+
+def results(options):
+    """Prints the measured results, the best first, with what each wrote."""
+    start_tensorflow()
+    from zoo import _results
+
+    print("\n".join(_results.table(options.pattern)))
+    if options.picture:
+        _results.picture(options.picture, options.pattern)
 
 
 if __name__ == "__main__":

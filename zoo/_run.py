@@ -40,7 +40,8 @@ def run(entry, settings, folder, say=print):
     training.deterministic(settings.seed)
     splits = settings.splits()
     model = settings.build(splits)
-    say(f"{entry.name}: {model.count_params():,} parameters, on {splits.name}")
+    size = model.count_params()
+    say(f"{entry.name} on {splits.name}" + (f", {size:,} parameters" if size else ""))
     model.compile(**entry.recipe.compile(steps=settings.steps))
     if model.optimizer is not None:
         model.optimizer.build(model.trainable_variables)

@@ -49,25 +49,20 @@ class Session:
         self._cache = None
 
     def advance(self, budget=NO_LIMIT):
-        """Appends up to `budget` tokens to every row that has not ended."""
+        """Appends up to `budget` tokens to every row that has not ended.
+
+        Beam search knows no budget: it writes to the end.
+        """
         if isinstance(self.sampler, Beam):
-            self._keep(self._call("search", *self._window()))
+            self._keep(self._start("search"))
             return
         while budget > 0 and not self.done.all():
-            before = self.lengths.copy()
+            before = self.lengths
             self._move_windows()
             if self._cache is None:
-                text, self._cache = self._call("prefill", *self._window())
+                text, self._cache = self._start("prefill")
             else:
-                text, self._cache, self._index = self._call(
-                    "advance",
-                    self._text(),
-                    tf.constant(self.offsets),
-                    self._cache,
-                    self._index,
-                    tf.constant(min(budget, 2**30)),  # index + budget must fit
-                    self._numbers,
-                )
+                text = self._go_on(budget)
             self._keep(text)
             budget -= int((self.lengths - before).max())
 
@@ -107,43 +102,56 @@ class Session:
             self.offsets = np.where(stuck, kept, self.offsets).astype("int32")
             self._cache = None
 
-    def _window(self):
-        """Arguments of a prefill: what each row has after its offset, padded."""
-        context = self.decoder.context
+    def _start(self, name):
+        """Calls a function that begins with the windows and an empty cache."""
         used = self.lengths - self.offsets
-        if context is not None:  # an ended row may stand beyond its last position
-            used = np.minimum(used, context)
-        size = max(16, _power_of_two(used.max()))
-        if context is not None:
-            if self.max_length > context:  # the size of all windows to come
-                size = max(size, _power_of_two(context // 2))
-            size = min(size, context)
+        free = bucket(self.max_length)
+        if self.decoder.context is not None:
+            # An ended row may stand beyond its last position.
+            used = np.minimum(used, self.decoder.context)
+            free = min(free, self.decoder.context)
+        size = self._window_size(used.max())
+        self._index = tf.constant(size)
+        self._shapes = (len(self.done), size, size + free, self.tokens.shape[1])
+
         places = np.arange(size)[None]
         positions = np.where(places < used[:, None], places, -1).astype("int32")
         columns = np.minimum(self.offsets[:, None] + places, self.tokens.shape[1] - 1)
         window = np.take_along_axis(self.tokens, columns, axis=1)
-        window = np.where(positions >= 0, window, 0)
-        self._index = tf.constant(size)
-        pair = (tf.constant(window), tf.constant(positions))
-        return pair, self.inputs, self._text(), self._numbers
-
-    def _call(self, name, *arguments):
-        if name != "advance":
-            size = arguments[0][0].shape[1]
-            free = bucket(self.max_length)
-            if self.decoder.context is not None:
-                free = min(free, self.decoder.context)
-            self._shapes = (len(self.done), size, size + free, self.tokens.shape[1])
-        key = (name, self.sampler.structure, self._shapes)
-        return compiled(self.decoder, key, functools.partial(self._build, name))(
-            *arguments
+        window = tf.constant(np.where(positions >= 0, window, 0))
+        return self._function(name)(
+            (window, tf.constant(positions)), self.inputs, self._text(), self._numbers
         )
+
+    def _window_size(self, longest):
+        size = max(16, _power_of_two(longest))
+        if self.decoder.context is None:
+            return size
+        if self.max_length > self.decoder.context:  # the size of the windows to come
+            size = max(size, _power_of_two(self.decoder.context // 2))
+        return min(size, self.decoder.context)
+
+    def _go_on(self, budget):
+        text, self._cache, self._index = self._function("advance")(
+            self._text(),
+            tf.constant(self.offsets),
+            self._cache,
+            self._index,
+            tf.constant(min(budget, 2**30)),  # index + budget must fit into an int32
+            self._numbers,
+        )
+        return text
+
+    def _function(self, name):
+        key = (name, self.sampler.structure, self._shapes)
+        return compiled(self.decoder, key, functools.partial(self._build, name))
 
     def _build(self, name):
         decoder, sampler = self.decoder, self.sampler
         batch, _, slots, _ = self._shapes
         if name == "advance":
             return functools.partial(loop.advance, decoder, sampler)
+
         run = {"prefill": loop.prefill, "search": beam.search}[name]
 
         def start(window, inputs, text, numbers):

@@ -28,6 +28,7 @@ RUN_FILES = (
     "preset/tokenizer.json",
     "preset/manifest.json",
     "preset/README.md",
+    ".preset-*/*",
     "samples/sample.*",
     "samples/step-*.*",
     "tensorboard/events.out.tfevents.*",
@@ -39,7 +40,14 @@ RUN_FILES = (
     f"{UNFINISHED}*",
     "config.json",
 )
-RUN_FOLDERS = ("preset", "samples", "tensorboard", "checkpoints/*", "checkpoints")
+RUN_FOLDERS = (
+    "preset",
+    ".preset-*",
+    "samples",
+    "tensorboard",
+    "checkpoints/*",
+    "checkpoints",
+)
 
 
 class RunFolder:

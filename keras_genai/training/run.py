@@ -126,24 +126,15 @@ def train(
             checkpointer = Checkpointer(run.checkpoints, keep, identity)
         restored = checkpointer.restore(model)
         _report(restored, run, callbacks, say)
-        start = restored.step if restored else 0
-        clock = Clock(
-            step=start,
-            total=steps,
-            interval=log_every,
-            stride=_stride(
-                steps_per_execution or model.steps_per_execution,
-                (steps, start, log_every),
-            ),
-            before=restored.extra["seconds"] if restored else 0.0,
-        )
+        stride = steps_per_execution or model.steps_per_execution
+        clock = _clock(restored, steps, log_every, stride)
         best = KeepBest(clock, checkpointer, save=keep_best or restore_best)
         best.best = restored.extra["best"] if restored else None
-        if restored and (start >= steps or restored.extra["stopped"]):
-            say(f"{run.path} is already trained: {start} steps")
+        if restored and (clock.step >= steps or restored.extra["stopped"]):
+            say(f"{run.path} is already trained: {clock.step} steps")
         else:
             if restored:
-                say(f"going on from step {start} of {steps}")
+                say(f"going on from step {clock.step} of {steps}")
             others = [*callbacks]
             if tensorboard:
                 others.append(TensorBoard(run.path / "tensorboard", clock))
@@ -163,7 +154,7 @@ def train(
         steps=clock.step,
         seconds=clock.seconds,
         history=history,
-        resumed_from=start if restored else None,
+        resumed_from=restored.step if restored else None,
         best=best.best,
     )
 
@@ -284,10 +275,17 @@ def _report(restored, run, callbacks, say):
             say(f"{name} has no get_state: its counters start over")
 
 
-def _stride(wanted, steps):
-    """The largest number of steps up to `wanted` that divides all of `steps`."""
-    common = math.gcd(*steps)
-    return max(size for size in range(1, wanted + 1) if common % size == 0)
+def _clock(restored, steps, log_every, stride):
+    step = restored.step if restored else 0
+    # Calls of the train function must end at the end of every interval.
+    common = math.gcd(step, steps, log_every)
+    return Clock(
+        step=step,
+        total=steps,
+        interval=log_every,
+        stride=max(size for size in range(1, stride + 1) if common % size == 0),
+        before=restored.extra["seconds"] if restored else 0.0,
+    )
 
 
 def _unit(loader, dataset):

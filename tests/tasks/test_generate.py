@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from toy_language import Attending, Letters, Trigram
 
+from keras_genai.models.gpt import GPT
 from keras_genai.samplers import (
     Beam,
     Greedy,
@@ -148,6 +149,7 @@ def test_max_length_counts_the_prompt_and_has_a_default(attending):
     assert len(attending.generate([1, 2])) == 2 + 256
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_compiled_functions_die_with_their_model_and_are_not_saved(tmp_path):
     model = Attending()
     model.generate([1], max_length=4)
@@ -170,6 +172,17 @@ def test_new_weights_are_seen_by_compiled_functions(attending):
     assert equal(
         model.generate([1], 20, Greedy()), Attending(seed=2).generate([1], 20, Greedy())
     )
+
+
+def test_gpt_writes_what_its_full_forward_pass_predicts():
+    model = GPT(vocabulary_size=13, context=24, depth=1, width=16, num_heads=2)
+    for weight in model.weights:
+        weight.assign(weight * 9)
+    prompts = [[1, 2, 3], [4, 5, 6, 7, 8, 9]]
+    for found in model.generate(prompts, max_length=18, sampler=Greedy()):
+        logits = np.array(model(found[None, :-1]))[0]
+        start = 3 if found[0] == 1 else 6
+        np.testing.assert_array_equal(found[start:], logits.argmax(-1)[start - 1 :])
 
 
 # --- past the context ---------------------------------------------------------------

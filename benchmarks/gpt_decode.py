@@ -1,0 +1,133 @@
+"""Greedy decoding of a 124M GPT-2 shape: ours and transformers' `generate`.
+
+Run:  python -m pip install -e ".[bench]"
+      python benchmarks/gpt_decode.py --steps 96 --batch 1
+
+Both sides hold the same random float32 weights and read the same prompts; the
+tokens they write are compared. One `step` is one token of every row.
+"""
+
+import argparse
+
+import alternate
+
+VOCABULARY, CONTEXT, DEPTH, HEADS, WIDTH = 50257, 1024, 12, 12, 768
+PROMPT = 32
+
+
+def weights():
+    """name -> float32 array, in GPT-2's own names and [in, out] layout."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+
+    def normal(*shape, scale=0.05):
+        return random.standard_normal(shape, dtype="float32") * np.float32(scale)
+
+    named = {"wte.weight": normal(VOCABULARY, WIDTH)}
+    named["wpe.weight"] = normal(CONTEXT, WIDTH)
+    for index in range(DEPTH):
+        for name, columns, rows in (
+            ("attn.c_attn", 3 * WIDTH, WIDTH),
+            ("attn.c_proj", WIDTH, WIDTH),
+            ("mlp.c_fc", 4 * WIDTH, WIDTH),
+            ("mlp.c_proj", WIDTH, 4 * WIDTH),
+        ):
+            named[f"h.{index}.{name}.weight"] = normal(rows, columns)
+            named[f"h.{index}.{name}.bias"] = normal(columns)
+    return named
+
+
+def prompts(options):
+    import numpy as np
+
+    shape = (options.batch, PROMPT)
+    return np.random.default_rng(1).integers(0, VOCABULARY, shape, dtype=np.int32)
+
+
+def ours(options):
+    import numpy as np
+    import tensorflow as tf
+
+    from keras_genai.models.gpt import GPT
+    from keras_genai.samplers import Greedy
+
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    model = GPT(VOCABULARY, CONTEXT, DEPTH, WIDTH, HEADS)
+    named = weights()
+    arrays = {
+        "embedding/embeddings": named["wte.weight"],
+        "positions/table": named["wpe.weight"],
+    }
+    for index in range(DEPTH):
+        there, here = f"h.{index}", f"block_{index}"
+        for kind, part in (("weight", "kernel"), ("bias", "bias")):
+            joined = named[f"{there}.attn.c_attn.{kind}"]
+            query, memory = np.split(joined, [WIDTH], axis=-1)
+            arrays[f"{here}/attention/query/{part}"] = query
+            arrays[f"{here}/attention/memory/{part}"] = memory
+            for peer, own in (
+                ("attn.c_proj", "attention/output"),
+                ("mlp.c_fc", "feedforward/expand"),
+                ("mlp.c_proj", "feedforward/contract"),
+            ):
+                arrays[f"{here}/{own}/{part}"] = named[f"{there}.{peer}.{kind}"]
+    stored = model.preset_weights()
+    for path, array in arrays.items():
+        stored[path].assign(array)
+    del named, arrays
+    tokens = list(prompts(options))
+
+    def run():
+        written = model.generate(
+            tokens, max_length=PROMPT + options.steps, sampler=Greedy()
+        )
+        return {"tokens": np.array(written)[:, PROMPT:].tolist()}
+
+    run()
+    return run
+
+
+def transformers_generate(options):
+    import torch
+    import transformers
+
+    torch.set_num_threads(options.threads)
+    config = transformers.GPT2Config(eos_token_id=None, bos_token_id=None)
+    model = transformers.GPT2LMHeadModel(config).eval()
+    state = model.transformer.state_dict()
+    state.update({name: torch.from_numpy(part) for name, part in weights().items()})
+    model.transformer.load_state_dict(state)
+    model.tie_weights()
+    tokens = torch.from_numpy(prompts(options)).long()
+
+    def run():
+        with torch.inference_mode():
+            written = model.generate(
+                tokens,
+                attention_mask=torch.ones_like(tokens),
+                max_new_tokens=options.steps,
+                min_new_tokens=options.steps,
+                do_sample=False,
+                pad_token_id=0,
+            )
+        return {"tokens": written[:, PROMPT:].tolist()}
+
+    run()
+    return run
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--batch", type=int, default=1, help="prompts at a time")
+    results = alternate.main(
+        {"ours": ours, "transformers": transformers_generate}, parser, unit="token"
+    )
+    if results and len(results) == 3:
+        ratio = alternate.print_ratio(results, "ours", "transformers", 0.5)
+        print(f"{1 / ratio:.2f} times the tokens/s of transformers (target >= 2.0)")
+        same = [
+            results[side][0]["tokens"] == results["ours"][0]["tokens"]
+            for side in ("transformers",)
+        ]
+        print(f"same tokens: {all(same)}")
