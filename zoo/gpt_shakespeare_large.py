@@ -18,7 +18,7 @@ from zoo import _text
 from zoo.entry import Entry, Recipe
 
 CONTEXT = 256  # characters
-STEPS = 2_500
+STEPS = 1_800
 
 entry = Entry(
     model=GPT,
@@ -27,7 +27,7 @@ entry = Entry(
         depth=6,
         width=192,
         num_heads=6,
-        dropout=0.1,
+        dropout=0.3,
         style=Style(
             positions="rotary",
             norm="rms",

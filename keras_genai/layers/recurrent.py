@@ -144,6 +144,15 @@ def _length(values):
     return tf.shape(values)[0] if values.shape[0] is None else values.shape[0]
 
 
+def _project(inputs, kernel, tokens):
+    """Time-major `(T, B, G*U)`: inputs, or their rows chosen by tokens, times kernel."""
+    if tokens is None:
+        return tf.matmul(tf.transpose(inputs, (1, 0, 2)), kernel)
+    # A product instead of a gather: its gradient is a product too, not a scatter.
+    chosen = tf.one_hot(tf.transpose(tokens), inputs.shape[0], dtype=kernel.dtype)
+    return tf.matmul(chosen, tf.matmul(inputs, kernel))
+
+
 def _cudnn_allowed():
     # cuDNN's kernels exist only on a GPU and cannot be compiled by XLA.
     if not tf.config.list_physical_devices("GPU"):
@@ -171,7 +180,13 @@ class Recurrent(keras.layers.Layer):
             raise ValueError(f"`units` must be an int >= 1. Received: {units=}")
         self.units = units
 
-    def build(self, inputs_shape, initial_state_shape=None, valid_shape=None):
+    def build(
+        self,
+        inputs_shape,
+        initial_state_shape=None,
+        valid_shape=None,
+        tokens_shape=None,
+    ):
         width = self.num_gates * self.units
         self.kernel = self.add_weight(
             (inputs_shape[-1], width), initializer="glorot_uniform", name="kernel"
@@ -200,9 +215,10 @@ class Recurrent(keras.layers.Layer):
         shape = (batch_size, self.units)
         return [ops.zeros(shape, self.state_dtype) for _ in range(self.num_states)]
 
-    def call(self, inputs, initial_state=None, valid=None):
+    def call(self, inputs, initial_state=None, valid=None, tokens=None):
         if initial_state is None:
-            initial_state = self.initial_state(ops.shape(inputs)[0])
+            batch = ops.shape(inputs if tokens is None else tokens)[0]
+            initial_state = self.initial_state(batch)
         inputs = ops.cast(inputs, self.compute_dtype)
         state = [ops.cast(value, self.state_dtype) for value in initial_state]
         weights = [
@@ -210,11 +226,12 @@ class Recurrent(keras.layers.Layer):
             for weight in (self.kernel, self.recurrent_kernel, self.bias)
         ]
         if valid is None and self.cudnn is not None and _cudnn_allowed():
+            if tokens is not None:
+                inputs = ops.take(inputs, tokens, axis=0)
             return self._call_cudnn(inputs, state, *weights)
         kernel, recurrent_kernel, bias = weights
         input_bias, recurrent_bias = self.split_bias(bias)
-        inputs = tf.transpose(inputs, (1, 0, 2))  # (T, B, D)
-        projected = ops.matmul(inputs, kernel) + input_bias
+        projected = _project(inputs, kernel, tokens) + input_bias
         if valid is not None:
             valid = tf.transpose(valid)[:, :, None]  # (T, B, 1)
         outputs, final = recur(
@@ -229,7 +246,13 @@ class Recurrent(keras.layers.Layer):
         # Not tested: no machine with a GPU was at hand.
         state = [ops.cast(value, self.compute_dtype) for value in state]
         _, outputs, final = type(self).cudnn(
-            inputs, *state, None, *weights, "tanh", "sigmoid", return_sequences=True
+            inputs,
+            *state,
+            None,
+            *weights,
+            keras.activations.tanh,
+            keras.activations.sigmoid,
+            return_sequences=True,
         )
         return outputs, [ops.cast(value, self.state_dtype) for value in final]
 
@@ -256,6 +279,8 @@ class LSTM(Recurrent):
         initial_state: list of two `(B, U)`, hidden and cell; zeros when `None`.
         valid: bool `(B, T)` or `None`. Where false (padding, on the right only) the
             state is carried unchanged.
+        tokens: int `(B, T)` or `None`. If given, `inputs` is a table `(V, D)` and the
+            layer runs over the rows `tokens` choose, each row projected only once.
 
     Returns:
         `(outputs, state)`: `(B, T, U)`, the hidden state after each step, in the
@@ -314,6 +339,8 @@ class GRU(Recurrent):
         initial_state: list of one `(B, U)`; zeros when `None`.
         valid: bool `(B, T)` or `None`. Where false (padding, on the right only) the
             state is carried unchanged.
+        tokens: int `(B, T)` or `None`. If given, `inputs` is a table `(V, D)` and the
+            layer runs over the rows `tokens` choose, each row projected only once.
 
     Returns:
         `(outputs, state)`: `(B, T, U)` in the compute dtype, and the final state as
@@ -366,6 +393,8 @@ class SimpleRNN(Recurrent):
         initial_state: list of one `(B, U)`; zeros when `None`.
         valid: bool `(B, T)` or `None`. Where false (padding, on the right only) the
             state is carried unchanged.
+        tokens: int `(B, T)` or `None`. If given, `inputs` is a table `(V, D)` and the
+            layer runs over the rows `tokens` choose, each row projected only once.
 
     Returns:
         `(outputs, state)`: `(B, T, U)` in the compute dtype, and the final state as

@@ -179,15 +179,26 @@ class RNNLM(CausalLM):
         return self._logits(x), cache
 
     def _hidden(self, tokens, cache, valid=None):
-        x = self.dropouts[0](self.embedding(tokens))  # (B, T, D)
+        # A table much shorter than the batch is projected instead of the batch.
+        chooser = tokens if self._is_short_table(tokens) else None
+        if chooser is None:
+            x = self.dropouts[0](self.embedding(tokens))  # (B, T, D)
+        else:
+            x = ops.convert_to_tensor(self.embedding.embeddings)  # (V, D)
         states = []
         for layer, dropout, state in zip(
             self.stack, self.dropouts[1:], cache, strict=True
         ):
-            x, state = layer(x, initial_state=state, valid=valid)
-            x = dropout(x)
+            x, state = layer(x, initial_state=state, valid=valid, tokens=chooser)
+            x, chooser = dropout(x), None
             states.append(state)
         return x, states
+
+    def _is_short_table(self, tokens):
+        if self.dropout_rate or None in tokens.shape:
+            return False
+        rows = tokens.shape[0] * tokens.shape[1]
+        return 4 * self.vocabulary_size <= min(rows, 4 * self.embedding_dim)
 
     def _logits(self, x):
         if self.tie_embeddings:

@@ -99,6 +99,37 @@ def test_no_initial_state_means_zeros(cell):
 
 
 @all_cells
+def test_a_table_and_tokens_are_the_rows_of_the_table(cell):
+    layer, table = make(cell), normal(7, DEPTH)
+    tokens = tf.constant([[0, 6, 2], [5, 5, 1]])
+    state = [value[:2] for value in start_of(layer)]
+
+    def by_rows(x, start):
+        return layer(tf.gather(x, tokens), initial_state=start)
+
+    def by_tokens(x, start):
+        return layer(x, initial_state=start, tokens=tokens)
+
+    weights = layer.trainable_variables
+    wanted, got = (
+        outputs_and_gradients(call, weights, table, state)
+        for call in (by_rows, by_tokens)
+    )
+    wanted = [tf.convert_to_tensor(value) for value in wanted]
+    assert_close(got, wanted)
+
+
+@all_cells
+def test_an_unbuilt_layer_builds_itself_from_any_arguments(cell):
+    inputs, valid = normal(BATCH, LENGTH, DEPTH), tf.constant(VALID)
+    layer = cell(UNITS)
+    outputs, _ = layer(inputs, initial_state=start_of(layer), valid=valid)
+    assert outputs.shape == (BATCH, LENGTH, UNITS)
+    tokens = tf.zeros((BATCH, LENGTH), "int32")
+    assert cell(UNITS)(normal(7, DEPTH), tokens=tokens)[0].shape == outputs.shape
+
+
+@all_cells
 def test_a_graph_without_static_batch_and_length_gives_the_same(cell):
     layer, inputs = make(cell), normal(BATCH, LENGTH, DEPTH)
     signature = [

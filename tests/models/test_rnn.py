@@ -71,6 +71,16 @@ def test_batches_trained_in_turn_see_what_one_long_sequence_sees(cell):
     close(np.concatenate([first, second], axis=1), model(tokens))
 
 
+def test_a_large_batch_of_a_short_alphabet_gets_the_same_logits():
+    # 4 x 16 tokens take the table's rows projected once, 4 x 1 do not.
+    model, tokens = make(embedding_dim=16), draw(4, 16)
+    cache, steps = model.initial_cache(4), []
+    for column in range(16):
+        logits, cache = model.stream_logits(tokens[:, column : column + 1], cache)
+        steps.append(logits)
+    close(np.concatenate(steps, axis=1), model(tokens))
+
+
 def test_fit_carries_the_state_and_reset_lanes_forgets_it():
     model, tokens = make(lanes=BATCH), draw()
     model.compile(keras.optimizers.SGD(0.0), "mse", jit_compile=True)
