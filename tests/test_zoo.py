@@ -1,5 +1,6 @@
 """Contract of the zoo: every entry builds, trains, saves, comes back and samples."""
 
+import inspect
 import subprocess
 import sys
 
@@ -26,6 +27,13 @@ def test_entry_trains_saves_and_samples(name, tmp_path):
     loaded = from_preset(tmp_path / "preset")
     assert loaded.count_params() == model.count_params()
     assert entry.sample(loaded, seed=1) == entry.sample(model, seed=1)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_fit_tells_the_model_that_it_is_training(name):
+    model = zoo.get(name).model
+    if "dropout" in inspect.signature(model).parameters:
+        assert "training" in inspect.signature(model.call).parameters
 
 
 @pytest.mark.parametrize("name", zoo.names())

@@ -92,6 +92,8 @@ class GPT(CausalLM):
 
     Call arguments:
         tokens: int `(B, T)`, `T <= context`.
+        training: bool. Dropout is on if `True`. Keras hands it on to the layers, and
+            `fit` says so only to models that name it.
 
     Returns:
         float32 logits of the next token, `(B, T, vocabulary_size)`.
@@ -218,7 +220,7 @@ class GPT(CausalLM):
             name=f"block_{index}",
         )
 
-    def call(self, tokens):
+    def call(self, tokens, training=False):
         length = tokens.shape[1] or ops.shape(tokens)[1]
         if tokens.shape[1] is not None and tokens.shape[1] > self.context:
             raise ValueError(
