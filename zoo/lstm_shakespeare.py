@@ -5,4 +5,4 @@ Run: python train.py lstm_shakespeare --data-dir FOLDER_WITH_input.txt
 
 from zoo import _ladder
 
-entry = _ladder.recurrent("lstm", units=512, steps=6_000, dropout=0.3)
+entry = _ladder.recurrent("lstm", units=512, steps=4_500, peak=2.5e-3, dropout=0.3)

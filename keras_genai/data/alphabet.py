@@ -91,7 +91,7 @@ def byte_characters():
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     shifted = [(byte, chr(256 + place)) for place, byte in enumerate(others)]
-    return sorted([*((byte, chr(byte)) for byte in printable), *shifted])
+    return [*((byte, chr(byte)) for byte in printable), *shifted]
 
 
 def _whole_text_splitter():

@@ -145,7 +145,7 @@ def _length(values):
 
 
 def _project(inputs, kernel, tokens):
-    """Time-major `(T, B, G*U)`: inputs, or their rows chosen by tokens, times kernel."""
+    """Inputs, or their rows that tokens choose, times kernel: `(T, B, G*U)`."""
     if tokens is None:
         return tf.matmul(tf.transpose(inputs, (1, 0, 2)), kernel)
     # A product instead of a gather: its gradient is a product too, not a scatter.

@@ -89,7 +89,7 @@ def _append(sampler, logits, text, numbers):
     history = History(text.tokens, text.lengths, stops)
     chosen = sampler.choose(logits, history, numbers["seed"], numbers["sampler"])
     end = tf.range(text.tokens.shape[1])[None] == text.lengths[:, None]
-    tokens = tf.where(end & ~text.done[:, None], chosen[:, None], text.tokens)
+    tokens = tf.where(end, chosen[:, None], text.tokens)  # no length, no token
     lengths = text.lengths + tf.cast(~text.done, tf.int32)
     ended = tf.gather(stops, chosen) | (lengths >= numbers["max_length"])
     return Text(tokens, lengths, text.done | ended)

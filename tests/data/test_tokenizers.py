@@ -59,6 +59,14 @@ def test_a_batch_is_each_text_alone(kind):
         np.testing.assert_array_equal(ids, tokenizer.encode(text))
 
 
+def test_unigram_scores_come_back_to_the_last_bit():
+    from pydoc_data import topics
+
+    corpus = "".join(topics.topics.values())[:20_000]
+    tokenizer = tokenizers.unigram(corpus, 400)
+    assert Tokenizer.from_json(tokenizer.to_json()).to_json() == tokenizer.to_json()
+
+
 def test_character_ids_are_ranks_of_the_sorted_characters():
     tokenizer = tokenizers.characters("banana\n")
     assert tokenizer.vocabulary_size == 4

@@ -170,6 +170,14 @@ def test_half_precision_keeps_float32_states_and_is_close_to_float32(cell, half)
         assert error < (0.04 if half == "bfloat16" else 0.005)
 
 
+def test_half_precision_does_not_round_a_state_that_is_only_carried():
+    layer = make(LSTM, dtype="mixed_bfloat16")
+    state, padding = start_of(layer), tf.zeros((BATCH, LENGTH), "bool")
+    inputs = normal(BATCH, LENGTH, DEPTH)
+    _, final = layer(inputs, initial_state=state, valid=padding)
+    assert_close(final, state, tolerance=0.0)
+
+
 def test_float64_is_float64_throughout():
     layer = make(LSTM, dtype="float64")
     outputs, state = layer(tf.cast(normal(BATCH, LENGTH, DEPTH), "float64"))

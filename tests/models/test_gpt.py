@@ -66,6 +66,23 @@ def test_cached_decoding_of_unequal_rows_is_the_full_call(style):
         )
 
 
+def test_dropout_is_on_in_fit_and_off_in_evaluate():
+    tokens = draw_tokens(4, 9)
+    losses, weights = [], make(GPT2).get_weights()
+    for dropout in (0.0, 0.9):
+        model = make(GPT2, dropout=dropout)
+        model.set_weights(weights)
+        model.compile(
+            optimizer=keras.optimizers.SGD(0.0),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        x, y = tokens[:, :-1], tokens[:, 1:]
+        trained = model.fit(x, y, verbose=0).history["loss"][0]
+        losses.append((trained, model.evaluate(x, y, verbose=0)))
+    assert abs(losses[0][0] - losses[1][0]) > 1e-2
+    np.testing.assert_allclose(losses[0][1], losses[1][1], rtol=1e-5)
+
+
 def test_rotary_logits_do_not_depend_on_where_the_text_starts():
     model = make(LLAMA)
     tokens = draw_tokens(1, 6)

@@ -122,14 +122,12 @@ def test_one_bucket_of_prompts_and_any_numbers_are_one_trace_of_beam_search():
     assert model.traces == [16, 1]
 
 
-def test_xla_and_graph_give_the_same_texts():
+def test_xla_and_graph_find_the_same_beams():
     graph, compiled = Attending(seed=5), Attending(seed=5)
     compiled.jit_generate = True
-    for sampler in (Sample(top_k=5), Beam(2, rules=(NoRepeatNgram(2),))):
-        expected = graph.generate(UNEQUAL, 20, sampler, seed=3, stop=[5])
-        assert equal(
-            compiled.generate(UNEQUAL, 20, sampler, seed=3, stop=[5]), expected
-        )
+    sampler = Beam(2, rules=(NoRepeatNgram(2),))
+    expected = graph.generate(UNEQUAL, 20, sampler, stop=[5])
+    assert equal(compiled.generate(UNEQUAL, 20, sampler, stop=[5]), expected)
 
 
 def test_the_loop_ends_when_every_row_has_ended():
@@ -179,7 +177,8 @@ def test_gpt_writes_what_its_full_forward_pass_predicts():
     for weight in model.weights:
         weight.assign(weight * 9)
     prompts = [[1, 2, 3], [4, 5, 6, 7, 8, 9]]
-    for found in model.generate(prompts, max_length=18, sampler=Greedy()):
+    # Compiled by XLA; to draw from one token is to take the most likely one.
+    for found in model.generate(prompts, max_length=18, sampler=Sample(top_k=1)):
         logits = np.array(model(found[None, :-1]))[0]
         start = 3 if found[0] == 1 else 6
         np.testing.assert_array_equal(found[start:], logits.argmax(-1)[start - 1 :])

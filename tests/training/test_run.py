@@ -88,6 +88,21 @@ def test_validation_sees_averaged_weights_and_changes_nothing(tmp_path):
     assert after == one.history[-1]["val_loss"] == two.history[-1]["val_loss"]
 
 
+def test_validation_does_not_use_up_the_noise_of_training(tmp_path):
+    class Always(keras.layers.Dropout):
+        def call(self, inputs, training=None):
+            return super().call(inputs, training=True)
+
+    def noisy(folder, **options):
+        training.deterministic(0)
+        layers = [Always(0.5, seed=2), keras.layers.Dense(1, name="only")]
+        model = keras.Sequential([keras.Input((6,)), *layers])
+        model.compile("sgd", "mse")
+        return [r["loss"] for r in go(tmp_path / folder, model, **options).history]
+
+    assert noisy("often", validate_every=4) == noisy("once")
+
+
 def test_validation_is_capped(tmp_path):
     class Once(Loader):
         def epoch(self):
