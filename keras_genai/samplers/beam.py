@@ -48,14 +48,12 @@ def search(decoder, sampler, window, cache, text, numbers):
     width = sampler.width
     tokens, positions = window
     logits, cache = decoder.decode(tokens, positions, cache, tf.constant(0))
-    # The prompt is read once; only then do the candidates part.
+    # The prompt is read once, and all candidates begin with what is known of it.
     repeat = tf.range(text.lengths.shape[0] * width) // width
     cache = tf.nest.map_structure(lambda leaf: tf.gather(leaf, repeat), cache)
     beams = _start(text, width)
-    beams, parents = _extend(
-        beams, tf.gather(logits, repeat), text.lengths, 1, sampler, numbers
-    )
-    cache = _reorder(cache, parents)
+    logits = tf.gather(logits, repeat)
+    beams, _ = _extend(beams, logits, text.lengths, 1, sampler, numbers)
 
     def goes_on(beams, cache, index, count):
         return tf.reduce_any(_is_open(beams, sampler))

@@ -36,6 +36,17 @@ def random_trigram(seed, size=9, scale=1.5):
     return Trigram(table)
 
 
+def chain(*pieces, end_token=None):
+    """A model that says its pieces in their order, again and again."""
+    size = len(pieces)
+    table = np.full((size,) * 3, -30.0, "float32")
+    for token in range(size):
+        table[:, token, (token + 1) % size] = 0.0
+    model = Trigram(table)
+    model.tokenizer = Letters(*pieces, end_token=end_token)
+    return model
+
+
 @pytest.fixture(scope="module")
 def attending():
     return Attending()
@@ -131,10 +142,7 @@ def test_xla_and_graph_find_the_same_beams():
 
 
 def test_the_loop_ends_when_every_row_has_ended():
-    chain = np.full((6, 6, 6), -9.0, "float32")
-    for token in range(6):
-        chain[:, token, (token + 1) % 6] = 9.0
-    model = Trigram(chain)
+    model = chain(*"abcdef")
     found = model.generate([[1], [3]], max_length=100, sampler=Greedy(), stop=0)
     assert [row.tolist() for row in found] == [[1, 2, 3, 4, 5, 0], [3, 4, 5, 0]]
     longer = model.generate([1], 100, Greedy((MinLength(8),)), stop=0)
@@ -321,14 +329,20 @@ def test_streamed_pieces_join_to_the_whole_text(spelling, stop, seed):
 
 
 def test_streamed_pieces_never_split_a_character():
-    pieces = (b"\xc3", b"\xa9", "a")
-    table = np.full((3, 3, 3), -30.0, "float32")
-    table[:, 0, 1] = table[:, 1, 0] = table[:, 2, 0] = 0.0
-    model = Trigram(table)
-    model.tokenizer = Letters(*pieces)
-    found = list(model.generate("a", 22, Greedy(), stream=True, strip_prompt=True))
-    assert "".join(found) == "\u00e9" * 10 + "\ufffd"  # the length ended the last one
-    assert all(set(piece) == {"\u00e9"} for piece in found[:-1])
+    model = chain("a", b"\xe2", b"\x82", b"\xac")
+    found = list(model.generate("a", 31, Greedy(), stream=True))
+    assert "".join(found) == "a\u20ac" * 7 + "a\ufffd"  # the length ended the last one
+    assert all("\ufffd" not in piece for piece in found[:-1])
+    assert len(found) > 7
+
+
+def test_streamed_pieces_hold_back_what_may_be_a_stop_text():
+    model = chain(*"abcdefg")
+    for length in range(1, 6):
+        for start in range(1, 7 - length):
+            stop = "abcdefg"[start : start + length]
+            pieces = model.generate("a", 30, Greedy(), stop=stop, stream=True)
+            assert "".join(pieces) == "abcdefg"[:start]
 
 
 def test_text_ends_before_a_stop_text_wherever_tokens_end(spelling):
@@ -343,11 +357,7 @@ def test_text_ends_before_a_stop_text_wherever_tokens_end(spelling):
 
 
 def test_text_ends_before_the_end_token_and_tokens_with_it():
-    chain = np.full((4, 4, 4), -9.0, "float32")
-    for token in range(4):
-        chain[:, token, (token + 1) % 4] = 9.0
-    model = Trigram(chain)
-    model.tokenizer = Letters("a", "b", "c", ".", end_token=3)
+    model = chain("a", "b", "c", ".", end_token=3)
     assert model.generate("a", 50, Greedy()) == "abc"
     assert model.generate("a", 50, Greedy(), stop=2) == "ab"
     assert model.generate([0], 50, Greedy()).tolist() == [0, 1, 2, 3]
