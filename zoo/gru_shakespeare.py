@@ -5,4 +5,4 @@ Run: python train.py gru_shakespeare --data-dir FOLDER_WITH_input.txt
 
 from zoo import _ladder
 
-entry = _ladder.recurrent("gru", units=256, steps=2_000)
+entry = _ladder.recurrent("gru", units=256, steps=1_000)

@@ -329,9 +329,9 @@ def test_streamed_pieces_join_to_the_whole_text(spelling, stop, seed):
 
 
 def test_streamed_pieces_never_split_a_character():
-    model = chain("a", b"\xe2", b"\x82", b"\xac")
-    found = list(model.generate("a", 31, Greedy(), stream=True))
-    assert "".join(found) == "a\u20ac" * 7 + "a\ufffd"  # the length ended the last one
+    model = chain("a", "b", b"\xe2", b"\x82", b"\xac")
+    found = list(model.generate("a", 39, Greedy(), stream=True))
+    assert "".join(found) == "ab\u20ac" * 7 + "ab\ufffd"  # the length ended it
     assert all("\ufffd" not in piece for piece in found[:-1])
     assert len(found) > 7
 

@@ -116,7 +116,7 @@ def test_killed_at_random_moments_the_run_ends_with_the_same_bits(
     moments = random.Random(kind)
     events = whole.result["events"]
     run = Run(server, tmp_path / "killed", kind)
-    for last in {"scaled": (0.2, 0.5, 0.8), "compiled": (0.3, 0.7)}[kind]:
+    for last in {"scaled": (0.3, 0.6), "compiled": (0.5,)}[kind]:
         # Early events of a restart repeat few steps; so the run gets on.
         at = moments.randrange(3, int(last * events))
         assert run.go(number=signal.SIGKILL, at=at) in (-signal.SIGKILL, 0)
