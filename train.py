@@ -42,6 +42,8 @@ def main(arguments=None):
         return fail(error, error.exit_code)
     except (ValueError, OSError) as error:
         return fail(error, 2)
+    except KeyboardInterrupt:  # after the training itself, which saves and says so
+        return fail("stopped; the same command goes on from here", 130)
     return 0
 
 

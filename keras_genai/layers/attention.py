@@ -37,7 +37,10 @@ def attend(query, key, value, bias=None, attention_mask=None, scale=1.0):
     if attention_mask is not None:
         # Finite, so that a row that sees nothing stays finite too.
         logits = ops.where(attention_mask, logits, -1e9)
-    weights = ops.cast(ops.softmax(logits, axis=-1), value.dtype)
+    # Keras warns of a softmax over a single slot, which is 1.
+    alone = logits.shape[-1] == 1
+    weights = ops.ones_like(logits) if alone else ops.softmax(logits, axis=-1)
+    weights = ops.cast(weights, value.dtype)
     if heads != groups:
         weights = ops.reshape(weights, (-1, groups, heads // groups * length, slots))
     return ops.reshape(ops.matmul(weights, value), (-1, heads, length, head_dim))

@@ -157,6 +157,13 @@ def test_impossible_shapes_are_refused(changes, message):
             make(GPT2, **changes)
 
 
+def test_a_single_token_is_a_sequence_too():
+    tokens = draw_tokens(2, 3)
+    model = make(LLAMA)
+    alone, among = model(tokens[:, :1]), model(tokens)
+    np.testing.assert_allclose(alone[:, 0], among[:, 0], atol=1e-5)
+
+
 def test_more_tokens_than_context_are_refused():
     with pytest.raises(ValueError, match="context=24"):
         make(GPT2)(draw_tokens(1, 25))
