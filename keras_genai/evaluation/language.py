@@ -123,7 +123,7 @@ def _score_windows(model, tokens, stride):
     """Nats of `tokens[1:]`; the first window counts whole, the others at the end."""
     length = min(model.context, len(tokens) - 1)
     stride = min(stride, length)
-    ends = np.arange(length, len(tokens) - 1, stride).tolist() + [len(tokens) - 1]
+    ends = [*range(length, len(tokens) - 1, stride), len(tokens) - 1]
     starts = np.array(ends) - length
     fresh = np.diff(np.array([0, *ends]))  # targets that no earlier window counted
     places = starts[:, None] + np.arange(length)

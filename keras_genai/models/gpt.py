@@ -13,6 +13,7 @@ from keras_genai.layers.attention import (
     position_mask,
     write_slots,
 )
+from keras_genai.layers.embedding import TokenEmbedding
 from keras_genai.layers.feedforward import FeedForward, GatedFeedForward, gelu_tanh
 from keras_genai.layers.positions import LearnedPositions, rotary_angles
 from keras_genai.layers.transformer import Block
@@ -139,7 +140,7 @@ class GPT(CausalLM):
     def _make_layers(self):
         style, policy = self.style, self.dtype_policy
         start = keras.initializers.RandomNormal(stddev=0.02)
-        self.embedding = keras.layers.Embedding(
+        self.embedding = TokenEmbedding(
             self.vocabulary_size,
             self.width,
             embeddings_initializer=start,
@@ -248,7 +249,7 @@ class GPT(CausalLM):
         }
 
     def decode(self, tokens, positions, cache, index):
-        """Logits of the next token, and the cache with `tokens` in it. See `CausalLM`."""
+        """Logits of the next token, and the cache after `tokens`. See `CausalLM`."""
         x, rotation = self._embed(tokens, positions)
         slots = write_slots(cache["positions"], positions, index, axis=1)
         mask = position_mask(positions, slots)

@@ -112,8 +112,7 @@ def from_preset(folder, **overrides):
 def _write(model, folder, card):
     tables = model.get_tables()
     arrays = {
-        path: variable.numpy()
-        for path, variable in model.preset_weights().items()
+        path: variable.numpy() for path, variable in model.preset_weights().items()
     }
     config = Config(
         format=FORMAT,

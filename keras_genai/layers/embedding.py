@@ -1,0 +1,25 @@
+"""Token embedding that trains fast on a small vocabulary too."""
+
+import keras
+from keras import ops
+
+from keras_genai.registry import register
+
+# Up to here a product with one-hot rows costs less than the look-up's gradient,
+# which XLA turns into one loop over all tokens.
+LARGEST_PRODUCT = 256
+
+
+@register
+class TokenEmbedding(keras.layers.Embedding):
+    """`keras.layers.Embedding`, as a matrix product while the vocabulary is small.
+
+    Arguments, call arguments and returns are those of `keras.layers.Embedding`;
+    the vectors are the same to the bit.
+    """
+
+    def call(self, inputs):
+        if self.input_dim > LARGEST_PRODUCT:
+            return super().call(inputs)
+        table = ops.cast(self.embeddings, self.compute_dtype)  # (V, width)
+        return ops.matmul(ops.one_hot(inputs, self.input_dim, dtype=table.dtype), table)
