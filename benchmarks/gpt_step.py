@@ -38,7 +38,12 @@ def ours(options):
         steps_per_execution=min(STEPS_PER_EXECUTION, options.steps),
     )
     data = tf.data.Dataset.from_tensor_slices(batches(options.steps))
-    data = data.batch(BATCH, drop_remainder=True).cache().prefetch(2)
+    data = data.batch(BATCH, drop_remainder=True)
+    # Every round ends a `fit`; with tf.data's tuner and prefetcher running, ending
+    # one sometimes waits a second for their threads.
+    quiet = tf.data.Options()
+    quiet.autotune.enabled = False
+    data = data.with_options(quiet)
 
     def run():
         model.fit(data, epochs=1, shuffle=False, verbose=0)

@@ -31,7 +31,8 @@ def test_a_run_leaves_its_files_and_goes_on_where_it_stopped(tmp_path, capsys):
 
     assert train.main([*command, "--steps", "3"]) == 0
     assert json.loads((out / "result.json").read_text())["steps"] == 3
-    steps = [json.loads(line)["step"] for line in (out / "log.jsonl").open()]
+    lines = (out / "log.jsonl").read_text().splitlines()
+    steps = [json.loads(line)["step"] for line in lines]
     assert steps[-1] == 3
     assert len(set(steps)) == len(steps)
 
