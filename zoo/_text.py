@@ -28,7 +28,14 @@ def score_like_nanogpt(model, splits, batches=400):
 
 
 def write(model, seed, prompt, length=400):
-    """Text that continues `prompt`, at a temperature that reads well."""
+    """Text that continues `prompt`, at a temperature that reads well.
+
+    A model of other data may not know the prompt's characters; it begins by itself.
+    """
+    try:
+        model.tokenizer.encode(prompt)
+    except ValueError:
+        prompt = ""
     sampler = Sample(temperature=0.8, top_p=0.95)
     return model.generate(prompt, max_length=length, sampler=sampler, seed=seed)
 

@@ -102,6 +102,7 @@ class NGram(CausalLM):
         verbose="auto",
         callbacks=None,
         validation_data=None,
+        shuffle=True,
         steps_per_epoch=None,
         validation_steps=None,
     ):
@@ -119,6 +120,7 @@ class NGram(CausalLM):
             callbacks: list of `keras.callbacks.Callback`. They see one epoch of one
                 batch.
             validation_data: what `evaluate` takes, or `None`.
+            shuffle: ignored: counts do not depend on the order.
             steps_per_epoch: int or `None`. Batches to read from an endless dataset.
             validation_steps: int or `None`.
 
