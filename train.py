@@ -63,7 +63,7 @@ def train(options, folder, steps=None):
         fresh=options.fresh,
         tensorboard=options.tensorboard,
     )
-    result = _run.run(entry, settings, folder).result
+    result = _run.run(entry, settings, folder)
     print(f"\n{result.sample}\n")
     print(f"{result.metric}: {result.value:.4f}")
     for name, value in result.other.items():

@@ -107,7 +107,7 @@ def verify(options):
     seed = options.seed if options.seed is not None else old.seed if old else 0
     settings = _settings.Settings.of(entry, seed=seed, data_dir=options.data_dir)
     folder = options.out or f"runs/verify/{options.name}"
-    result = _run.run(entry, settings, folder).result
+    result = _run.run(entry, settings, folder)
     if old:
         print(f"{old.metric} was {old.value:.6f} ({old.commit}, {old.date})")
     print(f"{result.metric} is {result.value:.6f} in {result.seconds:.0f} s")

@@ -1,6 +1,5 @@
 """Runs an entry's recipe: what `train.py` and `python -m zoo verify` share."""
 
-import dataclasses
 import datetime
 import os
 import pathlib
@@ -15,15 +14,6 @@ from keras_genai import training
 from zoo.entry import Result
 
 
-@dataclasses.dataclass(frozen=True)
-class Finished:
-    """What a run left: the model, its `Result`, and where its files are."""
-
-    model: keras.Model
-    result: Result
-    folder: pathlib.Path
-
-
 def run(entry, settings, folder, say=print):
     """Trains an entry, scores it, lets it write, and saves it.
 
@@ -34,7 +24,7 @@ def run(entry, settings, folder, say=print):
         say: function of one str, for lines the user should see.
 
     Returns:
-        `Finished`.
+        The `Result`; its files lie in `folder`.
     """
     folder = pathlib.Path(folder)
     training.deterministic(settings.seed)
@@ -60,7 +50,7 @@ def run(entry, settings, folder, say=print):
     _write(folder / "result.json", result.model_dump_json(indent=1))
     _write(folder / "samples/sample.txt", f"{sample}\n")
     model.save_to_preset(folder / "preset", card=card(entry, result))
-    return Finished(model, result, folder)
+    return result
 
 
 def card(entry, result):

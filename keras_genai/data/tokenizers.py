@@ -252,9 +252,7 @@ def bpe(
     """
     special = [token for token in (pad_token, start_token, end_token) if token]
     _check_size(vocabulary_size, 256 + len(special))
-    core = core_library.Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
+    core = _on_bytes(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
         min_frequency=min_frequency,
@@ -287,9 +285,7 @@ def unigram(corpus, vocabulary_size, pad_token=None, start_token=None, end_token
     """
     special = [token for token in (pad_token, start_token, end_token) if token]
     _check_size(vocabulary_size, 256 + len(special))
-    core = core_library.Tokenizer(models.Unigram())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
+    core = _on_bytes(models.Unigram())
     trainer = trainers.UnigramTrainer(
         vocab_size=vocabulary_size,
         special_tokens=special,
@@ -390,6 +386,14 @@ def _with_roles(core, *tokens):
     known = core.get_vocab()
     core.add_special_tokens([t for t in tokens if t is not None and t not in known])
     return Tokenizer(core, *tokens)
+
+
+def _on_bytes(model):
+    """Core tokenizer whose pieces are bytes, so that every text comes back."""
+    core = core_library.Tokenizer(model)
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    return core
 
 
 def _check_size(vocabulary_size, least):
