@@ -97,7 +97,10 @@ def sample(options):
 
 
 def verify(options):
-    """Runs a recipe from the start, compares it with its record, and records it."""
+    """Runs a recipe, compares it with its record, and records it.
+
+    A run that was interrupted goes on; one that had finished starts over.
+    """
     start_tensorflow()
     from zoo import _run, _settings
     from zoo.entry import RESULTS
@@ -105,8 +108,13 @@ def verify(options):
     entry = zoo.get(options.name)
     old = entry.result
     seed = options.seed if options.seed is not None else old.seed if old else 0
-    settings = _settings.Settings.of(entry, seed=seed, data_dir=options.data_dir)
-    folder = options.out or f"runs/verify/{options.name}"
+    folder = pathlib.Path(options.out or f"runs/verify/{options.name}")
+    settings = _settings.Settings.of(
+        entry,
+        seed=seed,
+        data_dir=options.data_dir,
+        fresh=(folder / "result.json").exists(),
+    )
     result = _run.run(entry, settings, folder)
     if old:
         print(f"{old.metric} was {old.value:.6f} ({old.commit}, {old.date})")
