@@ -2,7 +2,7 @@
 
 from keras_genai.data.loading import Windows
 from keras_genai.evaluation.language import score_text, score_windows
-from keras_genai.samplers.tokens import Sample
+from keras_genai.samplers import NoRepeatNgram, Sample
 
 
 def score(model, splits):
@@ -36,7 +36,9 @@ def write(model, seed, prompt, length=400):
         model.tokenizer.encode(prompt)
     except ValueError:
         prompt = ""
-    sampler = Sample(temperature=0.8, top_p=0.95)
+    # Nothing is said twice at such length but by a model that is stuck, in a ruler
+    # of equals signs for instance.
+    sampler = Sample(temperature=0.8, top_p=0.95, rules=[NoRepeatNgram(24)])
     return model.generate(prompt, max_length=length, sampler=sampler, seed=seed)
 
 

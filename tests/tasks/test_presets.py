@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -45,6 +47,11 @@ def test_a_preset_brings_back_weights_tokenizer_and_arguments(preset):
     model.save_to_preset(again)
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         assert (again / name).read_bytes() == (preset / name).read_bytes()
+
+
+def test_a_preset_opens_in_a_process_that_imported_nothing_else(preset):
+    code = f"import keras_genai; keras_genai.from_preset({str(preset)!r})"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
