@@ -177,10 +177,11 @@ class Attention(keras.layers.Layer):
         return ops.transpose(x, (0, 2, 1, 3))  # (B, H, T, D)
 
     def _dense(self, units, name, initializer=None):
+        # A clone, because one initializer draws the same numbers every time.
         return keras.layers.Dense(
             units,
             use_bias=self.use_bias,
-            kernel_initializer=initializer or self.initializer,
+            kernel_initializer=(initializer or self.initializer).clone(),
             dtype=self.dtype_policy,
             name=name,
         )

@@ -139,18 +139,19 @@ class GPT(CausalLM):
 
     def _make_layers(self):
         style, policy = self.style, self.dtype_policy
-        start = keras.initializers.RandomNormal(stddev=0.02)
+        # One object a weight: an initializer draws the same numbers every time.
+        start = functools.partial(keras.initializers.RandomNormal, stddev=0.02)
         self.embedding = TokenEmbedding(
             self.vocabulary_size,
             self.width,
-            embeddings_initializer=start,
+            embeddings_initializer=start(),
             dtype=policy,
             name="embedding",
         )
         self.embedding.build((None, None))
         if style.positions == "learned":
             self.positions = LearnedPositions(
-                self.context, self.width, start, dtype=policy, name="positions"
+                self.context, self.width, start(), dtype=policy, name="positions"
             )
             self.positions.build()
         self.dropout = keras.layers.Dropout(
@@ -164,7 +165,7 @@ class GPT(CausalLM):
             self.head = keras.layers.Dense(
                 self.vocabulary_size,
                 use_bias=False,
-                kernel_initializer=start,
+                kernel_initializer=start(),
                 dtype=policy,
                 name="head",
             )
