@@ -59,12 +59,12 @@ def train(options, folder, steps=None):
         precision=options.precision or entry.recipe.precision,
         data=options.data,
         data_dir=options.data_dir,
-        overrides=_settings.read_overrides(entry, options.set),
+        **_settings.read_overrides(entry, options.set),
         fresh=options.fresh,
         tensorboard=options.tensorboard,
     )
     result = _run.run(entry, settings, folder)
-    print(f"\n{result.sample}\n")
+    print(f"\n{result.sample or 'pictures: ' + str(folder / result.picture)}\n")
     print(f"{result.metric}: {result.value:.4f}")
     for name, value in result.other.items():
         print(f"{name}: {value:,.4f}")
@@ -91,9 +91,15 @@ def parser():
     add("--precision", choices=PRECISIONS, help="Keras dtype policy (the recipe's)")
     add("--out", help="run folder (runs/NAME)")
     add("--fresh", action="store_true", help="start over in the run folder")
-    add("--data", help="a text file or folder, tfds:NAME, or a source by name")
+    add("--data", help="your file or folder, tfds:NAME, or a source by name")
     add("--data-dir", help="where prepared or hand-placed data sets lie")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="model setting")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of model or data",
+    )
     add("--dry-run", action="store_true", help="train one step, save, sample, stop")
     add("--tensorboard", action="store_true", help="also write TensorBoard events")
     return parser

@@ -2,6 +2,7 @@
 
 import argparse
 import pathlib
+import shutil
 import sys
 
 import zoo
@@ -39,6 +40,9 @@ def parser():
     add("--top-k", type=int, help="keep the k likeliest tokens")
     add("--top-p", type=float, help="keep the likeliest tokens that sum to p")
     add("--seed", type=int, default=0)
+    add("--count", type=int, default=64, help="pictures (64)")
+    add("--label", type=int, help="the class of all pictures (each in turn)")
+    add("--out", default="sample.png", help="where pictures go (sample.png)")
     add = verb(verify, "run a recipe and record what it reaches")
     add("name")
     add("--data-dir", help="where prepared or hand-placed data sets lie")
@@ -65,7 +69,7 @@ def show(options):
 
 
 def sample(options):
-    """Lets a trained model write, piece by piece."""
+    """Lets a trained model write, piece by piece, or draw into a file."""
     zoo.describe(options.name)  # an unknown name ends here, with the nearest
     folder = pathlib.Path(options.preset or f"runs/{options.name}/preset")
     if not folder.is_dir():
@@ -78,6 +82,8 @@ def sample(options):
     from keras_genai.samplers.tokens import Greedy, Sample
 
     model = from_preset(folder)
+    if hasattr(model, "image_shape"):
+        return draw(model, options)
     if options.prompt is None:
         print(zoo.get(options.name).sample(model, seed=options.seed))
         return
@@ -94,6 +100,16 @@ def sample(options):
     for piece in pieces:
         print(piece, end="", flush=True)
     print()
+
+
+def draw(model, options):
+    """Writes pictures that a model generates into one PNG."""
+    from keras_genai.evaluation.pictures import png
+
+    chosen = {} if options.label is None else {"labels": options.label}
+    pictures = model.generate(options.count, seed=options.seed, **chosen)
+    pathlib.Path(options.out).write_bytes(png(pictures))
+    print(f"{len(pictures)} pictures in {options.out}")
 
 
 def verify(options):
@@ -120,6 +136,10 @@ def verify(options):
         print(f"{old.metric} was {old.value:.6f} ({old.commit}, {old.date})")
     print(f"{result.metric} is {result.value:.6f} in {result.seconds:.0f} s")
     RESULTS.mkdir(exist_ok=True)
+    if result.picture:
+        picture = RESULTS / f"{options.name}.png"
+        shutil.copyfile(folder / result.picture, picture)
+        result = result.model_copy(update={"picture": picture.name})
     (RESULTS / f"{options.name}.json").write_text(
         result.model_dump_json(indent=1) + "\n"
     )

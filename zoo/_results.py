@@ -4,28 +4,48 @@ import zoo
 
 
 def table(pattern="*"):
-    """Markdown table of the measured entries, the best first, with a sample each."""
-    rows = [
-        "| entry | nats a character | bits | parameters | training | seed |",
-        "|---|---|---|---|---|---|",
-    ]
-    samples = []
-    for entry in measured(pattern):
+    """Markdown of the measured entries: their figures, then what each made."""
+    entries = measured(pattern)
+    text = [entry for entry in entries if "bits_per_character" in entry.result.other]
+    others = [entry for entry in entries if entry not in text]
+    parts = []
+    if text:
+        parts += _rows("nats a character | bits", text, _language)
+    if others:
+        parts += _rows("figures", others, _figures)
+    return "\n".join(parts), "\n".join(_made(entry) for entry in entries)
+
+
+def _rows(heading, entries, figures):
+    columns = f"| entry | {heading} | parameters | training | seed |"
+    yield columns
+    yield "|" + "---|" * (columns.count("|") - 1)
+    for entry in entries:
         result = entry.result
-        nats = result.other.get("nats_per_character", result.value)
-        bits = result.other.get("bits_per_character")
-        cells = [
-            f"`{entry.name}`",
-            f"{nats:.4f}",
-            f"{bits:.4f}" if bits else "-",
-            f"{result.parameters:,}",
-            f"{result.steps:,} steps, {result.seconds:,.0f} s",
-            f"{result.seed}",
-        ]
-        rows.append(f"| {' | '.join(cells)} |")
-        text = result.sample.strip()[:300]
-        samples.append(f"### `{entry.name}`\n\n```text\n{text}\n```\n")
-    return "\n".join(rows) + "\n", "\n".join(samples)
+        yield (
+            f"| `{entry.name}` | {figures(result)} | {result.parameters:,} "
+            f"| {result.steps:,} steps, {result.seconds:,.0f} s | {result.seed} |"
+        )
+    yield ""
+
+
+def _language(result):
+    nats = result.other.get("nats_per_character", result.value)
+    return f"{nats:.4f} | {result.other['bits_per_character']:.4f}"
+
+
+def _figures(result):
+    figures = {result.metric: result.value, **result.other}
+    return ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+
+
+def _made(entry):
+    result = entry.result
+    if result.picture:
+        shown = f"![{entry.name}](../zoo/results/{result.picture})\n"
+    else:
+        shown = f"```text\n{result.sample.strip()[:300]}\n```\n"
+    return f"### `{entry.name}`\n\n{shown}"
 
 
 def measured(pattern="*"):

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai import training
+from keras_genai.evaluation.pictures import png
 from zoo.entry import Result
 
 
@@ -47,8 +48,11 @@ def run(entry, settings, folder, say=print):
     figures = entry.evaluate(model, splits)
     sample = entry.sample(model, seed=settings.seed)
     result = _result(model, settings, outcome, figures, sample)
-    _write(folder / "result.json", result.model_dump_json(indent=1))
-    _write(folder / "samples/sample.txt", f"{sample}\n")
+    _write(folder / "result.json", result.model_dump_json(indent=1).encode())
+    if result.picture:
+        _write(folder / result.picture, png(sample))
+    else:
+        _write(folder / "samples/sample.txt", f"{sample}\n".encode())
     model.save_to_preset(folder / "preset", card=card(entry, result))
     return result
 
@@ -69,8 +73,8 @@ def card(entry, result):
             f"seed {result.seed}",
             f"- on: {result.hardware}, {result.cores} cores, {versions}",
             "",
-            "It was trained on one small text and knows nothing else; what it writes",
-            "is neither true nor fair because it sounds so.",
+            "It was trained on one small set of data and knows nothing else; what it",
+            "makes is neither true nor fair because it looks or sounds so.",
             "",
             "```python",
             "from keras_genai import from_preset",
@@ -78,16 +82,14 @@ def card(entry, result):
             'model = from_preset("path/to/this/folder")',
             "```",
             "",
-            "```text",
-            result.sample,
-            "```",
-            "",
+            *(["```text", result.sample, "```", ""] if result.sample else []),
         ]
     )
 
 
 def _result(model, settings, outcome, figures, sample):
     (metric, value), *others = figures.items()
+    is_text = isinstance(sample, str)
     return Result(
         metric=metric,
         value=value,
@@ -96,7 +98,8 @@ def _result(model, settings, outcome, figures, sample):
         seed=settings.seed,
         steps=outcome.steps,
         seconds=round(outcome.seconds, 1),
-        sample=str(sample),
+        sample=sample if is_text else "",
+        picture="" if is_text else "samples/sample.png",
         hardware=_hardware(),
         cores=os.cpu_count(),
         versions={
@@ -137,8 +140,8 @@ def _commit():
     return answer.stdout.strip()
 
 
-def _write(path, text):
+def _write(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, "utf-8")
+    temporary.write_bytes(content)
     temporary.replace(path)

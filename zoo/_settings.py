@@ -3,6 +3,8 @@
 import ast
 import dataclasses
 import functools
+import inspect
+import sys
 
 from keras_genai import registry
 from zoo.entry import Entry, unknown
@@ -18,9 +20,11 @@ class Settings:
         batch_size: int.
         seed: int.
         precision: str, a Keras dtype policy.
-        data: str or `None` (the entry's own). See `keras_genai.data.text.source`.
+        data: str or `None` (the entry's own). See `source` in
+            `keras_genai.data.text` and `keras_genai.data.images`.
         data_dir: path or `None`.
-        overrides: dict, what `read_overrides` returned.
+        overrides: dict of arguments of the model.
+        source_overrides: dict of arguments of the source.
         fresh: bool. Start over in the run folder.
         tensorboard: bool.
     """
@@ -33,6 +37,7 @@ class Settings:
     data: str | None = None
     data_dir: str | None = None
     overrides: dict = dataclasses.field(default_factory=dict)
+    source_overrides: dict = dataclasses.field(default_factory=dict)
     fresh: bool = False
     tensorboard: bool = False
 
@@ -55,11 +60,21 @@ class Settings:
         """The data, from the entry's source or the one that was asked for."""
         source = self.entry.source
         if self.data is not None:
-            from keras_genai.data import text
-
-            source = functools.partial(text.source(self.data), **source.keywords)
+            module = sys.modules[source.func.__module__]
+            if not hasattr(module, "source"):
+                raise ValueError(
+                    f"`--data` must not be given: {self.entry.name} has only its own "
+                    f"data. Received: {self.data}"
+                )
+            other = module.source(self.data)
+            known = inspect.signature(other).parameters
+            kept = {k: v for k, v in source.keywords.items() if k in known}
+            source = functools.partial(other, **kept)
         return source(
-            batch_size=self.batch_size, seed=self.seed, data_dir=self.data_dir
+            batch_size=self.batch_size,
+            seed=self.seed,
+            data_dir=self.data_dir,
+            **self.source_overrides,
         )
 
     def build(self, splits):
@@ -72,6 +87,7 @@ class Settings:
         return {
             "entry": self.entry.name,
             "data": self.data or splits.name,
+            **{name: str(value) for name, value in self.source_overrides.items()},
             "batch_size": self.batch_size,
             "model": registry.to_plain(model.get_config()),
         }
@@ -92,26 +108,30 @@ class Settings:
 
 
 def read_overrides(entry, pairs):
-    """Arguments of the model from `KEY=VALUE` texts.
+    """Arguments of the model and of the source from `KEY=VALUE` texts.
 
     Args:
-        entry: `Entry`. Its `settings` say what there is; `style.norm=rms` reaches
-            into a part.
+        entry: `Entry`. Its `settings` say what the model has, `style.norm=rms`
+            reaches into a part; the other keys are arguments of its source.
         pairs: list of str.
 
     Returns:
-        dict for `Entry.build`.
+        dict for `Settings`, of `overrides` and `source_overrides`.
 
     Raises:
         ValueError: for an unknown key, a value of another type, or no `=`.
     """
-    known, overrides = entry.settings, {}
+    known, of_source = entry.settings, _source_arguments(entry.source)
+    overrides, source_overrides = {}, {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
             raise ValueError(f"`--set` must be KEY=VALUE. Received: {pair}")
+        if key not in known and key in of_source:
+            source_overrides[key] = _parse(key, text, of_source[key])
+            continue
         if key not in known:
-            raise ValueError(unknown("--set", key, known))
+            raise ValueError(unknown("--set", key, {**known, **of_source}))
         value = _parse(key, text, known[key])
         part, _, field = key.partition(".")
         if field:
@@ -119,7 +139,20 @@ def read_overrides(entry, pairs):
             overrides[part] = dataclasses.replace(old, **{field: value})
         else:
             overrides[key] = value
-    return overrides
+    return {"overrides": overrides, "source_overrides": source_overrides}
+
+
+def _source_arguments(source):
+    """What a source may be told beside what every source is told, with defaults."""
+    own = ("batch_size", "seed", "data_dir", "stand_in")
+    found = inspect.signature(source).parameters.values()
+    return {
+        parameter.name: None
+        if parameter.default is parameter.empty
+        else parameter.default
+        for parameter in found
+        if parameter.name not in own and parameter.kind is not parameter.VAR_KEYWORD
+    }
 
 
 def _parse(key, text, example):

@@ -50,6 +50,7 @@ class Result(pydantic.BaseModel):
     steps: int
     seconds: float
     sample: str = ""
+    picture: str = ""
     hardware: str
     cores: int
     versions: dict[str, str]
@@ -69,12 +70,16 @@ class Entry:
             `batch_size`, `seed` and `data_dir` it returns `Splits`; `stand_in=True`
             asks for a small part that ships with the package.
         recipe: `Recipe`.
-        sample: callable `sample(model, seed)` that returns what it generates.
+        sample: callable `sample(model, seed)` that returns what it generates: str,
+            or float pictures `(N, H, W, C)` or videos `(N, F, H, W, C)` in [0, 1].
         evaluate: callable `evaluate(model, splits)` that returns figures by name,
             the one that counts first.
         paper: str.
         embedded: bool. The whole data ships with Python or with this package.
         reference: str. The published figure and its protocol, if there is one.
+        parts: dict from an argument of the model to the name of the entry whose
+            trained model it wants, for models of two stages.
+        hub: str. Name of a pretrained checkpoint on the Hugging Face hub.
     """
 
     model: Callable
@@ -87,6 +92,8 @@ class Entry:
     paper: str
     embedded: bool = False
     reference: str = ""
+    parts: dict[str, str] = dataclasses.field(default_factory=dict)
+    hub: str = ""
     name: str = ""
 
     def build(self, splits=None, batch_size=None, precision=None, **overrides):
@@ -106,14 +113,25 @@ class Entry:
         config = {"dtype": precision or self.recipe.precision, **self.config}
         if splits is None:
             splits = self.splits() if self.embedded else self.stand_in()
-        tokenizer = splits.tokenizer
-        if tokenizer is not None:
-            config["vocabulary_size"] = tokenizer.vocabulary_size
+        config.update(self._of_the_data(splits))
         if "lanes" in config:  # the model carries one state a row of the batch
             config["lanes"] = batch_size or self.recipe.batch_size
         model = self.model(**{**config, "name": self.name or None, **overrides})
-        model.tokenizer = tokenizer
+        model.tokenizer = splits.tokenizer
         return model
+
+    def _of_the_data(self, splits):
+        """The arguments of the model that its data decides."""
+        found = {}
+        known = self._arguments()
+        if splits.tokenizer is not None and "vocabulary_size" in known:
+            found["vocabulary_size"] = splits.tokenizer.vocabulary_size
+        if splits.image_shape is not None and "image_shape" in known:
+            found["image_shape"] = splits.image_shape
+        for key in ("num_classes", "condition_shape"):
+            if key in self.config:  # models without are unconditional
+                found[key] = getattr(splits, key)
+        return found
 
     def splits(self, batch_size=None, seed=0, data_dir=None):
         """Training and held-out data, as loaders. See `keras_genai.data`."""

@@ -27,17 +27,25 @@ class Splits:
         train: loader of the training data.
         validation: loader of the validation data, or `None`.
         tokenizer: `Tokenizer` of the text, or `None`.
-        held_out: int32 `(N,)`, the whole validation text, or `None`.
-        test: int32 `(N,)`, the whole test text, or `None`.
+        held_out: the whole validation data in memory, or `None`: int32 `(N,)` of a
+            text, a dict of arrays with the keys of a batch for pictures.
+        test: likewise, the test data.
         name: str, what the data is called in logs and results.
+        image_shape: shape of one picture, `(H, W, C)`, or of one video; `None` for
+            text.
+        condition_shape: shape of the picture that another is made from, or `None`.
+        num_classes: int, or `None` without labels.
     """
 
     train: object
     validation: object = None
     tokenizer: object = None
-    held_out: np.ndarray | None = None
-    test: np.ndarray | None = None
+    held_out: np.ndarray | dict | None = None
+    test: np.ndarray | dict | None = None
     name: str = ""
+    image_shape: tuple | None = None
+    condition_shape: tuple | None = None
+    num_classes: int | None = None
 
 
 @runtime_checkable
@@ -80,6 +88,9 @@ class DataLoader:
             out, so that shapes stay; `None` is the value of `shuffle`.
         workers: int, threads that read and collate. Above 1, `dataset` and `collate`
             must allow that.
+        transform: function `transform(batch, seed)` from a batch to what the loader
+            yields, or `None`. It is part of the `tf.data` graph and draws only by
+            stateless operations from `seed`, int64 `(2,)`: `[seed, step]`.
 
     Raises:
         ValueError: if the data set is empty or smaller than a batch that may not be
@@ -99,6 +110,7 @@ class DataLoader:
         seed=0,
         drop_remainder=None,
         workers=2,
+        transform=None,
     ):
         by_array = _is_arrays(dataset)
         count = _count(dataset, by_array)
@@ -132,6 +144,8 @@ class DataLoader:
             samples = _Rows(dataset) if by_array else dataset
             self._fetch = _python_fetch(samples, self.plan, collate or _stack)
             self._workers = workers
+        self._transform = transform
+        self._seed = seed
 
     def dataset(self, start=0):
         """Batches without end, one shuffled epoch after the other.
@@ -154,7 +168,14 @@ class DataLoader:
         return self._batches(tf.data.Dataset.range(self.steps_per_epoch))
 
     def _batches(self, steps):
-        return batches(steps, self._fetch, self._workers)
+        if self._transform is None:
+            return batches(steps, self._fetch, self._workers)
+
+        def fetch(step):
+            seed = tf.stack([tf.constant(self._seed, "int64"), step])
+            return self._transform(self._fetch(step), seed)
+
+        return batches(steps, fetch, self._workers)
 
 
 class _Rows:
