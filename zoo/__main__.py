@@ -48,6 +48,8 @@ def parser():
     add("--data-dir", help="where prepared or hand-placed data sets lie")
     add("--out", help="run folder (runs/verify/NAME)")
     add("--seed", type=int, help="(the recorded one, else 0)")
+    setting = {"metavar": "KEY=VALUE", "help": "preset folder of an earlier stage"}
+    add("--set", action="append", default=[], **setting)
     add = verb(results, "print the measured results as Markdown")
     add("pattern", nargs="?", default="*", help="shell pattern")
     add("--picture", help="also draw them into this PNG")
@@ -125,8 +127,15 @@ def verify(options):
     old = entry.result
     seed = options.seed if options.seed is not None else old.seed if old else 0
     folder = pathlib.Path(options.out or f"runs/verify/{options.name}")
+    overrides = _settings.read_overrides(entry, options.set)
+    if not set(overrides["overrides"]) <= set(entry.parts):
+        raise ValueError(
+            f"`--set` must be of {sorted(entry.parts)}: the recipe is verified. "
+            f"Received: {options.set}"
+        )
     settings = _settings.Settings.of(
         entry,
+        **overrides,
         seed=seed,
         data_dir=options.data_dir,
         fresh=(folder / "result.json").exists(),

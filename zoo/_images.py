@@ -12,7 +12,9 @@ _CHUNK = 200  # pictures generated at once
 _MOST_CLASSES = 16  # more do not fit a sheet
 
 
-def score(model, splits, count=2000, seed=0, extractor=None, **options):
+def score(
+    model, splits, count=2000, seed=0, classifier=None, extractor=None, **options
+):
     """How far a model's pictures are from real ones that it has not seen.
 
     Args:
@@ -21,8 +23,8 @@ def score(model, splits, count=2000, seed=0, extractor=None, **options):
         count: int, pictures to draw. Less count if there are fewer than twice as many
             held-out pictures: see `keras_genai.evaluation.images.score`.
         seed: int, of the pictures and of the classifier.
-        extractor: what to measure with, or `None`: a classifier that is trained now,
-            on the training data; on how pictures are turned if these have no classes.
+        classifier: what `train_classifier` returned, or `None`: it is called now.
+        extractor: what to measure distances with, or `None`: the classifier.
         **options: arguments of `generate`.
 
     Returns:
@@ -31,7 +33,7 @@ def score(model, splits, count=2000, seed=0, extractor=None, **options):
         conditional model also `label_accuracy` (how often a classifier reads the
         class that was asked for) and `classifier_accuracy` (on real test pictures).
     """
-    classifier = train_classifier(splits, seed)
+    classifier = classifier or train_classifier(splits, seed)
     fakes, labels = generate(model, count, seed, **options)
     videos = fakes.ndim == 5
     reader = Frames(classifier) if videos else classifier
@@ -123,6 +125,8 @@ def generate(model, count, seed=0, **options):
 
 def train_classifier(splits, seed=0, **options):
     """The classifier that reads a data set's pictures, or the frames of its videos.
+
+    It learns from the training data, and without classes how pictures are turned.
 
     Args:
         splits: `Splits`.

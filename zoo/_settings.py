@@ -4,9 +4,10 @@ import ast
 import dataclasses
 import functools
 import inspect
+import pathlib
 import sys
 
-from keras_genai import registry
+from keras_genai import from_preset, registry
 from zoo.entry import Entry, unknown
 
 
@@ -79,8 +80,25 @@ class Settings:
 
     def build(self, splits):
         return self.entry.build(
-            splits, self.batch_size, self.precision, **self.overrides
+            splits,
+            self.batch_size,
+            self.precision,
+            **{**self.overrides, **self._parts()},
         )
+
+    def _parts(self):
+        """The trained models of earlier stages, by the argument that wants them."""
+        found = {}
+        for argument, name in self.entry.parts.items():
+            folder = pathlib.Path(self.overrides.get(argument) or f"runs/{name}/preset")
+            if not folder.is_dir():
+                raise ValueError(
+                    f"`{argument}` must be the preset of a trained {name}. Train it "
+                    f"with `python train.py {name}`, or give another folder with "
+                    f"--set {argument}=FOLDER. Received: {folder}, which is not there"
+                )
+            found[argument] = from_preset(folder)
+        return found
 
     def fingerprint(self, model, splits):
         """Everything but the number of steps that decides what comes out."""

@@ -1,4 +1,4 @@
-"""Text of TensorFlow Datasets, by name.
+"""Texts and pictures of TensorFlow Datasets, by name.
 
 TensorFlow Datasets is imported inside the functions, because that takes seconds.
 """
@@ -7,6 +7,8 @@ import pathlib
 import socket
 import urllib.parse
 import urllib.request
+
+import numpy as np
 
 _VALIDATION = ("validation", "valid", "val", "dev")
 
@@ -31,51 +33,118 @@ def read_texts(name, data_dir=None, feature=None, limit=None):
     """
     import tensorflow_datasets as tfds
 
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-    except Exception as error:
-        raise ValueError(
-            "`name` must be a data set of TensorFlow Datasets. "
-            f"Received: {name=} ({_first_line(error)})"
-        ) from None
-    feature = _text_feature(builder, name, feature)
-    _prepare(builder, name, data_dir)
+    builder = _open(name, data_dir)
+    feature = _one_feature(builder, name, feature, tfds.features.Text, "text")
+    builder = _prepare(builder, name, data_dir)
     texts = {}
-    for split in builder.info.splits:
-        role = "validation" if split in _VALIDATION else split
+    for role, split in _roles(builder):
         examples = tfds.as_numpy(builder.as_dataset(split=split))
         texts[role] = _join((example[feature] for example in examples), limit)
     return texts
 
 
-def _text_feature(builder, name, feature):
+def read_images(name, data_dir=None, feature=None, change=None, limit=None):
+    """The pictures of a data set, prepared on this machine or downloaded now.
+
+    Args:
+        name: str, as in TensorFlow Datasets: `"mnist"`, `"celeb_a"`.
+        data_dir: see `read_texts`.
+        feature: str or `None`. Which picture feature, needed where there are several.
+        change: function of one uint8 `(H, W, C)` tensor that returns another, of the
+            same shape for all pictures, or `None` if they have one already.
+        limit: int or `None`. Read at most so many pictures of each split.
+
+    Returns:
+        `(splits, num_classes)`. The first is a dict from split name, as that of
+        `read_texts`, to a dict of arrays: `"images"`, uint8 `(N, H, W, C)`, and
+        `"labels"`, int32 `(N,)`, if the data set has one class label, or one that
+        is called so. `num_classes` is an int, or `None` without labels.
+
+    Raises:
+        ValueError: if there is no such data set or no such feature, or if pictures
+            differ in size and `change` is `None`.
+        FileNotFoundError: if the data is neither prepared nor can be downloaded.
+    """
     import tensorflow_datasets as tfds
 
-    found = sorted(
-        key
-        for key, kind in builder.info.features.items()
-        if isinstance(kind, tfds.features.Text)
-    )
-    if feature is None and (len(found) == 1 or "text" in found):
-        return found[0] if len(found) == 1 else "text"
+    builder = _open(name, data_dir)
+    feature = _one_feature(builder, name, feature, tfds.features.Image, "image")
+    if change is None and None in builder.info.features[feature].shape:
+        raise ValueError(
+            f"`image_size` must be given for {name!r}, whose pictures differ in size. "
+            "Received: image_size=None"
+        )
+    found = _features(builder, tfds.features.ClassLabel)
+    label = "label" if "label" in found else found[0] if len(found) == 1 else None
+    builder = _prepare(builder, name, data_dir)
+    keys = {"images": feature} | ({"labels": label} if label else {})
+
+    def pick(example):
+        picked = {key: example[value] for key, value in keys.items()}
+        if change is not None:
+            picked["images"] = change(picked["images"])
+        return picked
+
+    splits = {}
+    for role, split in _roles(builder):
+        examples = builder.as_dataset(split=split).take(-1 if limit is None else limit)
+        splits[role] = _stack(examples.map(pick, num_parallel_calls=2))
+    return splits, builder.info.features[label].num_classes if label else None
+
+
+def _open(name, data_dir):
+    """The builder of a data set."""
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except Exception as error:
+        raise ValueError(
+            "`name` must be a data set of TensorFlow Datasets. "
+            f"Received: {name=} ({_first_line(error)})"
+        ) from None
+
+
+def _roles(builder):
+    """Pairs of the name that we give a split and its own."""
+    for split in builder.info.splits:
+        yield "validation" if split in _VALIDATION else split, split
+
+
+def _features(builder, kind):
+    features = builder.info.features.items()
+    return sorted(key for key, feature in features if isinstance(feature, kind))
+
+
+def _one_feature(builder, name, feature, kind, usual):
+    """The feature of that kind that was asked for, or the obvious one."""
+    found = _features(builder, kind)
+    if feature is None and (len(found) == 1 or usual in found):
+        return found[0] if len(found) == 1 else usual
     if feature not in found:
         raise ValueError(
-            f"`feature` must be a text feature of {name!r}, one of {found}. "
+            f"`feature` must be a {usual} feature of {name!r}, one of {found}. "
             f"Received: {feature=}"
         )
     return feature
 
 
 def _prepare(builder, name, data_dir):
-    """Downloads if need be; every failure becomes one line that says what to do."""
+    """The builder, its data downloaded if need be.
+
+    Every failure becomes one line that says what to do. Nothing is written beside
+    files of the download that a person placed: what is made of them goes to the
+    usual place.
+    """
     import tensorflow_datasets as tfds
 
     if builder.is_prepared():
-        return
-    place = pathlib.Path(data_dir) if data_dir is not None else None
-    manual = place if place is not None and place.is_dir() else None
+        return builder
+    manual = _manual_folder(builder, name, data_dir)
     try:
-        if not _all_placed(builder, manual):
+        if _all_placed(builder, manual):
+            builder = tfds.builder(name)
+        else:
             _check_network(builder)
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(
@@ -89,10 +158,22 @@ def _prepare(builder, name, data_dir):
             f"connect to the network. Received: data_dir={data_dir!s} "
             f"({_first_line(error)})"
         ) from None
+    return builder
+
+
+def _manual_folder(builder, name, data_dir):
+    """The folder where files of the download may lie, or `None`."""
+    if data_dir is None:
+        return None
+    place = pathlib.Path(data_dir)
+    for folder in (place, place / name):
+        if _all_placed(builder, folder):
+            return folder
+    return place if place.is_dir() else None
 
 
 def _all_placed(builder, manual):
-    names = [pathlib.PurePosixPath(url).name for url in builder.url_infos]
+    names = [pathlib.PurePosixPath(url).name for url in builder.url_infos or ()]
     return bool(manual and names) and all((manual / n).exists() for n in names)
 
 
@@ -100,7 +181,7 @@ def _check_network(builder):
     """Fails at once where the download would retry for minutes before it fails."""
     if urllib.request.getproxies():
         return
-    for host in {urllib.parse.urlsplit(url).netloc for url in builder.url_infos}:
+    for host in {urllib.parse.urlsplit(url).netloc for url in builder.url_infos or ()}:
         name, _, port = host.partition(":")
         socket.create_connection((name, int(port or 443)), timeout=10).close()
 
@@ -116,6 +197,17 @@ def _join(examples, limit):
         if total > limit:
             break
     return "\n".join(kept)[:limit]
+
+
+def _stack(examples):
+    """All examples of a `tf.data.Dataset` of pictures, as arrays."""
+    batches = list(examples.batch(1024).as_numpy_iterator())
+    if not batches:
+        return {"images": np.zeros((0, 1, 1, 1), "uint8")}
+    whole = {key: np.concatenate([b[key] for b in batches]) for key in batches[0]}
+    if "labels" in whole:
+        whole["labels"] = whole["labels"].astype("int32")
+    return whole
 
 
 def _first_line(error):

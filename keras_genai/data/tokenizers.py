@@ -18,7 +18,7 @@ from keras_genai.data.alphabet import Alphabet, byte_characters
 _ROLES = ("pad_token", "start_token", "end_token", "unknown_token")
 
 # Names under which the published tokenizer files keep each role.
-_USUAL_NAMES = {
+USUAL_NAMES = {
     "pad_token": ("<pad>", "[PAD]"),
     "start_token": ("<s>", "[CLS]", "<|startoftext|>", "__start__"),
     "end_token": ("</s>", "[SEP]", "<|endoftext|>", "__end__"),
@@ -163,7 +163,7 @@ class Tokenizer:
             core,
             **{
                 role: next((name for name in names if name in known), None)
-                for role, names in _USUAL_NAMES.items()
+                for role, names in USUAL_NAMES.items()
             },
         )
 

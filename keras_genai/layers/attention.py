@@ -91,6 +91,7 @@ class Attention(keras.layers.Layer):
             https://arxiv.org/abs/2010.04245
         initializer: of query, key and value kernels.
         output_initializer: of the output kernel.
+        query_initializer: of the query kernel, or `None` (`initializer`).
 
     Call arguments:
         inputs: float `(B, Q, width)`.
@@ -115,6 +116,7 @@ class Attention(keras.layers.Layer):
         normalize=False,
         initializer="glorot_uniform",
         output_initializer="glorot_uniform",
+        query_initializer=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -131,10 +133,13 @@ class Attention(keras.layers.Layer):
         self.normalize = normalize
         self.initializer = keras.initializers.get(initializer)
         self.output_initializer = keras.initializers.get(output_initializer)
+        self.query_initializer = keras.initializers.get(query_initializer)
 
     def build(self, input_shape, memory_shape=None):
         width = input_shape[-1]
-        self.query = self._dense(self.num_heads * self.head_dim, "query")
+        self.query = self._dense(
+            self.num_heads * self.head_dim, "query", self.query_initializer
+        )
         self.query.build((None, None, width))
         # Keys and values are one wide matrix, keys first.
         self.memory = self._dense(2 * self.num_memory_heads * self.head_dim, "memory")
@@ -202,4 +207,5 @@ class Attention(keras.layers.Layer):
             "normalize": self.normalize,
             "initializer": keras.initializers.serialize(self.initializer),
             "output_initializer": keras.initializers.serialize(self.output_initializer),
+            "query_initializer": keras.initializers.serialize(self.query_initializer),
         }

@@ -23,3 +23,22 @@ class TokenEmbedding(keras.layers.Embedding):
             return super().call(inputs)
         table = ops.cast(self.embeddings, self.compute_dtype)  # (V, width)
         return ops.matmul(ops.one_hot(inputs, self.input_dim, dtype=table.dtype), table)
+
+
+def token_logits(x, embedding, head=None):
+    """Logits of every token from the last layer's vectors.
+
+    Args:
+        x: float `(B, T, width)`.
+        embedding: `TokenEmbedding`, whose table is the output matrix.
+        head: `Dense` that is the output matrix instead, or `None`.
+
+    Returns:
+        float32 `(B, T, V)`.
+
+    Reference: Press & Wolf 2017, https://arxiv.org/abs/1608.05859
+    """
+    if head is not None:
+        return ops.cast(head(x), "float32")
+    table = ops.cast(embedding.embeddings, x.dtype)  # (V, width)
+    return ops.cast(ops.matmul(x, ops.transpose(table)), "float32")

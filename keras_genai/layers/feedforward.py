@@ -11,6 +11,19 @@ def gelu_tanh(x):
     return keras.activations.gelu(x, approximate=True)
 
 
+# What published checkpoints use. "gelu" is the exact form.
+ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_tanh": gelu_tanh, "silu": "silu"}
+
+
+def check_activation(name):
+    """Raises a `ValueError` unless `name` is a key of `ACTIVATIONS`."""
+    if name not in ACTIVATIONS:
+        raise ValueError(
+            f"`activation` must be one of {sorted(ACTIVATIONS)}. "
+            f"Received: activation={name!r}"
+        )
+
+
 @register
 class FeedForward(keras.layers.Layer):
     """Two matrices with an activation between them.

@@ -1,6 +1,9 @@
-"""Where a token stands: learned vectors and rotations."""
+"""Where a token stands: learned vectors, rotations, and biases of the distance."""
+
+import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_genai.registry import register
@@ -81,3 +84,116 @@ def rotate(x, rotation):
     return ops.concatenate(
         [first * cosine - second * sine, second * cosine + first * sine], axis=-1
     )
+
+
+def relative_bucket(distance, num_buckets, max_distance, causal):
+    """The bucket of each distance: near ones have their own, far ones share.
+
+    Args:
+        distance: int `(...)`, `key - query` in tokens.
+        num_buckets: even int >= 4.
+        max_distance: int. From here on every distance has the last bucket.
+        causal: bool. If `False`, half of the buckets are for keys that come later.
+
+    Returns:
+        int32 `(...)` in `[0, num_buckets)`.
+
+    Reference: Raffel et al. 2020, section 2.1, https://arxiv.org/abs/1910.10683
+    """
+    if causal:
+        first, length = 0, ops.maximum(-distance, 0)
+    else:
+        num_buckets //= 2
+        first = ops.cast(distance > 0, "int32") * num_buckets
+        length = ops.abs(distance)
+    # A table made once in float32: a compiled logarithm may round to another bucket.
+    lengths = np.arange(max_distance + 1)
+    exact = num_buckets // 2
+    ratio = np.maximum(lengths, 1).astype("float32") / np.float32(exact)
+    share = np.log(ratio) / np.float32(math.log(max_distance / exact))
+    far = exact + (share * np.float32(num_buckets - exact)).astype("int32")
+    table = np.where(lengths < exact, lengths, np.minimum(far, num_buckets - 1))
+    place = ops.take(table.astype("int32"), ops.minimum(length, max_distance))
+    return first + place
+
+
+@register
+class RelativePositionBias(keras.layers.Layer):
+    """Learned bias on attention logits that depends only on `key - query` distance.
+
+    Args:
+        num_heads: int. One bias per head.
+        num_buckets: even int >= 4. Near distances get one each, far ones share.
+        max_distance: int, in tokens. Everything beyond shares the last bucket.
+        causal: bool. If `True`, no bucket is spent on the future.
+        initializer: of the table.
+
+    Call arguments:
+        query_positions: int `(Q,)` or `(B, Q)`. One cached decoding step is just
+            `[position]`.
+        key_positions: int `(K,)` or `(B, K)`.
+
+    Returns:
+        float `(1, num_heads, Q, K)` or `(B, num_heads, Q, K)`, to be added to the
+        logits before softmax.
+
+    Raises:
+        ValueError: if `num_buckets` is odd or below 4, or `max_distance` not above
+            half of it.
+
+    Reference: Raffel et al. 2020, section 2.1, https://arxiv.org/abs/1910.10683
+    """
+
+    def __init__(
+        self,
+        num_heads,
+        num_buckets=32,
+        max_distance=128,
+        causal=False,
+        initializer="uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if num_buckets < 4 or num_buckets % 2:
+            raise ValueError(
+                f"`num_buckets` must be an even int >= 4. Received: {num_buckets=}"
+            )
+        if max_distance <= num_buckets // 2:
+            raise ValueError(
+                "`max_distance` must be above half of `num_buckets`. "
+                f"Received: {max_distance=}, {num_buckets=}"
+            )
+        self.num_heads = num_heads
+        self.num_buckets = num_buckets
+        self.max_distance = max_distance
+        self.causal = causal
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, query_positions_shape=None, key_positions_shape=None):
+        self.table = self.add_weight(
+            (self.num_buckets, self.num_heads),
+            initializer=self.initializer,
+            name="table",
+        )
+
+    def call(self, query_positions, key_positions):
+        distance = key_positions[..., None, :] - query_positions[..., :, None]
+        bucket = relative_bucket(
+            distance, self.num_buckets, self.max_distance, self.causal
+        )
+        if len(bucket.shape) == 2:
+            bucket = bucket[None]
+        # A product, because the gradient of a look-up is one loop over all pairs.
+        table = ops.cast(self.table, self.compute_dtype)
+        choice = ops.one_hot(bucket, self.num_buckets, dtype=table.dtype)
+        return ops.transpose(ops.matmul(choice, table), (0, 3, 1, 2))  # (B, H, Q, K)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "num_buckets": self.num_buckets,
+            "max_distance": self.max_distance,
+            "causal": self.causal,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }

@@ -26,7 +26,8 @@ class Block(keras.layers.Layer):
         cache: pair of float `(B, G, L, head_dim)`, or `None`: then the block sees
             `inputs` only.
         index: int scalar. Slot of the cache where `inputs` begin.
-        memory: what `cross_attention.project_memory` returned.
+        memory: what `cross_attention.project_memory` returned, for each row or for
+            each group of neighbouring rows, such as the beams of one text.
         memory_mask: bool, broadcast to `(B, H, T, K)`.
 
     Returns:
@@ -90,7 +91,13 @@ class Block(keras.layers.Layer):
             return self.attention(x, kept, bias, attention_mask, rotation)
 
         def look_across(x):
-            return self.cross_attention(x, memory, attention_mask=memory_mask)
+            rows, groups = x.shape[0], memory[0].shape[0]
+            if groups is None or rows in (groups, None):
+                return self.cross_attention(x, memory, attention_mask=memory_mask)
+            # The rows of a group ask as one longer sequence: its memory is read once.
+            folded = ops.reshape(x, (groups, -1, x.shape[-1]))
+            folded = self.cross_attention(folded, memory, attention_mask=memory_mask)
+            return ops.reshape(folded, (rows, -1, x.shape[-1]))
 
         x = self._add(inputs, look_back, self.attention_norm)
         if self.cross_attention:

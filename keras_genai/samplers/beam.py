@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_genai.samplers.rules import History, apply_rules
 
 NEVER = -1e9  # the score of a candidate that must not win
+SHARED = "memory"  # where a cache keeps what all candidates of a text share
 
 
 class Beams(NamedTuple):
@@ -35,7 +36,8 @@ def search(decoder, sampler, window, cache, text, numbers):
     """Finds the best continuation of every row.
 
     Args:
-        decoder: see `samplers.loop`.
+        decoder: see `samplers.loop`. What its cache keeps under the key `"memory"`
+            stays one row a text, though tokens come in `width` rows a text.
         sampler: `Beam`.
         window: `(tokens, positions)`, int32 `(B, P)` each, -1 where there is padding.
         cache: the empty cache, of B rows.
@@ -50,7 +52,7 @@ def search(decoder, sampler, window, cache, text, numbers):
     logits, cache = decoder.decode(tokens, positions, cache, tf.constant(0))
     # The prompt is read once, and all candidates begin with what is known of it.
     repeat = tf.range(text.lengths.shape[0] * width) // width
-    cache = tf.nest.map_structure(lambda leaf: tf.gather(leaf, repeat), cache)
+    cache = _take(cache, repeat)
     beams = _start(text, width)
     logits = tf.gather(logits, repeat)
     beams, _ = _extend(beams, logits, text.lengths, 1, sampler, numbers)
@@ -127,7 +129,14 @@ def _candidate_scores(beams, logits, lengths, sampler, numbers):
     """float32 `(B, W * V)`: log-probability of each candidate with each token."""
     batch, width, size = beams.tokens.shape
     flat = tf.reshape(beams.tokens, (batch * width, size))
-    history = History(flat, tf.repeat(lengths, width), numbers["stops"])
+    source = numbers["source"]
+    history = History(
+        flat,
+        tf.repeat(lengths, width),
+        numbers["stops"],
+        numbers["max_length"],
+        None if source is None else tf.repeat(source, width, axis=0),
+    )
     scores = tf.nn.log_softmax(logits)
     scores = apply_rules(sampler.rules, scores, history, numbers["sampler"]["rules"])
     scores += tf.reshape(beams.scores, (-1, 1))
@@ -190,4 +199,12 @@ def _reorder(cache, parents):
     """The cache whose rows follow the candidates to their new places."""
     batch, width = parents.shape
     rows = tf.reshape(parents + tf.range(batch)[:, None] * width, [-1])
-    return tf.nest.map_structure(lambda leaf: tf.gather(leaf, rows), cache)
+    return _take(cache, rows)
+
+
+def _take(cache, rows):
+    """Rows of all that is not shared."""
+    if not isinstance(cache, dict) or SHARED not in cache:
+        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, rows), cache)
+    own = {key: value for key, value in cache.items() if key != SHARED}
+    return {**_take(own, rows), SHARED: cache[SHARED]}

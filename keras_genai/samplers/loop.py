@@ -35,7 +35,7 @@ def prefill(decoder, sampler, window, cache, text, numbers):
         cache: the empty cache.
         text: `Text`.
         numbers: dict of `sampler` (from `sampler.numbers`), `stops` bool `(V,)`,
-            `max_length` int32 and `seed` uint32 `(2,)`.
+            `max_length` int32, `seed` uint32 `(2,)` and `source`, see `History`.
 
     Returns:
         `(text, cache)`.
@@ -85,11 +85,11 @@ def advance(decoder, sampler, text, offsets, cache, index, budget, numbers):
 
 def _append(sampler, logits, text, numbers):
     """Chooses a token for every open row and writes it behind the row's last."""
-    stops = numbers["stops"]
-    history = History(text.tokens, text.lengths, stops)
+    stops, max_length = numbers["stops"], numbers["max_length"]
+    history = History(text.tokens, text.lengths, stops, max_length, numbers["source"])
     chosen = sampler.choose(logits, history, numbers["seed"], numbers["sampler"])
     end = tf.range(text.tokens.shape[1])[None] == text.lengths[:, None]
     tokens = tf.where(end, chosen[:, None], text.tokens)  # no length, no token
     lengths = text.lengths + tf.cast(~text.done, tf.int32)
-    ended = tf.gather(stops, chosen) | (lengths >= numbers["max_length"])
+    ended = tf.gather(stops, chosen) | (lengths >= max_length)
     return Text(tokens, lengths, text.done | ended)

@@ -23,11 +23,16 @@ class History(NamedTuple):
         tokens: int32 `(B, H)`. Each row's real tokens, prompt included, without gaps.
         lengths: int32 `(B,)`. How many of them there are.
         stops: bool `(V,)`. The tokens that end a text.
+        max_length: int32 scalar. Tokens in a text at most, prompt included.
+        source: int32 `(B, S)`, -1 at padding: what an encoder has read of each row;
+            `None` without an encoder.
     """
 
     tokens: tf.Tensor
     lengths: tf.Tensor
     stops: tf.Tensor
+    max_length: tf.Tensor | None = None
+    source: tf.Tensor | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +83,7 @@ class NoRepeatNgram:
         return np.int32(self.size)
 
     def apply(self, logits, history, size):
-        tokens, lengths, _ = history
+        tokens, lengths = history[:2]
         places = tf.range(tokens.shape[1])[None]
 
         def compare(back, follows):
@@ -93,6 +98,151 @@ class NoRepeatNgram:
         )
         repeats = _present(tokens, follows, logits.shape[-1])
         return tf.where(repeats, BANNED, logits)
+
+
+@dataclasses.dataclass(frozen=True)
+class NoSourceNgram:
+    """Forbids every run of `size` tokens that the encoder's input has.
+
+    Args:
+        size: int >= 1.
+
+    Raises:
+        ValueError: if `size` is below 1, or used on a model without an encoder.
+    """
+
+    size: int
+
+    def __post_init__(self):
+        check_integer("size", self.size, 1)
+
+    def numbers(self, vocabulary_size):
+        return np.int32(self.size)
+
+    def apply(self, logits, history, size):
+        tokens, lengths, source = history.tokens, history.lengths, history.source
+        if source is None:
+            raise ValueError(
+                "`rules` must not have NoSourceNgram in a model without an encoder. "
+                f"Received: {self}"
+            )
+        places = tf.range(source.shape[1])[None]
+
+        def compare(back, follows):
+            own = tf.gather(tokens, tf.maximum(lengths - back, 0), batch_dims=1)
+            own = tf.where(back <= lengths, own, -2)  # before the text: like nothing
+            return back + 1, follows & (tf.roll(source, back, axis=1) == own[:, None])
+
+        follows = (source >= 0) & (places >= size - 1)
+        _, follows = tf.while_loop(
+            lambda back, _: back < size, compare, (tf.constant(1), follows)
+        )
+        repeats = _present(source, follows, logits.shape[-1])
+        return tf.where(repeats, BANNED, logits)
+
+
+@dataclasses.dataclass(frozen=True)
+class BadWords:
+    """Forbids runs of tokens.
+
+    A run of one token that ends texts may still end them, as in transformers.
+
+    Args:
+        words: sequence of sequences of int. Each is a run that must not appear.
+
+    Raises:
+        TypeError: if `words` is not a sequence of sequences of int.
+        ValueError: if there are no words, or one is empty.
+    """
+
+    words: tuple
+
+    def __post_init__(self):
+        words = self.words
+        if not isinstance(words, tuple | list) or not all(
+            isinstance(word, tuple | list) for word in words
+        ):
+            raise TypeError(
+                f"`words` must be a sequence of sequences of int. Received: {words=}"
+            )
+        if not words or not all(words):
+            raise ValueError(f"`words` must not be empty. Received: {words=}")
+        for token in (token for word in words for token in word):
+            check_integer("token", token, 0)
+
+    def numbers(self, vocabulary_size):
+        highest = max(max(word) for word in self.words)
+        if highest >= vocabulary_size:
+            raise ValueError(
+                f"`words` must be of tokens below {vocabulary_size}. "
+                f"Received: {highest}"
+            )
+        longest = max(len(word) for word in self.words)
+        # Aligned on the right: -1 before a word fits any token.
+        table = np.full((len(self.words), longest), -1, "int32")
+        for row, word in zip(table, self.words, strict=True):
+            row[longest - len(word) :] = word
+        return table
+
+    def apply(self, logits, history, table):
+        tokens, lengths, stops = history[:3]
+        size = table.shape[1] - 1
+        places = lengths[:, None] - size + tf.range(size)[None]  # (B, size)
+        tail = tf.gather(tokens, tf.maximum(places, 0), batch_dims=1)
+        tail = tf.where(places >= 0, tail, -2)
+        starts, last = table[:, :-1], table[:, -1]
+        fits = (starts[None] == tail[:, None]) | (starts[None] < 0)
+        is_end = tf.reduce_all(starts < 0, axis=1) & tf.gather(stops, last)
+        complete = tf.reduce_all(fits, axis=2) & ~is_end[None]  # (B, N)
+        last = tf.broadcast_to(last[None], complete.shape)
+        return tf.where(_present(last, complete, logits.shape[-1]), BANNED, logits)
+
+
+@dataclasses.dataclass(frozen=True)
+class ForcedStart:
+    """Makes a token the first one after a prompt of a single token.
+
+    Args:
+        token: int >= 0.
+    """
+
+    token: int
+
+    def __post_init__(self):
+        check_integer("token", self.token, 0)
+
+    def numbers(self, vocabulary_size):
+        return _one_of(vocabulary_size, (self.token,))
+
+    def apply(self, logits, history, wanted):
+        first = (history.lengths == 1)[:, None]
+        return tf.where(first, _only(wanted), logits)
+
+
+@dataclasses.dataclass(frozen=True)
+class ForcedEnd:
+    """Lets a text that reaches its largest length end with one of some tokens.
+
+    Args:
+        tokens: sequence of int >= 0.
+    """
+
+    tokens: tuple
+
+    def __post_init__(self):
+        if not self.tokens:
+            raise ValueError(
+                f"`tokens` must not be empty. Received: tokens={self.tokens}"
+            )
+        for token in self.tokens:
+            check_integer("token", token, 0)
+
+    def numbers(self, vocabulary_size):
+        return _one_of(vocabulary_size, self.tokens)
+
+    def apply(self, logits, history, wanted):
+        last = (history.lengths == history.max_length - 1)[:, None]
+        return tf.where(last, _only(wanted), logits)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,6 +323,20 @@ def apply_rules(rules, logits, history, numbers):
     for rule, number in zip(rules, numbers, strict=True):
         logits = rule.apply(logits, history, number)
     return logits
+
+
+def _one_of(vocabulary_size, tokens):
+    """bool `(V,)`: true at `tokens`."""
+    if max(tokens) >= vocabulary_size:
+        raise ValueError(
+            f"`token` must be below {vocabulary_size}. Received: {max(tokens)}"
+        )
+    return np.isin(np.arange(vocabulary_size), tokens)
+
+
+def _only(wanted):
+    """float32 `(1, V)`: logits of a certain choice."""
+    return tf.where(wanted, 0.0, BANNED)[None]
 
 
 def _is_real(history):

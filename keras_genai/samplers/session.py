@@ -28,7 +28,8 @@ class Session:
         max_length: int. Tokens, prompt included.
         stops: set of int. Tokens that end a text.
         seed: int.
-        inputs: tuple of tensors, handed to `decoder.initial_cache`.
+        inputs: tuple of tensors, handed to `decoder.initial_cache`: of an encoder the
+            tokens, int32 `(B, S)`, and which of them are real, bool `(B, S)`.
 
     Attributes:
         done: bool array `(B,)`. Rows that have ended; the caller may end more.
@@ -81,7 +82,12 @@ class Session:
             "max_length": np.int32(self.max_length),
             "seed": np.array([seed & 0xFFFFFFFF, seed >> 32], "uint32"),
         }
-        return tf.nest.map_structure(tf.constant, numbers)
+        numbers = tf.nest.map_structure(tf.constant, numbers)
+        numbers["source"] = None
+        if self.inputs:
+            tokens, is_real = self.inputs
+            numbers["source"] = tf.where(is_real, tokens, -1)
+        return numbers
 
     def _text(self):
         return loop.Text(
@@ -124,7 +130,8 @@ class Session:
         )
 
     def _window_size(self, longest):
-        size = max(16, _power_of_two(longest))
+        # What an encoder's decoder begins with is mostly a single token.
+        size = max(1 if self.inputs else 16, _power_of_two(longest))
         if self.decoder.context is None:
             return size
         if self.max_length > self.decoder.context:  # the size of the windows to come

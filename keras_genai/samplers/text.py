@@ -4,6 +4,8 @@ import numbers
 
 import numpy as np
 
+from keras_genai.samplers.checks import check_integer
+
 
 class Prompts:
     """Prompts as the user gave them, and as tokens.
@@ -51,6 +53,43 @@ class Prompts:
                     f"`prompts` must hold tokens from 0 to {vocabulary_size - 1}. "
                     f"Received: {row.min()} to {row.max()} in prompt {index}"
                 )
+
+
+def read_stop(stop, tokenizer, vocabulary_size):
+    """What ends a text, as the user gave it and the tokenizer says.
+
+    Args:
+        stop: int or str, or a list, tuple or set of these.
+        tokenizer: `Tokenizer` or `None`. Its end token is added.
+        vocabulary_size: int.
+
+    Returns:
+        `(tokens, texts)`: a set of int and a tuple of str.
+
+    Raises:
+        TypeError: if there is something else in `stop`.
+        ValueError: if a token is outside of the vocabulary, a text is empty, or text
+            comes without a tokenizer.
+    """
+    stops = stop if isinstance(stop, list | tuple | set) else (stop,)
+    texts = tuple(item for item in stops if isinstance(item, str))
+    tokens = {item for item in stops if not isinstance(item, str)}
+    for token in tokens:
+        check_integer("stop", token, 0)
+        if token >= vocabulary_size:
+            raise ValueError(
+                f"`stop` must hold tokens from 0 to {vocabulary_size - 1}. "
+                f"Received: {token}"
+            )
+    if "" in texts:
+        raise ValueError(f"`stop` must not hold an empty text. Received: {stop!r}")
+    if texts and tokenizer is None:
+        raise ValueError(
+            "`stop` must be int tokens, because this model has no `tokenizer`. "
+            f"Received: {stop!r}"
+        )
+    end = getattr(tokenizer, "end_token", None)
+    return (tokens if end is None else tokens | {end}), texts
 
 
 def first_token(tokenizer):

@@ -60,16 +60,20 @@ class Task(keras.Model):
         """Puts back what `get_tables` returned."""
         raise ValueError(f"{self.name} has no tables. Received: {sorted(tables)}")
 
-    def save_to_preset(self, folder, card=None):
+    def save_to_preset(self, folder, card=None, format="keras_genai"):
         """Writes config.json, model.safetensors, tokenizer.json and README.md.
 
         Args:
             folder: path. Created if needed; an existing preset is replaced.
             card: str or `None`. Text of README.md.
+            format: str. `"huggingface"` writes a folder that transformers reads.
+
+        Raises:
+            ValueError: if there is no such format, or if it cannot hold this model.
         """
         from keras_genai.tasks import presets  # the file format needs this class
 
-        presets.save(self, folder, card)
+        presets.save(self, folder, card, format)
 
     def save_own_variables(self, store):
         super().save_own_variables(store)

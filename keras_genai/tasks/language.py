@@ -1,16 +1,13 @@
 """Tasks over tokens: language models, and the text they write."""
 
-import numpy as np
-
 from keras_genai.samplers.checks import check_integer
 from keras_genai.samplers.session import Session
-from keras_genai.samplers.text import Prompts, Reader
-from keras_genai.samplers.tokens import NO_LIMIT, Beam, Greedy, Sample
+from keras_genai.samplers.text import Prompts, read_stop
+from keras_genai.samplers.tokens import Beam, Greedy, Sample
+from keras_genai.samplers.writing import written
 from keras_genai.tasks.base import Task
 
 DEFAULT_GROWTH = 256  # tokens, if `generate` is not told a length
-STREAM_STEP = 4  # tokens between two pieces
-STOP_STEP = 32  # tokens between two looks for a stop text
 
 
 class CausalLM(Task):
@@ -110,44 +107,23 @@ class CausalLM(Task):
                 context.
         """
         prompts = Prompts(prompts, self.tokenizer, self.vocabulary_size)
-        stop_tokens, stop_texts = self._read_stop(stop)
+        stop = read_stop(stop, self.tokenizer, self.vocabulary_size)
         sampler = Sample() if sampler is None else sampler
         max_length = self._check_lengths(prompts.tokens, max_length, sampler)
         if isinstance(sampler, Beam) and stream:
             raise ValueError("`stream` must be False with a Beam. Received: True")
         check_integer("seed", seed, -(2**63))
-        session = Session(self, prompts.tokens, sampler, max_length, stop_tokens, seed)
-        with_text = prompts.texts is not None or stop_texts
-        readers = [
-            Reader(
-                tokens, self.tokenizer if with_text else None, stop_texts, stop_tokens
-            )
-            for tokens in prompts.tokens
-        ]
-        pieces = _pieces(session, prompts, readers, stream, strip_prompt)
-        return pieces if stream else _joined(pieces, prompts)
-
-    def _read_stop(self, stop):
-        """The tokens that end a text, as a set, and the texts that do, as a tuple."""
-        stops = stop if isinstance(stop, list | tuple | set) else (stop,)
-        texts = tuple(item for item in stops if isinstance(item, str))
-        tokens = {item for item in stops if not isinstance(item, str)}
-        for token in tokens:
-            check_integer("stop", token, 0)
-            if token >= self.vocabulary_size:
-                raise ValueError(
-                    f"`stop` must hold tokens from 0 to {self.vocabulary_size - 1}. "
-                    f"Received: {token}"
-                )
-        if "" in texts:
-            raise ValueError(f"`stop` must not hold an empty text. Received: {stop!r}")
-        if texts and self.tokenizer is None:
-            raise ValueError(
-                "`stop` must be int tokens, because this model has no `tokenizer`. "
-                f"Received: {stop!r}"
-            )
-        end = getattr(self.tokenizer, "end_token", None)
-        return (tokens if end is None else tokens | {end}), texts
+        session = Session(self, prompts.tokens, sampler, max_length, stop[0], seed)
+        starts = prompts.tokens if prompts.texts is None else prompts.texts
+        return written(
+            session,
+            prompts,
+            prompts.tokens,
+            stop,
+            self.tokenizer,
+            stream,
+            starts=None if strip_prompt else starts,
+        )
 
     def _check_lengths(self, prompts, max_length, sampler):
         if not isinstance(sampler, Greedy | Sample | Beam):
@@ -173,33 +149,3 @@ class CausalLM(Task):
                 f"which cannot go on past it. Received: {max_length=}"
             )
         return max_length
-
-
-def _pieces(session, prompts, readers, stream, strip_prompt):
-    """Yields what each row gained since the last time, until all rows have ended."""
-    is_text = prompts.texts is not None
-    if not strip_prompt:
-        starts = prompts.texts if is_text else [reader.prompt for reader in readers]
-        yield starts[0] if prompts.single else list(starts)
-    has_stop_texts = any(reader.stop_texts for reader in readers)
-    budget = STREAM_STEP if stream else STOP_STEP if has_stop_texts else NO_LIMIT
-    seen = [0] * len(readers)
-    while not session.done.all():
-        session.advance(budget)
-        gained = []
-        for row, reader in enumerate(readers):
-            reader.read(session.generated(row), session.done[row])
-            session.done[row] |= reader.stopped
-            whole = reader.text if is_text else reader.ids
-            gained.append(whole[seen[row] :])
-            seen[row] = len(whole)
-        if not stream or any(len(piece) for piece in gained):
-            yield gained[0] if prompts.single else gained
-
-
-def _joined(pieces, prompts):
-    """One result a prompt, from the pieces of all."""
-    join = "".join if prompts.texts is not None else np.concatenate
-    if prompts.single:
-        return join(list(pieces))
-    return [join(row) for row in zip(*pieces, strict=True)]

@@ -4,13 +4,19 @@
 weights, `tokenizer.json` the tokenizer, `README.md` says what it is, and
 `manifest.json` the sha256 of each. A folder is written beside its place and
 moved there whole; it is read only if every file is what the manifest says.
+
+Other formats make themselves known by `add_format`; their folders get a manifest too
+when we write them, and need none to be read.
 """
 
+import dataclasses
 import hashlib
 import json
 import pathlib
+import re
 import shutil
 import tempfile
+from collections.abc import Callable
 
 import pydantic
 from safetensors import SafetensorError
@@ -22,7 +28,14 @@ from keras_genai.data.tokenizers import Tokenizer
 FORMAT = 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 CARD, MANIFEST = "README.md", "manifest.json"
+OWN_FORMAT = "keras_genai"
 LARGEST_JSON = 64 * 2**20  # bytes; a tokenizer of 250,000 tokens takes 20 MB
+# What is taken from the hub: data in the formats that are read here, nothing else.
+_HUB_FILES = (
+    *("*.json", "vocab.txt", "merges.txt", "spiece.model", "README.md"),
+    *("model.safetensors", "model-*.safetensors"),
+)
+_formats = {}
 
 
 class PresetError(ValueError):
@@ -40,17 +53,46 @@ class Config(pydantic.BaseModel):
     tables: list[str] = []
 
 
-def save(model, folder, card=None):
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A kind of folder other than our own; see `add_format`."""
+
+    recognizes: Callable
+    read: Callable
+    write: Callable
+
+
+def add_format(name, recognizes, read, write):
+    """Teaches `from_preset` and `save` another kind of folder.
+
+    Args:
+        name: str, what `save_to_preset(format=...)` calls it.
+        recognizes: `recognizes(config)`, whether a folder with this config.json, a
+            dict, is of this kind.
+        read: `read(folder, **overrides)` that returns the model.
+        write: `write(model, folder)` into an empty folder.
+    """
+    _formats[name] = Format(recognizes, read, write)
+
+
+def save(model, folder, card=None, format=OWN_FORMAT):
     """Writes `model`, a `Task`, as a preset.
 
     Args:
         model: built `Task`.
         folder: path. A preset that is there already is replaced.
         card: str or `None`, the text of README.md.
+        format: str, `"keras_genai"`, or `"huggingface"` for transformers.
 
     Raises:
         PresetError: if `folder` holds something that is not a preset.
+        ValueError: if there is no such format, or if it cannot hold the model.
     """
+    if format != OWN_FORMAT and format not in _formats:
+        raise ValueError(
+            f"`format` must be one of {', '.join([OWN_FORMAT, *_formats])}. "
+            f"Received: {format!r}"
+        )
     folder = pathlib.Path(folder)
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
         raise PresetError(
@@ -59,7 +101,8 @@ def save(model, folder, card=None):
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = pathlib.Path(tempfile.mkdtemp(prefix=".preset-", dir=folder.parent))
     try:
-        _write(model, scratch, card)
+        (_write if format == OWN_FORMAT else _formats[format].write)(model, scratch)
+        _seal(scratch, card or f"# {model.name}\n")
         old = scratch.with_name(f"{scratch.name}-old")
         if folder.exists():
             folder.rename(old)
@@ -71,12 +114,16 @@ def save(model, folder, card=None):
 
 
 def from_preset(folder, **overrides):
-    """Opens a preset folder.
+    """Opens a preset, ours or a published one.
 
     Args:
-        folder: path of a folder that `save_to_preset` wrote.
+        folder: path of a folder that `save_to_preset` wrote, or of a Hugging Face one;
+            or a name on the Hugging Face hub, `"gpt2"` or `"owner/name@revision"`,
+            which is downloaded once.
         **overrides: constructor arguments that replace the stored ones, for
-            instance `dropout=0.1` or `dtype="mixed_bfloat16"`.
+            instance `dropout=0.1` or `dtype="mixed_bfloat16"`. For a published folder
+            also `task="SequenceClassifier"`, a head that config.json does not name; it
+            begins anew.
 
     Returns:
         The model, weights and tokenizer in place.
@@ -85,7 +132,14 @@ def from_preset(folder, **overrides):
         PresetError: if a file is missing, damaged or foreign, or if weights and
             architecture do not match. Nothing has been loaded then.
     """
-    folder = pathlib.Path(folder)
+    folder = find_folder(folder)
+    if (folder / MANIFEST).is_file():
+        _check_manifest(folder, known=None)
+    if (folder / CONFIG).is_file():
+        config = read_json(folder / CONFIG)
+        for format in _formats.values():
+            if format.recognizes(config):
+                return format.read(folder, **overrides)
     _check_manifest(folder)
     try:
         config = Config.model_validate_json(_read(folder / CONFIG))
@@ -109,7 +163,58 @@ def from_preset(folder, **overrides):
     return model
 
 
-def _write(model, folder, card):
+def find_folder(name):
+    """The folder of a path, or of a name on the Hugging Face hub.
+
+    Args:
+        name: path or str.
+
+    Returns:
+        `pathlib.Path`.
+
+    Raises:
+        PresetError: if it is neither, or if the hub cannot be reached.
+    """
+    folder = pathlib.Path(name)
+    if folder.exists() or not re.fullmatch(
+        r"[\w-][\w.-]*(/[\w.-]+)?(@[\w.-]+)?", str(name)
+    ):
+        return folder
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise PresetError(
+            f"{name} is not a folder; to look for it on the hub, "
+            'pip install "keras_genai[hub]"'
+        ) from None
+    repository, _, revision = str(name).partition("@")
+    try:
+        found = huggingface_hub.snapshot_download(
+            repository, revision=revision or None, allow_patterns=list(_HUB_FILES)
+        )
+    except Exception as error:  # many kinds, from several libraries
+        reason = str(error).splitlines()[0][:200]
+        raise PresetError(
+            f"{name} is neither a folder nor to be had from the hub: {reason}"
+        ) from None
+    return pathlib.Path(found)
+
+
+def read_json(path):
+    """The content of a JSON file of reasonable size.
+
+    Raises:
+        PresetError: if it is too large, or not JSON.
+    """
+    try:
+        return json.loads(_read(path))
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, PresetError):
+            raise
+        raise PresetError(f"{path} cannot be read as JSON: {error}") from None
+
+
+def _write(model, folder):
     tables = model.get_tables()
     arrays = {
         path: variable.numpy() for path, variable in model.preset_weights().items()
@@ -124,18 +229,23 @@ def _write(model, folder, card):
     save_file({**arrays, **tables}, folder / WEIGHTS)
     if model.tokenizer is not None:
         (folder / TOKENIZER).write_text(model.tokenizer.to_json(), "utf-8")
-    (folder / CARD).write_text(card or f"# {model.name}\n", "utf-8")
+
+
+def _seal(folder, card):
+    """Adds the card and the manifest."""
+    (folder / CARD).write_text(card, "utf-8")
     sums = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
     (folder / MANIFEST).write_text(json.dumps({"sha256": sums}, indent=1), "utf-8")
 
 
-def _check_manifest(folder):
+def _check_manifest(folder, known=frozenset({CONFIG, WEIGHTS, TOKENIZER, CARD})):
     if not (folder / MANIFEST).is_file():
         raise PresetError(f"{folder} is not a preset folder: it has no {MANIFEST}")
     try:
         sums = json.loads(_read(folder / MANIFEST))["sha256"]
-        known = {CONFIG, WEIGHTS, TOKENIZER, CARD}
-        valid = isinstance(sums, dict) and {CONFIG, WEIGHTS} <= sums.keys() <= known
+        valid = isinstance(sums, dict) and sums.keys() >= {CONFIG, WEIGHTS}
+        valid = valid and all(pathlib.PurePath(name).name == name for name in sums)
+        valid = valid and (known is None or sums.keys() <= known)
     except (ValueError, KeyError, TypeError):
         valid = False
     if not valid:

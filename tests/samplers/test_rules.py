@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_genai.samplers import LogitBias, MinLength, NoRepeatNgram, RepetitionPenalty
+from keras_genai.samplers import (
+    BadWords,
+    ForcedEnd,
+    ForcedStart,
+    GenerationSettings,
+    LogitBias,
+    MinLength,
+    NoRepeatNgram,
+    NoSourceNgram,
+    RepetitionPenalty,
+)
 from keras_genai.samplers.rules import BANNED, History, apply_rules
 
 V = 6
@@ -72,9 +82,73 @@ def test_logit_bias_is_added_and_minus_infinity_forbids():
     np.testing.assert_allclose(found, [[1, 1.5, 1, 1, BANNED, 1]])
 
 
+def test_an_ngram_of_the_source_is_not_said_again():
+    past = history([1, 2], [4], [3, 1])
+    source = tf.constant(
+        [[1, 2, 3, 1, 2, 4], [4, 5, -1, -1, -1, -1], [3, 1, 2, 3, 1, -1]]
+    )
+    past = past._replace(source=source)
+    for size, expected in (
+        (1, [{1, 2, 3, 4}, {4, 5}, {1, 2, 3}]),
+        (2, [{3, 4}, {5}, {2}]),
+        (3, [{3, 4}, set(), {2}]),
+    ):
+        logits = applied(NoSourceNgram(size), np.zeros((3, V)), past)
+        assert [set(np.flatnonzero(row == BANNED)) for row in logits] == expected
+
+
+def test_bad_words_are_not_completed():
+    rule = BadWords(((5,), (1, 2, 3), (2, 4), [0], (0, 0)))
+    assert banned(rule, [1, 2], [4, 2], [3], [2, 0]) == [{3, 4, 5}, {4, 5}, {5}, {0, 5}]
+
+
+def test_the_first_and_the_last_token_can_be_forced():
+    past = history([1], [1, 2], [1, 2, 3])._replace(max_length=tf.constant(4))
+    for rule, rows in ((ForcedStart(3), [0]), (ForcedEnd((0, 5)), [2])):
+        logits = applied(rule, np.ones((3, V)), past)
+        for row in range(3):
+            allowed = set(np.flatnonzero(logits[row] > BANNED))
+            forced = {3} if rows == [0] else {0, 5}
+            assert allowed == (forced if row in rows else set(range(V)))
+
+
+def test_settings_become_rules_in_the_order_of_transformers():
+    settings = GenerationSettings(
+        num_beams=3,
+        min_length=4,
+        repetition_penalty=1.2,
+        no_repeat_ngram_size=3,
+        encoder_no_repeat_ngram_size=2,
+        bad_words=[[1, 2]],
+        suppress_tokens=[5],
+        forced_start_token=0,
+        forced_end_tokens=[2],
+    )
+    kinds = [type(rule) for rule in settings.sampler().rules]
+    assert kinds == [
+        RepetitionPenalty,
+        NoRepeatNgram,
+        NoSourceNgram,
+        BadWords,
+        MinLength,
+        ForcedStart,
+        ForcedEnd,
+        LogitBias,
+    ]
+    assert GenerationSettings(**settings.get_config()) == settings
+    assert GenerationSettings().rules() == ()
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
+        (lambda: BadWords(5), TypeError, "`words` must be a sequence of sequences"),
+        (lambda: BadWords(([],)), ValueError, "`words` must not be empty"),
+        (lambda: BadWords(((9,),)).numbers(V), ValueError, "tokens below 6"),
+        (lambda: ForcedStart(9).numbers(V), ValueError, "`token` must be below 6"),
+        (lambda: ForcedEnd(()), ValueError, "`tokens` must not be empty"),
+        (lambda: GenerationSettings(max_length=1), ValueError, "`max_length` must be"),
+        (lambda: GenerationSettings(num_beams=0), ValueError, "`width` must be an int"),
         (lambda: RepetitionPenalty(0), ValueError, "`penalty` must be a number > 0"),
         (lambda: RepetitionPenalty("2"), TypeError, "`penalty` must be a number > 0"),
         (lambda: NoRepeatNgram(0), ValueError, "`size` must be an int >= 1"),

@@ -1,0 +1,177 @@
+"""GPT-2 checkpoints: `GPT` in its default style.
+
+Reference: Radford et al. 2019; the tensors as in transformers' `GPT2LMHeadModel`.
+"""
+
+import dataclasses
+from typing import ClassVar, Literal
+
+import numpy as np
+import pydantic
+
+from keras_genai.convert.mapping import (
+    Architecture,
+    Count,
+    Depth,
+    Family,
+    Rate,
+    Rule,
+    Settings,
+    linear,
+    norm,
+    same,
+)
+from keras_genai.data import published
+from keras_genai.models.gpt import GPT, GPT2
+
+
+class GPT2Settings(Settings):
+    """The settings of a GPT-2 that change its numbers."""
+
+    fixed: ClassVar[dict] = {
+        "layer_norm_epsilon": 1e-5,
+        "scale_attn_weights": True,
+        "scale_attn_by_inverse_layer_idx": False,
+        "add_cross_attention": False,
+    }
+
+    vocab_size: Count = 50257
+    n_positions: Count = 1024
+    n_embd: Count = 768
+    n_layer: Depth = 12
+    n_head: Count = 12
+    n_inner: Count | None = None
+    activation_function: Literal["gelu_new", "gelu_pytorch_tanh"] = "gelu_new"
+    resid_pdrop: Rate = 0.1
+    tie_word_embeddings: bool = True
+
+    @pydantic.model_validator(mode="after")
+    def _check_heads(self):
+        if self.n_embd % self.n_head:
+            raise ValueError(
+                "`n_embd` must be a multiple of `n_head`. "
+                f"Received: {self.n_embd} and {self.n_head}"
+            )
+        return self
+
+
+def build(settings, checkpoint, **overrides):
+    """The `GPT` that a config.json describes."""
+    style = dataclasses.replace(GPT2, tie_embeddings=settings.tie_word_embeddings)
+    return GPT(
+        **{
+            "vocabulary_size": settings.vocab_size,
+            "context": settings.n_positions,
+            "depth": settings.n_layer,
+            "width": settings.n_embd,
+            "num_heads": settings.n_head,
+            "dropout": settings.resid_pdrop,
+            "hidden": settings.n_inner,
+            "style": style,
+            **overrides,
+        }
+    )
+
+
+def describe(model):
+    """The config.json of a `GPT`.
+
+    Raises:
+        ValueError: if its style or its heads are not GPT-2's.
+    """
+    tied = dataclasses.replace(model.style, tie_embeddings=True)
+    if tied != GPT2 or model.head_dim * model.num_heads != model.width:
+        raise ValueError(f"GPT-2 has one style and whole heads, this is {model.style}")
+    end = getattr(model.tokenizer, "end_token", None)
+    return {
+        "vocab_size": model.vocabulary_size,
+        "n_positions": model.context,
+        "n_embd": model.width,
+        "n_layer": model.depth,
+        "n_head": model.num_heads,
+        "n_inner": model.hidden,
+        "activation_function": "gelu_new",
+        "layer_norm_epsilon": 1e-5,
+        "resid_pdrop": model.dropout_rate,
+        "embd_pdrop": model.dropout_rate,
+        "attn_pdrop": 0.0,
+        "tie_word_embeddings": model.style.tie_embeddings,
+        "bos_token_id": end,
+        "eos_token_id": end,
+    }
+
+
+def rules(model):
+    """Which weight is which tensor."""
+    found = [
+        *same("embedding/embeddings", "transformer.wte.weight"),
+        *same("positions/table", "transformer.wpe.weight"),
+        *norm("norm", "transformer.ln_f"),
+    ]
+    for index in range(model.depth):
+        found += _block(f"block_{index}", f"transformer.h.{index}", model.width)
+    if not model.style.tie_embeddings:
+        found += linear("head", "lm_head", bias=False)
+    return found
+
+
+def _block(ours, theirs, width):
+    return [
+        *norm(f"{ours}/attention_norm", f"{theirs}.ln_1"),
+        *_fused(f"{ours}/attention", f"{theirs}.attn.c_attn", width),
+        *_untransposed(f"{ours}/attention/output", f"{theirs}.attn.c_proj"),
+        *norm(f"{ours}/feedforward_norm", f"{theirs}.ln_2"),
+        *_untransposed(f"{ours}/feedforward/expand", f"{theirs}.mlp.c_fc"),
+        *_untransposed(f"{ours}/feedforward/contract", f"{theirs}.mlp.c_proj"),
+    ]
+
+
+def _untransposed(ours, theirs):
+    """GPT-2 keeps its matrices `[in, out]`, as Keras does."""
+    return [
+        *same(f"{ours}/kernel", f"{theirs}.weight"),
+        *same(f"{ours}/bias", f"{theirs}.bias"),
+    ]
+
+
+def _fused(ours, theirs, width):
+    """Query, key and value are one matrix there; here, key and value are one."""
+
+    def read(whole):
+        return tuple(np.split(whole, [width], axis=-1))
+
+    def write(query, memory):
+        return (np.concatenate([query, memory], axis=-1),)
+
+    return [
+        Rule((f"{ours}/query/{kind}", f"{ours}/memory/{kind}"), (name,), read, write)
+        for kind, name in (("kernel", f"{theirs}.weight"), ("bias", f"{theirs}.bias"))
+    ]
+
+
+def aliases(model):
+    """A tied head is the token table."""
+    if model.style.tie_embeddings:
+        return {"lm_head.weight": "transformer.wte.weight"}
+    return {}
+
+
+def read_tokenizer(folder, options):
+    """Byte-level BPE of vocab.json and merges.txt."""
+    end = published.token_text(options.get("eos_token"), "<|endoftext|>")
+    return published.byte_level_bpe(folder, special=[end])
+
+
+FAMILY = Family(
+    model_type="gpt2",
+    settings=GPT2Settings,
+    architectures=(
+        Architecture("GPT2LMHeadModel", GPT, build, rules, describe, aliases=aliases),
+        # The body alone has no head but the table it is tied to.
+        Architecture("GPT2Model", GPT, build, rules, describe, aliases=aliases),
+    ),
+    prefix="transformer.",
+    tokenizer=read_tokenizer,
+    buffers=(r"h\.\d+\.attn\.(masked_)?bias",),
+    tokenizer_class="GPT2TokenizerFast",
+)

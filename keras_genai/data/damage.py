@@ -1,0 +1,139 @@
+"""Damages for restoration: small objects, stateless in their seed.
+
+Each is called as `damage(images, seed)` with float32 `(B, H, W, C)` in [0, 1] and
+int64 `(2,)`, and returns pictures of the same shape. A source takes one as
+`condition`, and the model learns to undo it:
+
+    functools.partial(images.photographs, condition=damage.Shrink(4))
+
+Training pictures are damaged anew in every step; held-out ones always the same way.
+"""
+
+import dataclasses
+import math
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    """Adds Gaussian noise; what leaves [0, 1] is clipped, as in a real picture.
+
+    Args:
+        deviation: float, standard deviation of the noise, or a pair of floats
+            between which each picture draws its own.
+    """
+
+    deviation: float | tuple = 0.2
+
+    def __call__(self, images, seed):
+        low, high = _pair(self.deviation)
+        own = tf.random.split(seed, 2)
+        count = tf.shape(images)[0]
+        deviation = tf.random.stateless_uniform((count, 1, 1, 1), own[0], low, high)
+        noise = tf.random.stateless_normal(tf.shape(images), own[1])
+        return tf.clip_by_value(images + deviation * noise, 0.0, 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Blur:
+    """Gaussian blur; the border is mirrored.
+
+    Args:
+        deviation: float, in pixels.
+    """
+
+    deviation: float = 1.5
+
+    def __call__(self, images, seed=None):
+        reach = min(math.ceil(3 * self.deviation), min(images.shape[1:3]) - 1)
+        places = tf.range(-reach, reach + 1, dtype="float32")
+        weights = tf.exp(-0.5 * tf.square(places / self.deviation))
+        weights /= tf.reduce_sum(weights)
+        padded = tf.pad(images, [[0, 0], [reach] * 2, [reach] * 2, [0, 0]], "REFLECT")
+        # The kernel is a product, so that rows and columns are blurred in turn.
+        channels = images.shape[-1]
+        column = tf.tile(weights[:, None, None, None], [1, 1, channels, 1])
+        row = tf.transpose(column, [1, 0, 2, 3])
+        blurred = padded
+        for kernel in (column, row):
+            blurred = tf.nn.depthwise_conv2d(blurred, kernel, [1] * 4, "VALID")
+        return tf.ensure_shape(blurred, images.shape)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shrink:
+    """Averages blocks of `factor` x `factor` pixels and shows each as one colour.
+
+    What the model sees has the size of what it shall return: super-resolution.
+
+    Args:
+        factor: int. Divides height and width.
+    """
+
+    factor: int = 4
+
+    def __call__(self, images, seed=None):
+        height, width = images.shape[1:3]
+        if height % self.factor or width % self.factor:
+            raise ValueError(
+                "`factor` must divide height and width of the pictures. "
+                f"Received: factor={self.factor}, {height} x {width}"
+            )
+        small = tf.nn.avg_pool2d(images, self.factor, self.factor, "VALID")
+        return tf.repeat(tf.repeat(small, self.factor, axis=1), self.factor, axis=2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Grey:
+    """Takes the colour away: three equal channels, for colourisation."""
+
+    def __call__(self, images, seed=None):
+        if images.shape[-1] == 1:
+            raise ValueError(
+                f"`Grey` must be given colour pictures. Received: shape {images.shape}"
+            )
+        return tf.image.grayscale_to_rgb(tf.image.rgb_to_grayscale(images))
+
+
+@dataclasses.dataclass(frozen=True)
+class Either:
+    """One of several damages, drawn for each picture.
+
+    Args:
+        damages: tuple of damages.
+    """
+
+    damages: tuple
+
+    def __call__(self, images, seed):
+        count = tf.shape(images)[0]
+        chosen = tf.random.stateless_uniform(
+            (count, 1, 1, 1), tf.random.fold_in(seed, 0), 0, len(self.damages), "int32"
+        )
+        damaged = images
+        for index, damage in enumerate(self.damages):
+            own = damage(images, tf.random.fold_in(seed, index + 1))
+            damaged = tf.where(chosen == index, own, damaged)
+        return damaged
+
+
+@dataclasses.dataclass(frozen=True)
+class Each:
+    """Several damages, one after the other.
+
+    Args:
+        damages: tuple of damages.
+    """
+
+    damages: tuple
+
+    def __call__(self, images, seed):
+        for index, damage in enumerate(self.damages):
+            images = damage(images, tf.random.fold_in(seed, index))
+        return images
+
+
+def _pair(value):
+    low, high = (value, value) if isinstance(value, int | float) else value
+    return float(low), float(high)

@@ -1,0 +1,81 @@
+"""The pictures that come with scikit-learn: digits and two photographs.
+
+Scikit-learn is imported inside the functions, because that takes a second.
+"""
+
+import importlib.resources
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genai.data import pictures
+from keras_genai.data.image_splits import divide
+
+FEW = {"train": 256, "validation": 64, "test": 64}  # pictures of a stand-in
+
+
+def digits(size=None, channels=1, few=False):
+    """1,797 handwritten digits, 8 x 8, white on black, as splits for `assemble`.
+
+    Args:
+        size: `(height, width)` or `None` for their own.
+        channels: 1 or 3.
+        few: bool. Only `FEW` of them.
+
+    Returns:
+        dict of split name to dict of arrays.
+    """
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    images = np.round(found.images * (255 / 16)).astype("uint8")[..., None]
+    images = np.repeat(pictures.fit(images, size, black=True), channels, axis=-1)
+    splits = divide(images, found.target.astype("int32"), validation=180, test=360)
+    return {
+        role: _first(part, FEW[role] if few else None) for role, part in splits.items()
+    }
+
+
+def photographs(size, few=False):
+    """Crops of two colour photographs as splits for `assemble`.
+
+    Args:
+        size: `(height, width)`, at most 96.
+        few: bool. At most about `FEW` of them.
+
+    Returns:
+        dict of split name to dict of arrays.
+    """
+    whole = [_photograph(name) for name in ("china.jpg", "flower.jpg")]
+    apart = max(1, min(size) // 2)
+    bands = {
+        "train": (0, 448, 8),
+        "validation": (448, 544, apart),
+        "test": (544, 640, apart),
+    }
+    splits = {}
+    for role, (begin, end, stride) in bands.items():
+        crops = [_crops(photo[:, begin:end], size, stride) for photo in whole]
+        images = np.concatenate(crops)
+        if few:
+            images = images[:: len(images) // FEW[role] + 1]
+        splits[role] = {"images": images}
+    return splits
+
+
+def _first(arrays, count):
+    return {key: array[:count] for key, array in arrays.items()}
+
+
+def _photograph(name):
+    """uint8 `(427, 640, 3)`."""
+    place = importlib.resources.files("sklearn.datasets.images") / name
+    return tf.io.decode_jpeg(place.read_bytes(), channels=3).numpy()
+
+
+def _crops(photo, size, stride):
+    """uint8 `(N, *size, 3)`, all crops of a picture that are `stride` apart."""
+    windows = np.lib.stride_tricks.sliding_window_view(photo, size, axis=(0, 1))
+    windows = windows[::stride, ::stride]  # (rows, columns, 3, H, W)
+    crops = np.moveaxis(windows, 2, -1).reshape(-1, *size, 3)
+    return np.ascontiguousarray(crops)

@@ -1,0 +1,93 @@
+"""Texts and pairs of texts to padded batches, as encoders read them."""
+
+import numpy as np
+
+from keras_genai.data.batching import pad_sequence
+
+ROUND = 16  # padded lengths are multiples, so that few shapes are compiled
+
+
+def encode(tokenizer, texts, pairs=None, context=None):
+    """Texts to encodings, framed by the tokenizer's special tokens.
+
+    Args:
+        tokenizer: `Tokenizer`.
+        texts: sequence of str.
+        pairs: sequence of str, the second text of each, or `None`.
+        context: int or `None`. Longer ones are cut at their ends, the longer of two
+            texts first.
+
+    Returns:
+        List of `tokenizers.Encoding`, which know `ids`, `type_ids`, `offsets`,
+        `word_ids` and `sequence_ids`.
+
+    Raises:
+        TypeError: if `texts` is not a sequence of str.
+        ValueError: if `pairs` has another length than `texts`.
+    """
+    core = tokenizer.core
+    _check_texts("texts", texts)
+    first = core.encode_batch(list(texts), add_special_tokens=False)
+    second = [None] * len(first)
+    if pairs is not None:
+        _check_texts("pairs", pairs)
+        second = core.encode_batch(list(pairs), add_special_tokens=False)
+    if len(first) != len(second):
+        raise ValueError(
+            "`pairs` must have as many texts as `texts`. "
+            f"Received: {len(second)} and {len(first)}"
+        )
+    room = None
+    if context is not None:
+        room = context - core.num_special_tokens_to_add(is_pair=pairs is not None)
+    framed = []
+    for one, other in zip(first, second, strict=True):
+        if room is not None:
+            _cut(one, other, room)
+        framed.append(core.post_process(one, other))
+    return framed
+
+
+def collate(encodings, pad_token=None, length=None):
+    """Encodings to the batch that an encoder is called with.
+
+    Args:
+        encodings: non-empty list of `tokenizers.Encoding`.
+        pad_token: int or `None` (0).
+        length: int or `None`: the longest one's, rounded up.
+
+    Returns:
+        Dict of int32 `(B, T)`: `tokens`, `segments` (0 or 1), and `tokens_mask`, 1 at
+        tokens and 0 at padding.
+    """
+    longest = max(len(encoding.ids) for encoding in encodings)
+    length = -(-longest // ROUND) * ROUND if length is None else length
+    fields = {
+        "tokens": ([encoding.ids for encoding in encodings], pad_token or 0),
+        "segments": ([encoding.type_ids for encoding in encodings], 0),
+        "tokens_mask": ([[1] * len(encoding.ids) for encoding in encodings], 0),
+    }
+    return {
+        name: pad_sequence([np.asarray(row, "int32") for row in rows], fill, length)
+        for name, (rows, fill) in fields.items()
+    }
+
+
+def _cut(one, other, room):
+    """Cuts one encoding or two, so that they have `room` tokens together."""
+    if other is None:
+        one.truncate(room)
+        return
+    surplus = len(one) + len(other) - room
+    if surplus > 0:
+        longer, shorter = (one, other) if len(one) >= len(other) else (other, one)
+        # First down to the shorter one's length, then by turns.
+        taken = min(surplus, len(longer) - len(shorter))
+        rest = surplus - taken
+        longer.truncate(len(longer) - taken - (rest + 1) // 2)
+        shorter.truncate(len(shorter) - rest // 2)
+
+
+def _check_texts(name, texts):
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"`{name}` must be a sequence of str. Received: {texts!r}")

@@ -1,0 +1,102 @@
+"""Text for masked language models: some tokens hidden, and weights that say which."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genai.data import published, text
+from keras_genai.data.loading import DataLoader, Splits
+
+MASK = "[MASK]"
+
+
+def python_docs(
+    batch_size,
+    seed=0,
+    data_dir=None,
+    *,
+    length=64,
+    tokenizer="wordpiece:4000",
+    rate=0.15,
+    stand_in=False,
+):
+    """The Python documentation, with masks; see `keras_genai.data.text`.
+
+    Args:
+        batch_size: int.
+        seed: int. The order of the rows, and what is masked in which step.
+        data_dir: unused.
+        length: int, tokens a row.
+        tokenizer: str or `Tokenizer`. It gets a token `[MASK]`.
+        rate: float. Share of tokens to be guessed.
+        stand_in: bool. If `True`, a small part, for tests.
+
+    Returns:
+        `Splits`. A batch is `({"tokens"}, targets, sample_weight)`, each `(B, T)`.
+    """
+    splits = text.python_docs(
+        batch_size, length=length, tokenizer=tokenizer, stand_in=stand_in
+    )
+    speaks = published.for_encoder(splits.tokenizer)
+    hide = masker(speaks, rate)
+    train = _rows(splits.train.tokens, length)
+    held_out = _rows(splits.held_out, length)
+    few = min(batch_size, len(held_out))
+    return Splits(
+        DataLoader(train, batch_size, seed=seed, transform=hide),
+        DataLoader(
+            held_out, few, shuffle=False, drop_remainder=True, seed=-1, transform=hide
+        ),
+        speaks,
+        splits.held_out,
+        name=splits.name,
+    )
+
+
+def masker(tokenizer, rate=0.15):
+    """A transform of a `DataLoader` from tokens to what a masked model learns from.
+
+    Of the tokens that are to be guessed, 80 % are hidden, 10 % become any token, and
+    10 % stay what they are. Special tokens are never among them.
+
+    Args:
+        tokenizer: `Tokenizer` with a token `[MASK]`.
+        rate: float. Share of tokens to be guessed.
+
+    Returns:
+        Function of int `(B, T)` tokens and a seed, int64 `(2,)`, to
+        `({"tokens"}, targets, sample_weight)`. The weights are such that the mean loss
+        of a batch is the mean over its hidden tokens.
+
+    Raises:
+        ValueError: if the tokenizer has no `[MASK]`.
+
+    Reference: Devlin et al. 2019, section 3.1, https://arxiv.org/abs/1810.04805
+    """
+    mask = tokenizer.core.token_to_id(MASK)
+    if mask is None:
+        raise ValueError(f"`tokenizer` must have a token {MASK}. Received one without")
+    special = tokenizer.core.get_added_tokens_decoder().items()
+    special = [index for index, token in special if token.special]
+    size = tokenizer.vocabulary_size
+
+    def hide(tokens, seed):
+        tokens = tf.cast(tokens, "int32")
+        shape, first = tf.shape(tokens), seed * 2
+        draw = tf.random.stateless_uniform(shape, first)
+        fate = tf.random.stateless_uniform(shape, first + 1)
+        others = tf.random.stateless_uniform(shape, first - 1, 0, size, "int32")
+        plain = tf.reduce_all(tokens[..., None] != tf.constant(special, "int32"), -1)
+        guessed = (draw < rate) & plain
+        hidden = tf.where(fate < 0.8, mask, tf.where(fate < 0.9, others, tokens))
+        weight = tf.cast(guessed, "float32")
+        share = tf.maximum(tf.reduce_mean(weight), 1e-6)
+        inputs = {"tokens": tf.where(guessed, hidden, tokens)}
+        return inputs, tokens, weight / share
+
+    return hide
+
+
+def _rows(tokens, length):
+    """A text cut into rows, `(N, length)`; the rest is left out."""
+    count = len(tokens) // length
+    return np.asarray(tokens[: count * length], "int32").reshape(count, length)

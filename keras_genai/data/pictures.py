@@ -1,0 +1,221 @@
+"""Pictures as arrays: decoding, cropping, resizing, and the user's own folders."""
+
+import pathlib
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
+_CHUNK = 2048  # pictures resized at once
+
+
+def as_size(image_size):
+    """`(height, width)` of an int or a pair of ints; `None` stays `None`.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+    if image_size is None:
+        return None
+    size = (image_size, image_size) if np.isscalar(image_size) else tuple(image_size)
+    good = len(size) == 2 and all(
+        isinstance(side, int | np.integer) and side >= 1 for side in size
+    )
+    if not good:
+        raise ValueError(
+            "`image_size` must be an int >= 1, or (height, width). "
+            f"Received: {image_size=}"
+        )
+    return tuple(int(side) for side in size)
+
+
+def resize(pictures, size):
+    """Crops the centre to the wanted proportions, then resizes.
+
+    Shrinking averages over the area of each new pixel, so that nothing aliases;
+    enlarging is bicubic.
+
+    Args:
+        pictures: uint8 `(H, W, C)` or `(N, H, W, C)`.
+        size: `(height, width)`.
+
+    Returns:
+        uint8 tensor `(height, width, C)` or `(N, height, width, C)`.
+    """
+    pictures = tf.convert_to_tensor(pictures)
+    height, width = size
+    shape = tf.shape(pictures)
+    old_height, old_width = shape[-3], shape[-2]
+    # The largest part of the picture that has the proportions of `size`.
+    high = tf.clip_by_value(old_width * height // width, 1, old_height)
+    wide = tf.clip_by_value(old_height * width // height, 1, old_width)
+    top, left = (old_height - high) // 2, (old_width - wide) // 2
+    pictures = pictures[..., top : top + high, left : left + wide, :]
+    resized = tf.cond(
+        (high >= height) & (wide >= width),
+        lambda: tf.image.resize(pictures, size, method="area"),
+        lambda: tf.image.resize(
+            tf.cast(pictures, "float32"), size, method="bicubic", antialias=True
+        ),
+    )
+    return to_bytes(resized / 255.0)
+
+
+def enlarge_and_pad(pictures, size):
+    """Enlarges by the largest whole factor that fits, then pads with black.
+
+    For digits and the like, which stand on black: 28 becomes 32 without blurring.
+
+    Args:
+        pictures: uint8 `(N, H, W, C)`, no side larger than `size`.
+        size: `(height, width)`.
+
+    Returns:
+        uint8 tensor `(N, height, width, C)`.
+    """
+    high, wide = pictures.shape[1:3]
+    factor = min(size[0] // high, size[1] // wide)
+    if factor > 1:
+        pictures = resize(pictures, (high * factor, wide * factor))
+    top, left = (size[0] - high * factor) // 2, (size[1] - wide * factor) // 2
+    return tf.image.pad_to_bounding_box(pictures, top, left, *size)
+
+
+def fit(pictures, size, black=False):
+    """Pictures in memory at another size.
+
+    Args:
+        pictures: uint8 `(N, H, W, C)`.
+        size: `(height, width)` or `None`, which changes nothing.
+        black: bool. If `True`, the background is black, and larger sizes are reached
+            by `enlarge_and_pad`.
+
+    Returns:
+        uint8 array `(N, height, width, C)`.
+    """
+    old = pictures.shape[1:3]
+    if size is None or old == size:
+        return pictures
+    pads = black and size[0] >= old[0] and size[1] >= old[1]
+    change = enlarge_and_pad if pads else resize
+    chunks = [
+        change(pictures[first : first + _CHUNK], size).numpy()
+        for first in range(0, len(pictures), _CHUNK)
+    ]
+    return np.concatenate(chunks)
+
+
+def to_float(pictures):
+    """float32 in [0, 1] from uint8."""
+    return tf.cast(pictures, "float32") / 255.0
+
+
+def to_bytes(pictures):
+    """uint8 from float in [0, 1]; values outside are clipped."""
+    pictures = tf.clip_by_value(tf.cast(pictures, "float32"), 0.0, 1.0)
+    return tf.cast(tf.round(pictures * 255.0), "uint8")
+
+
+def set_channels(picture, channels):
+    """Greyscale or RGB from greyscale, RGB, or either with an alpha channel.
+
+    What is transparent becomes white.
+
+    Args:
+        picture: uint8 `(..., C)` with C from 1 to 4.
+        channels: 1 or 3.
+
+    Returns:
+        uint8 `(..., channels)`.
+    """
+    count = picture.shape[-1]
+    if count in (2, 4):
+        colour, alpha = to_float(picture[..., :-1]), to_float(picture[..., -1:])
+        picture = to_bytes(colour * alpha + 1.0 - alpha)
+        count -= 1
+    if count == channels:
+        return tf.convert_to_tensor(picture)
+    if channels == 1:
+        return tf.image.rgb_to_grayscale(picture)
+    return tf.repeat(picture, 3, axis=-1)
+
+
+def read_folder(path, size, channels=None):
+    """The pictures of a folder and of those in it, in the order of their paths.
+
+    PNG, JPEG, GIF (the first frame) and BMP are read; hidden files are left out, and
+    files that cannot be decoded are named in a warning and skipped. If all pictures
+    lie in subfolders, and these are at least two, each subfolder is a class.
+
+    Args:
+        path: path of the folder.
+        size: `(height, width)`. Each picture is cropped and resized to it.
+        channels: 1, 3 or `None`: 1 if all pictures are grey, else 3.
+
+    Returns:
+        `(images, labels, classes)`: uint8 `(N, H, W, channels)`, int32 `(N,)`, and the
+        list of the classes' names; the last two are `None` without classes.
+
+    Raises:
+        FileNotFoundError: if there is no such folder, or no picture in it.
+        ValueError: if none of the pictures can be read.
+    """
+    root = pathlib.Path(path).expanduser()
+    paths = _picture_files(root)
+    if not paths:
+        raise FileNotFoundError(
+            f"`path` must be a folder with {', '.join(EXTENSIONS)} files. "
+            f"Received: {str(path)!r}"
+        )
+    kept, images, skipped = [], [], []
+    for each in paths:
+        try:
+            images.append(_read(each, size))
+            kept.append(each)
+        except (OSError, tf.errors.OpError) as error:
+            skipped.append(f"{each} ({type(error).__name__})")
+    listed = ", ".join(skipped[:10]) + (", ..." if len(skipped) > 10 else "")
+    if not images:
+        raise ValueError(
+            "`path` must have pictures that can be read. Received: "
+            f"{str(path)!r}, {len(skipped)} unreadable: {listed}"
+        )
+    if skipped:
+        warnings.warn(
+            f"skipped {len(skipped)} pictures that cannot be read: {listed}",
+            stacklevel=3,
+        )
+    if channels is None:
+        channels = 1 if all(image.shape[-1] < 3 for image in images) else 3
+    stacked = np.stack([set_channels(image, channels).numpy() for image in images])
+    return stacked, *_classes(root, kept)
+
+
+def _picture_files(root):
+    return [
+        path
+        for path in sorted(root.rglob("*"))
+        if path.suffix.lower() in EXTENSIONS
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    ]
+
+
+def _read(path, size):
+    picture = tf.io.decode_image(path.read_bytes(), expand_animations=False)
+    if 0 in picture.shape:
+        raise OSError("no pixels")
+    if picture.shape[-1] in (2, 4):  # hidden colours must not bleed into the edges
+        picture = set_channels(picture, picture.shape[-1] - 1)
+    return resize(picture, size)
+
+
+def _classes(root, paths):
+    """Labels and names of the classes, `None` twice if the folder has none."""
+    parts = [path.relative_to(root).parts for path in paths]
+    names = sorted({first for first, *_ in parts})
+    if len(names) < 2 or any(len(each) == 1 for each in parts):
+        return None, None
+    numbers = {name: index for index, name in enumerate(names)}
+    return np.array([numbers[first] for first, *_ in parts], "int32"), names

@@ -1,0 +1,75 @@
+"""A memory of earlier fakes, as weights, so that a resumed run remembers them."""
+
+import keras
+from keras import ops
+
+from keras_genai.registry import register
+
+
+@register
+class ImagePool(keras.layers.Layer):
+    """Hands back earlier pictures instead of half of those it is given.
+
+    Args:
+        size: int. Pictures to remember; at least those of a batch.
+        image_shape: tuple of int.
+
+    Call arguments:
+        images: float32 `(B, *image_shape)`, B known and at most `size`.
+
+    Returns:
+        float32 `(B, *image_shape)`. Until the pool is full, `images` themselves.
+
+    Raises:
+        ValueError: if a batch is larger than the pool.
+
+    Reference: Shrivastava et al. 2017, section 2.3, https://arxiv.org/abs/1612.07828
+    """
+
+    def __init__(self, size, image_shape, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+        self.image_shape = tuple(image_shape)
+        self.seeds = keras.random.SeedGenerator(name="seeds")
+        with self._open_name_scope():
+            self.pictures = self.add_weight(
+                (size, *self.image_shape), "zeros", trainable=False, name="pictures"
+            )
+            self.seen = self.add_weight(
+                (), "zeros", dtype="int32", trainable=False, name="seen"
+            )
+        self.built = True
+
+    def call(self, images):
+        count = images.shape[0]
+        if count is None or count > self.size:
+            raise ValueError(
+                f"`images` must be a batch of known size, at most {self.size}. "
+                f"Received: shape {tuple(images.shape)}"
+            )
+        filling = self.seen < self.size
+        order = keras.random.shuffle(ops.arange(self.size), seed=self.seeds)[:count]
+        turn = (ops.arange(count) + self.seen) % self.size
+        places = ops.where(filling, turn, order)  # all different
+        chance = keras.random.uniform((count,), seed=self.seeds)
+        swaps = ops.logical_and(chance < 0.5, ops.logical_not(filling))
+        swaps = ops.reshape(swaps, (count, *(1 for _ in self.image_shape)))
+        kept = ops.logical_or(swaps, filling)
+        old = ops.take(self.pictures, places, axis=0)
+        self.pictures.assign(
+            ops.scatter_update(
+                self.pictures, places[:, None], ops.where(kept, images, old)
+            )
+        )
+        self.seen.assign(ops.minimum(self.seen + count, self.size))
+        return ops.where(swaps, old, images)
+
+    def compute_output_shape(self, images_shape):
+        return images_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "image_shape": self.image_shape,
+        }

@@ -1,0 +1,165 @@
+"""The two halves of an encoder-decoder transformer: stacks of blocks."""
+
+import keras
+from keras import ops
+
+from keras_genai.layers.attention import causal_mask, position_mask, write_slots
+from keras_genai.registry import register
+
+
+def memory_mask(inputs_mask):
+    """bool `(B, 1, 1, S)` for `attend`, of a bool or int `(B, S)` of real tokens."""
+    return ops.cast(inputs_mask, "bool")[:, None, None, :]
+
+
+@register
+class EncoderStack(keras.layers.Layer):
+    """Blocks in which every real token sees every other.
+
+    Args:
+        blocks: list of `Block`.
+        norm: layer that normalises the last block's output, or `None`.
+        position_bias: `RelativePositionBias` shared by the blocks, or `None`.
+
+    Call arguments:
+        inputs: float `(B, S, width)`.
+        attention_mask: bool `(B, 1, 1, S)`, `True` at real tokens.
+
+    Returns:
+        float `(B, S, width)`.
+    """
+
+    def __init__(self, blocks, norm=None, position_bias=None, **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = blocks
+        self.norm = norm
+        self.position_bias = position_bias
+
+    def build(self, inputs_shape):
+        for block in self.blocks:
+            block.build(inputs_shape)
+        if self.norm is not None:
+            self.norm.build(inputs_shape)
+        if self.position_bias is not None:
+            self.position_bias.build()
+
+    def call(self, inputs, attention_mask=None):
+        x, bias = inputs, None
+        if self.position_bias is not None:
+            positions = ops.arange(ops.shape(inputs)[1])
+            bias = self.position_bias(positions, positions)
+        for block in self.blocks:
+            x, _ = block(x, attention_mask=attention_mask, bias=bias)
+        return _normalized(x, self.norm, self.compute_dtype)
+
+
+@register
+class DecoderStack(keras.layers.Layer):
+    """Blocks in which a token sees those before it, and a memory.
+
+    A *memory* is what `project_memory` makes of an encoder's output: a dict of
+    `blocks`, a pair of keys and values for each block, and `mask`.
+
+    Args:
+        blocks: list of `Block` with cross-attention.
+        norm: layer that normalises the last block's output, or `None`.
+        position_bias: causal `RelativePositionBias` shared by the blocks, or `None`.
+
+    Call arguments:
+        inputs: float `(B, T, width)`.
+        memory: see above.
+
+    Returns:
+        float `(B, T, width)`.
+    """
+
+    def __init__(self, blocks, norm=None, position_bias=None, **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = blocks
+        self.norm = norm
+        self.position_bias = position_bias
+
+    def build(self, inputs_shape, memory_shape=None):
+        for block in self.blocks:
+            block.build(inputs_shape, memory_width=inputs_shape[-1])
+        if self.norm is not None:
+            self.norm.build(inputs_shape)
+        if self.position_bias is not None:
+            self.position_bias.build()
+
+    def project_memory(self, encoded, inputs_mask):
+        """The memory of encoder output.
+
+        Args:
+            encoded: float `(B, S, width)`.
+            inputs_mask: bool or int `(B, S)`, true at real tokens.
+        """
+        pairs = [block.cross_attention.project_memory(encoded) for block in self.blocks]
+        return {"blocks": pairs, "mask": memory_mask(inputs_mask)}
+
+    def empty_cache(self, batch_size, length):
+        """Cache of `length` free slots, for `step`."""
+        shapes = [
+            (
+                batch_size,
+                block.attention.num_memory_heads,
+                length,
+                block.attention.head_dim,
+            )
+            for block in self.blocks
+        ]
+        dtype = self.compute_dtype
+        return {
+            "positions": ops.full((batch_size, length), -1, dtype="int32"),
+            "blocks": [(ops.zeros(s, dtype), ops.zeros(s, dtype)) for s in shapes],
+        }
+
+    def call(self, inputs, memory):
+        length = inputs.shape[1] or ops.shape(inputs)[1]
+        positions = ops.arange(length)
+        x, _ = self._run(inputs, memory, causal_mask(length), positions, positions)
+        return x
+
+    def step(self, inputs, positions, cache, index):
+        """Reads tokens into the cache. See `CausalLM.decode`.
+
+        Args:
+            inputs: float `(B, T, width)`.
+            positions: int32 `(B, T)`, -1 at padding.
+            cache: `empty_cache` and a `memory`, whose batch may divide B.
+            index: int32 scalar. The first cache slot to write.
+
+        Returns:
+            float `(B, 1, width)` at the last real token of each row, and the cache.
+        """
+        slots = write_slots(cache["positions"], positions, index, axis=1)
+        mask = position_mask(positions, slots)
+        x, pairs = self._run(
+            inputs, cache["memory"], mask, positions, slots, cache["blocks"], index
+        )
+        if inputs.shape[1] != 1:
+            last = ops.sum(ops.cast(positions >= 0, "int32"), axis=1) - 1
+            x = ops.take_along_axis(x, last[:, None, None], axis=1)
+        return x, {"positions": slots, "blocks": pairs, "memory": cache["memory"]}
+
+    def _run(self, x, memory, mask, queries, keys, caches=None, index=0):
+        bias = None
+        if self.position_bias is not None:
+            bias = self.position_bias(queries, keys)
+        kept = []
+        for number, block in enumerate(self.blocks):
+            x, pair = block(
+                x,
+                attention_mask=mask,
+                bias=bias,
+                cache=None if caches is None else caches[number],
+                index=index,
+                memory=memory["blocks"][number],
+                memory_mask=memory["mask"],
+            )
+            kept.append(pair)
+        return _normalized(x, self.norm, self.compute_dtype), kept
+
+
+def _normalized(x, norm, dtype):
+    return x if norm is None else ops.cast(norm(x), dtype)

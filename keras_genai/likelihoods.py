@@ -1,0 +1,231 @@
+"""Likelihoods: how probable a picture is under what a decoder says about it."""
+
+import dataclasses
+import math
+
+from keras import ops
+
+from keras_genai.registry import register
+
+SMALLEST_LOG_SCALE = -5.0  # exp(-5) is 1.7 grey levels of 256
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Bernoulli:
+    """Every channel of a pixel is a coin; the decoder gives the logits.
+
+    Of grey targets in [0, 1] it is the cross-entropy, which is no likelihood: its
+    best value is the targets' own entropy, not zero.
+    """
+
+    def channels(self, image_channels):
+        """int: how many numbers the decoder gives for a pixel of so many channels."""
+        return image_channels
+
+    def log_prob(self, parameters, images):
+        """Log-likelihood of whole pictures.
+
+        Args:
+            parameters: float `(..., H, W, channels(C))`, the decoder's output.
+            images: float `(..., H, W, C)` in [0, 1]; the axes in front broadcast.
+
+        Returns:
+            float32 `(...)`, in nats.
+        """
+        logits = ops.cast(parameters, "float32")
+        images = ops.cast(images, "float32")
+        return _per_picture(images * logits - ops.softplus(logits))
+
+    def mean(self, parameters):
+        """float32 `(..., H, W, C)` in [0, 1]: the expected picture."""
+        return ops.sigmoid(ops.cast(parameters, "float32"))
+
+    def sample(self, parameters, uniform):
+        """A picture drawn by inverting the distribution function.
+
+        Args:
+            parameters: as in `log_prob`.
+            uniform: float32 `(..., H, W, C)`, independent and uniform in (0, 1).
+
+        Returns:
+            float32 `(..., H, W, C)` in [0, 1].
+        """
+        return ops.cast(uniform < self.mean(parameters), "float32")
+
+    def get_config(self):
+        return {}
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Gaussian:
+    """Every channel of a pixel is normal; methods as those of `Bernoulli`.
+
+    Args:
+        scale: float or `None`. Standard deviation, in units of the whole range of
+            grey; `None` lets the decoder say it for every pixel, which doubles the
+            channels.
+
+    Raises:
+        ValueError: if `scale` is not positive.
+    """
+
+    scale: float | None = None
+
+    def __post_init__(self):
+        if self.scale is not None and not self.scale > 0:
+            raise ValueError(
+                f"`scale` must be `None` or above 0. Received: scale={self.scale!r}"
+            )
+
+    def channels(self, image_channels):
+        """int: see `Bernoulli`."""
+        return image_channels if self.scale is not None else 2 * image_channels
+
+    def log_prob(self, parameters, images):
+        """float32 `(...)`: log-density of whole pictures. See `Bernoulli`."""
+        mean, log_scale = self._split(parameters)
+        distance = (ops.cast(images, "float32") - mean) * ops.exp(-log_scale)
+        return _per_picture(
+            -0.5 * ops.square(distance) - log_scale - 0.5 * math.log(2 * math.pi)
+        )
+
+    def mean(self, parameters):
+        """float32 `(..., H, W, C)` in [0, 1]. See `Bernoulli`."""
+        return ops.clip(self._split(parameters)[0], 0.0, 1.0)
+
+    def sample(self, parameters, uniform):
+        """float32 `(..., H, W, C)` in [0, 1]. See `Bernoulli`."""
+        mean, log_scale = self._split(parameters)
+        normal = math.sqrt(2.0) * ops.erfinv(2.0 * uniform - 1.0)
+        return ops.clip(mean + ops.exp(log_scale) * normal, 0.0, 1.0)
+
+    def _split(self, parameters):
+        parameters = ops.cast(parameters, "float32")
+        if self.scale is not None:
+            return parameters, ops.full((), math.log(self.scale))
+        return _mean_and_log_scale(parameters)
+
+    def get_config(self):
+        return dataclasses.asdict(self)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class DiscretizedLogistic:
+    """A logistic density, integrated over each of the grey levels that exist.
+
+    It is a true likelihood of stored pictures, in bits comparable with lossless
+    compression. Methods as those of `Bernoulli`.
+
+    Args:
+        levels: int >= 2. Grey levels, evenly spaced from 0 to 1; 256 for 8 bits.
+
+    Raises:
+        ValueError: if `levels` is below 2.
+
+    Reference: Kingma et al. 2016, section 6.2, https://arxiv.org/abs/1606.04934
+    """
+
+    levels: int = 256
+
+    def __post_init__(self):
+        if self.levels < 2:
+            raise ValueError(
+                f"`levels` must be an int >= 2. Received: levels={self.levels!r}"
+            )
+
+    def channels(self, image_channels):
+        """int: see `Bernoulli`."""
+        return 2 * image_channels
+
+    def log_prob(self, parameters, images):
+        """float32 `(...)`: log-likelihood of whole pictures. See `Bernoulli`."""
+        mean, log_scale = _mean_and_log_scale(ops.cast(parameters, "float32"))
+        half = 0.5 / (self.levels - 1)
+        level = ops.round(ops.cast(images, "float32") * (self.levels - 1))
+        precision = ops.exp(-log_scale)
+        middle = (level / (self.levels - 1) - mean) * precision
+        upper, lower = middle + half * precision, middle - half * precision
+        inside = ops.sigmoid(upper) - ops.sigmoid(lower)
+        # Far out the difference rounds to 0; the density times the width does not.
+        density = -middle - 2.0 * ops.softplus(-middle) - log_scale + math.log(2 * half)
+        between = ops.where(inside > 1e-5, ops.log(ops.maximum(inside, 1e-12)), density)
+        # All of the density beyond the ends belongs to the first and the last level.
+        first, last = -ops.softplus(-upper), -ops.softplus(lower)
+        log_prob = ops.where(level == self.levels - 1, last, between)
+        return _per_picture(ops.where(level == 0, first, log_prob))
+
+    def mean(self, parameters):
+        """float32 `(..., H, W, C)` in [0, 1]: the middle. See `Bernoulli`."""
+        mean, _ = _mean_and_log_scale(ops.cast(parameters, "float32"))
+        return ops.clip(mean, 0.0, 1.0)
+
+    def sample(self, parameters, uniform):
+        """float32 `(..., H, W, C)` in [0, 1], on the levels. See `Bernoulli`."""
+        mean, log_scale = _mean_and_log_scale(ops.cast(parameters, "float32"))
+        logistic = ops.log(uniform) - ops.log1p(-uniform)
+        drawn = ops.clip(mean + ops.exp(log_scale) * logistic, 0.0, 1.0)
+        return ops.round(drawn * (self.levels - 1)) / (self.levels - 1)
+
+    def get_config(self):
+        return dataclasses.asdict(self)
+
+
+def gaussian_kl(mean, log_variance):
+    """Divergence of a diagonal Gaussian from the standard normal, by dimension.
+
+    Args:
+        mean: float `(..., D)`.
+        log_variance: float `(..., D)`.
+
+    Returns:
+        float32 `(..., D)`, in nats.
+
+    Reference: Kingma & Welling 2014, appendix B, https://arxiv.org/abs/1312.6114
+    """
+    mean, log_variance = ops.cast(mean, "float32"), ops.cast(log_variance, "float32")
+    return 0.5 * (ops.exp(log_variance) + ops.square(mean) - 1.0 - log_variance)
+
+
+def gaussian_log_prob(x, mean, log_variance):
+    """Log-density of a diagonal Gaussian.
+
+    Args:
+        x: float `(..., D)`.
+        mean: float, broadcasts to `x`.
+        log_variance: float, broadcasts to `x`.
+
+    Returns:
+        float32 `(...)`, in nats.
+    """
+    distance = ops.square(x - mean) * ops.exp(-log_variance)
+    return -0.5 * ops.sum(distance + log_variance + math.log(2 * math.pi), axis=-1)
+
+
+def log_weights(log_likelihood, mean, log_variance, latents):
+    """Logarithms of p(image, latent) / q(latent).
+
+    Args:
+        log_likelihood: float32 `(B, K)`.
+        mean: float32 `(B, D)`.
+        log_variance: float32 `(B, D)`.
+        latents: float32 `(B, K, D)`.
+
+    Returns:
+        float32 `(B, K)`.
+    """
+    prior = gaussian_log_prob(latents, 0.0, ops.zeros_like(latents))
+    posterior = gaussian_log_prob(latents, mean[:, None], log_variance[:, None])
+    return log_likelihood + prior - posterior
+
+
+def _mean_and_log_scale(parameters):
+    """Halves of the channels; the scale is softly kept from vanishing."""
+    mean, raw = ops.split(parameters, 2, axis=-1)
+    return mean, SMALLEST_LOG_SCALE + ops.softplus(raw - SMALLEST_LOG_SCALE)
+
+
+def _per_picture(values):
+    return ops.sum(values, axis=(-3, -2, -1))

@@ -1,0 +1,252 @@
+"""T5: every task as text to text, positions as a bias on attention."""
+
+import dataclasses
+
+import keras
+
+from keras_genai import registry
+from keras_genai.layers.attention import Attention
+from keras_genai.layers.embedding import TokenEmbedding, token_logits
+from keras_genai.layers.feedforward import (
+    ACTIVATIONS,
+    FeedForward,
+    GatedFeedForward,
+    check_activation,
+)
+from keras_genai.layers.positions import RelativePositionBias
+from keras_genai.layers.stacks import DecoderStack, EncoderStack, memory_mask
+from keras_genai.layers.transformer import Block
+from keras_genai.registry import register
+from keras_genai.samplers.settings import GenerationSettings
+from keras_genai.tasks.seq2seq import Seq2SeqLM
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class T5Style:
+    """The choices in which T5 checkpoints differ. The defaults are the original's.
+
+    Args:
+        activation: `"relu"`, `"gelu"`, `"gelu_tanh"` or `"silu"`.
+        gated: bool. The hidden layer is multiplied by an activated gate.
+        tie_embeddings: bool. The output matrix is the token table.
+        scale_logits: bool. The last vectors are multiplied by `width ** -0.5`.
+        num_buckets: even int >= 4. See `RelativePositionBias`.
+        max_distance: int, in tokens. See `RelativePositionBias`.
+        epsilon: float. Of the norms.
+    """
+
+    activation: str = "relu"
+    gated: bool = False
+    tie_embeddings: bool = True
+    scale_logits: bool = True
+    num_buckets: int = 32
+    max_distance: int = 128
+    epsilon: float = 1e-6
+
+    def __post_init__(self):
+        check_activation(self.activation)
+
+    def get_config(self):
+        return dataclasses.asdict(self)
+
+
+ORIGINAL = T5Style()
+V1_1 = T5Style("gelu_tanh", gated=True, tie_embeddings=False, scale_logits=False)
+GENERATION = GenerationSettings()
+
+
+@register
+class T5(Seq2SeqLM):
+    """Encoder-decoder transformer without biases or position vectors.
+
+    Args:
+        vocabulary_size: int.
+        encoder_depth: int. Number of blocks.
+        decoder_depth: int.
+        width: int. Length of a token's vector.
+        num_heads: int.
+        head_dim: int. Need not have to do with `width`.
+        hidden: int. Width inside the feed-forward networks.
+        dropout: float. Rate after the embeddings, every part, and both last norms.
+        style: `T5Style`. `ORIGINAL` or `V1_1` (also Flan-T5) are ready-made.
+        generation: `GenerationSettings`.
+
+    Call arguments and returns: see `Seq2SeqLM`.
+
+    Raises:
+        ValueError: if the dtype computes in float16, in which these weights overflow.
+
+    Reference: Raffel et al. 2020, section 2.1, https://arxiv.org/abs/1910.10683;
+        Shazeer 2020 (v1.1), https://arxiv.org/abs/2002.05202
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        encoder_depth,
+        decoder_depth,
+        width,
+        num_heads,
+        head_dim,
+        hidden,
+        dropout=0.1,
+        style=ORIGINAL,
+        generation=GENERATION,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self._refuse_float16()
+        self.vocabulary_size = vocabulary_size
+        self.encoder_depth = encoder_depth
+        self.decoder_depth = decoder_depth
+        self.width = width
+        self.num_heads = num_heads
+        self.head_dim = head_dim
+        self.hidden = hidden
+        self.dropout_rate = dropout
+        self.style = style
+        self.generation = generation
+        self._make_layers()
+
+    def _make_layers(self):
+        policy = self.dtype_policy
+        self.embedding = TokenEmbedding(
+            self.vocabulary_size,
+            self.width,
+            embeddings_initializer=_normal(1.0),
+            dtype=policy,
+            name="embedding",
+        )
+        self.embedding.build((None, None))
+        self.dropout = keras.layers.Dropout(
+            self.dropout_rate, dtype=policy, name="dropout"
+        )
+        self.encoder = EncoderStack(
+            [self._make_block(index) for index in range(self.encoder_depth)],
+            norm=self._norm(name="norm"),
+            position_bias=self._make_bias(causal=False),
+            dtype=policy,
+            name="encoder",
+        )
+        self.decoder = DecoderStack(
+            [self._make_block(index, True) for index in range(self.decoder_depth)],
+            norm=self._norm(name="norm"),
+            position_bias=self._make_bias(causal=True),
+            dtype=policy,
+            name="decoder",
+        )
+        built = [self.encoder, self.decoder]
+        self.head = None
+        if not self.style.tie_embeddings:
+            self.head = keras.layers.Dense(
+                self.vocabulary_size,
+                use_bias=False,
+                kernel_initializer=_normal(self.width**-0.5),
+                dtype=policy,
+                name="head",
+            )
+            built.append(self.head)
+        for layer in built:
+            layer.build((None, None, self.width))
+        self.built = True
+
+    def _make_bias(self, causal):
+        return RelativePositionBias(
+            self.num_heads,
+            self.style.num_buckets,
+            self.style.max_distance,
+            causal,
+            initializer=_normal(self.width**-0.5),
+            dtype="float32",
+            name="position_bias",
+        )
+
+    def _make_block(self, index, looks_across=False):
+        policy, inner = self.dtype_policy, self.num_heads * self.head_dim
+
+        def attention(name):
+            return Attention(
+                self.num_heads,
+                self.head_dim,
+                use_bias=False,
+                scale=1.0,
+                initializer=_normal(self.width**-0.5),
+                output_initializer=_normal(inner**-0.5),
+                # Without a scale the queries are started small instead.
+                query_initializer=_normal((self.width * self.head_dim) ** -0.5),
+                dtype=policy,
+                name=name,
+            )
+
+        kind = GatedFeedForward if self.style.gated else FeedForward
+        feedforward = kind(
+            self.hidden,
+            ACTIVATIONS[self.style.activation],
+            use_bias=False,
+            initializer=_normal(self.width**-0.5),
+            output_initializer=_normal(self.hidden**-0.5),
+            dtype=policy,
+            name="feedforward",
+        )
+        return Block(
+            attention("attention"),
+            feedforward,
+            self._norm,
+            cross_attention=attention("cross_attention") if looks_across else None,
+            dropout=self.dropout_rate,
+            dtype=policy,
+            name=f"block_{index}",
+        )
+
+    def _norm(self, name):
+        return keras.layers.RMSNormalization(
+            epsilon=self.style.epsilon, dtype="float32", name=name
+        )
+
+    def encode(self, inputs, inputs_mask):
+        """Keys and values of every decoder block. See `Seq2SeqLM`."""
+        x = self.dropout(self.embedding(inputs))
+        x = self.dropout(self.encoder(x, memory_mask(inputs_mask)))
+        return self.decoder.project_memory(x, inputs_mask)
+
+    def read(self, targets, memory):
+        """Logits after every token. See `Seq2SeqLM`."""
+        x = self.dropout(self.embedding(targets))
+        return self._logits(self.decoder(x, memory))
+
+    def empty_cache(self, batch_size, length):
+        """Empty cache of `length` slots. See `Seq2SeqLM`."""
+        return self.decoder.empty_cache(batch_size, length)
+
+    def decode(self, tokens, positions, cache, index):
+        """Logits of the next token, and the cache after `tokens`. See `Seq2SeqLM`."""
+        x = self.dropout(self.embedding(tokens))
+        x, cache = self.decoder.step(x, positions, cache, index)
+        return self._logits(x)[:, 0], cache
+
+    def _logits(self, x):
+        x = self.dropout(x)
+        if self.style.scale_logits:
+            x = x * self.width**-0.5
+        return token_logits(x, self.embedding, self.head)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "encoder_depth": self.encoder_depth,
+            "decoder_depth": self.decoder_depth,
+            "width": self.width,
+            "num_heads": self.num_heads,
+            "head_dim": self.head_dim,
+            "hidden": self.hidden,
+            "dropout": self.dropout_rate,
+            "style": registry.to_plain(self.style),
+            "generation": registry.to_plain(self.generation),
+        }
+
+
+def _normal(stddev):
+    """A fresh initializer: one object draws the same numbers every time."""
+    return keras.initializers.RandomNormal(stddev=stddev)

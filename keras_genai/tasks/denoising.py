@@ -1,0 +1,290 @@
+"""How a diffusion model is run: its denoiser, and what is compiled around it."""
+
+import math
+import sys
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_genai.samplers import diffusion
+from keras_genai.samplers.diffusion import Level, Walk
+from keras_genai.samplers.session import compiled
+
+PIECES = 20  # of a walk that is shown
+GREYS = 256
+
+
+class Wish(NamedTuple):
+    """What a user asked for, checked.
+
+    Attributes:
+        labels: int32 array with a row a picture, or `None`.
+        guidance: float.
+        steps: int.
+        sampler: `Sampler`.
+        seed: int.
+        progress: bool or `None`: if a person watches.
+        start: float32 `(N, H, W, C)` in [0, 1], pictures to start from, or `None`.
+        strength: float in (0, 1]. The first time.
+        known: float32 `(N, H, W, C)` in [0, 1], pictures known in part, or `None`.
+        mask: bool `(N, H, W, 1)`, where they are not known.
+        resample: int. Times that each step is made.
+        condition: float32 `(N, H, W, C')` in [0, 1], or `None`.
+        noise: float32 `(N, *sample_shape)` to begin with, or `None`: drawn.
+    """
+
+    labels: object
+    guidance: float
+    steps: int
+    sampler: object
+    seed: int
+    progress: object
+    start: object = None
+    strength: float = 1.0
+    known: object = None
+    mask: object = None
+    resample: int = 1
+    condition: object = None
+    noise: object = None
+
+
+def walk(model, wish, count):
+    """Pictures, as wished.
+
+    Args:
+        model: `Diffusion`.
+        wish: `Wish`.
+        count: int, N.
+
+    Returns:
+        float32 array `(N, H, W, C)` in [0, 1].
+    """
+    levels = wish.sampler.grid(model.schedule, wish.steps, wish.strength)
+    times = padded(levels)
+    noisy = wish.noise
+    if noisy is None:
+        shape = (count, *model.sample_shape)
+        noisy = diffusion.first_noise(shape, levels, wish.seed)
+    if wish.start is not None:
+        to_latents = compiled(model, ("to_latents",), lambda: model.to_latents)
+        noisy = noisy + levels[1][0] * to_latents(tf.constant(wish.start))
+    noisy = tf.convert_to_tensor(noisy)
+
+    numbers = _numbers(wish)
+    advance = _walker(model, wish)
+    state = Walk(noisy, tf.zeros_like(noisy))
+    for begin, end in _pieces(wish):
+        state = advance(state, times, tf.constant(begin), tf.constant(end), numbers)
+    to_images = compiled(model, ("to_images",), lambda: model.to_images)
+    return to_images(state.noisy).numpy()
+
+
+def search_noise(model, wish, refinements):
+    """The noise from which `DDIM()` makes `wish.start`.
+
+    Args:
+        model: `Diffusion`.
+        wish: `Wish`.
+        refinements: int. Denoisings a step.
+
+    Returns:
+        float32 array `(N, *sample_shape)`.
+    """
+
+    def build():
+        def search(images, times, steps, numbers):
+            denoise = denoiser(model, numbers)
+            latents = model.to_latents(images)
+            return diffusion.invert(denoise, latents, times, steps, refinements)
+
+        return search
+
+    search = compiled(model, ("invert", refinements), build)
+    times = padded(model.schedule.grid(wish.steps))
+    images, steps = tf.constant(wish.start), tf.constant(wish.steps)
+    return search(images, times, steps, _numbers(wish)).numpy()
+
+
+def bits_per_dimension(model, wish, draws):
+    """See `Diffusion.variational_bound`.
+
+    Args:
+        model: `Diffusion` without a codec.
+        wish: `Wish` with `start`.
+        draws: int or `None`. How many of the steps are looked at.
+
+    Returns:
+        float64 array `(N,)`.
+    """
+    time = np.arange(1, wish.steps + 1, dtype="float32") / wish.steps
+    levels = [time, *(f(time) for f in (model.schedule.alpha, model.schedule.sigma))]
+    levels = [tf.convert_to_tensor(level) for level in levels]
+    later = np.arange(1, wish.steps)  # all but the first, which gives the greys
+    chosen = later
+    if draws is not None and draws < len(later):
+        chosen = np.random.default_rng(wish.seed).choice(later, draws, replace=False)
+
+    compute = compiled(model, ("bound",), lambda: _bound_of(model))
+    parts = compute(
+        tf.constant(wish.start),
+        levels,
+        tf.constant(chosen.astype("int32")),
+        _numbers(wish),
+    )
+    first, sums, last = (part.numpy().astype("float64") for part in parts)
+    nats = first + sums * (len(later) / max(1, len(chosen))) + last
+    return nats / (math.log(2) * math.prod(model.image_shape))
+
+
+def _bound_of(model):
+    def compute(images, levels, chosen, numbers):
+        clean = model.to_latents(images)
+        denoise = denoiser(model, numbers)
+        ratio = (levels[1] / levels[2]) ** 2  # signal to noise
+
+        def error(index, at):
+            noise = diffusion.normal(tf.shape(clean), numbers["seed"], index)
+            seen = denoise(at.alpha * clean + at.sigma * noise, at)
+            return seen, ops.sum(ops.square(seen - clean), (1, 2, 3))
+
+        def add(place, total):
+            index = chosen[place]
+            _, squares = error(index, diffusion.level(levels, index))
+            drop = tf.gather(ratio, index - 1) - tf.gather(ratio, index)
+            return place + 1, total + 0.5 * drop * squares
+
+        _, sums = tf.while_loop(
+            lambda place, _: place < tf.size(chosen),
+            add,
+            (0, tf.zeros(tf.shape(clean)[0])),
+            parallel_iterations=1,
+        )
+        at = diffusion.level(levels, 0)
+        seen, _ = error(0, at)
+        first = -grey_log_prob(clean, seen, at.sigma / at.alpha)
+        end = Level(*(level[-1] for level in levels))
+        last = 0.5 * ops.sum(ops.square(end.alpha * clean / end.sigma), (1, 2, 3))
+        return first, sums, last
+
+    return compute
+
+
+def grey_log_prob(images, mean, deviation):
+    """Log probability of pictures of 256 greys under rounded Gaussians.
+
+    Args:
+        images: float32 `(B, H, W, C)` in [-1, 1].
+        mean: float32 `(B, H, W, C)`.
+        deviation: float32 scalar.
+
+    Returns:
+        float32 `(B,)`.
+
+    Reference: Ho et al. 2020, eq. 13, https://arxiv.org/abs/2006.11239
+    """
+    half = 1 / (GREYS - 1)  # half the distance of two greys
+    greys = ops.round((images + 1) / (2 * half)) * 2 * half - 1
+
+    def below(x):
+        return 0.5 * (1 + ops.erf((x - mean) / (deviation * 2**0.5)))
+
+    above = ops.where(greys > 1 - half, 1.0, below(greys + half))
+    under = ops.where(greys < half - 1, 0.0, below(greys - half))
+    return ops.sum(ops.log(ops.maximum(above - under, 1e-12)), (1, 2, 3))
+
+
+def denoiser(model, numbers):
+    """The function of pictures and a `Level` that samplers call, guided and clipped.
+
+    Args:
+        model: `Diffusion`.
+        numbers: dict of tensors or `None`: `labels`, `condition`, `guidance`.
+    """
+    labels, condition = numbers["labels"], numbers["condition"]
+    guidance = numbers["guidance"]
+    if condition is not None:
+        condition = 2 * condition - 1
+
+    def twice(x):
+        return None if x is None else ops.concatenate([x, x])
+
+    def denoise(noisy, level):
+        if guidance is None:
+            seen = model.denoise(noisy, level, labels, condition)
+        else:
+            # Mixing what is seen is mixing the noise: both belong to one picture.
+            hidden = ops.full_like(labels, model.null_label)
+            both = ops.concatenate([labels, hidden])
+            seen = model.denoise(twice(noisy), level, both, twice(condition))
+            asked, free = ops.split(seen, 2)
+            seen = free + guidance * (asked - free)
+        return ops.clip(seen, -1, 1) if model.codec is None else seen
+
+    return denoise
+
+
+def padded(levels):
+    """Levels at the next power of two, at least 64, so that steps do not retrace."""
+    length = max(64, 1 << (len(levels[0]) - 1).bit_length())
+    return [
+        tf.constant(np.pad(part, (0, length - len(part)), mode="edge"))
+        for part in levels
+    ]
+
+
+def _walker(model, wish):
+    sampler, resample = wish.sampler, wish.resample
+
+    def build():
+        def advance(state, times, begin, end, numbers):
+            known, mask = numbers["known"], numbers["mask"]
+            return diffusion.sample(
+                sampler,
+                denoiser(model, numbers),
+                Walk(*state),
+                times,
+                begin,
+                end,
+                numbers["seed"],
+                None if known is None else 2 * known - 1,
+                mask,
+                resample,
+            )
+
+        return advance
+
+    return compiled(model, ("walk", sampler, resample), build)
+
+
+def _numbers(wish):
+    """What may change from call to call without a new compilation."""
+    mask = None if wish.mask is None else (~wish.mask).astype("float32")
+    numbers = {
+        "labels": wish.labels,
+        "condition": wish.condition,
+        "guidance": None if wish.guidance == 1 else np.float32(wish.guidance),
+        "known": wish.known,
+        "mask": mask,
+        "seed": np.int64(wish.seed),
+    }
+    return {
+        name: None if value is None else tf.constant(value)
+        for name, value in numbers.items()
+    }
+
+
+def _pieces(wish):
+    """Yields begin and end of the pieces of a walk, one unless somebody watches."""
+    rounds = wish.steps * wish.resample
+    shown = sys.stderr.isatty() if wish.progress is None else wish.progress
+    if not shown:
+        yield 0, rounds
+        return
+    bar = keras.utils.Progbar(rounds, unit_name="step")
+    bounds = np.linspace(0, rounds, min(PIECES, rounds) + 1).round().astype(int)
+    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        yield begin, end
+        bar.update(end)

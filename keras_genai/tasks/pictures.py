@@ -1,0 +1,191 @@
+"""What tasks over pictures share: checks of arguments, shapes of batches, seeds."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genai.samplers.checks import check_integer
+
+
+def check_batch(inputs, image_shape, num_classes=None):
+    """The pictures and labels of a batch, checked when a model is traced.
+
+    Args:
+        inputs: dict with `images`, and `labels` if there are classes.
+        image_shape: `(H, W, C)` that the model was built for.
+        num_classes: int or `None`.
+
+    Returns:
+        `(images, labels)`; labels are `None` without classes.
+
+    Raises:
+        ValueError: if a key is missing or a shape is another.
+    """
+    wanted = {"images"} | ({"labels"} if num_classes else set())
+    if not isinstance(inputs, dict) or not wanted <= inputs.keys():
+        came = sorted(inputs) if isinstance(inputs, dict) else type(inputs).__name__
+        raise ValueError(
+            f"`inputs` must be a dict with {sorted(wanted)}. Received: {came}"
+        )
+    images = inputs["images"]
+    if len(images.shape) != 4 or tuple(images.shape[1:]) != tuple(image_shape):
+        raise ValueError(
+            f"`images` must be (batch, {', '.join(map(str, image_shape))}). "
+            f"Received: shape {tuple(images.shape)}"
+        )
+    return images, (inputs["labels"] if num_classes else None)
+
+
+def to_pictures(images, image_shape, name="images"):
+    """Pictures a user gave, as float32 in [0, 1].
+
+    Args:
+        images: array `(N, H, W, C)`, or one picture `(H, W, C)`: uint8, or float in
+            [0, 1].
+        image_shape: `(H, W, C)`.
+        name: str, what errors call it.
+
+    Returns:
+        float32 `(N, H, W, C)`.
+
+    Raises:
+        ValueError: for another shape or values out of range.
+    """
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[None]
+    if images.shape[1:] != tuple(image_shape) or not len(images):
+        raise ValueError(
+            f"`{name}` must be (batch, {', '.join(map(str, image_shape))}). "
+            f"Received: shape {images.shape}"
+        )
+    if images.dtype == np.uint8:
+        return images.astype("float32") / 255.0
+    images = images.astype("float32")
+    if not (images.min() >= 0 and images.max() <= 1):  # NaN is neither
+        raise ValueError(
+            f"`{name}` must be uint8, or float in [0, 1]. "
+            f"Received: values from {images.min()} to {images.max()}"
+        )
+    return images
+
+
+def to_labels(labels, count, num_classes):
+    """Labels a user asked for, one a picture.
+
+    Args:
+        labels: int, ints `(count,)`, or `None`: 0, 1, 2, ... in turn.
+        count: int.
+        num_classes: int, or `None` of a model without classes.
+
+    Returns:
+        int32 `(count,)`, or `None` without classes.
+
+    Raises:
+        ValueError: if the model has no classes but labels came, if their number is
+            another, or if one does not exist.
+    """
+    if not num_classes:
+        if labels is not None:
+            raise ValueError(
+                "`labels` must be `None`: this model was built without `num_classes`. "
+                f"Received: labels={labels!r}"
+            )
+        return None
+    if labels is None:
+        return np.arange(count, dtype="int32") % num_classes
+    given = np.asarray(labels)
+    if given.ndim == 0:
+        given = np.full((count,), given)
+    whole = given.dtype.kind in "iu" and given.shape == (count,)
+    if not whole or given.min() < 0 or given.max() >= num_classes:
+        raise ValueError(
+            f"`labels` must be an int, or {count} ints, from 0 to {num_classes - 1}. "
+            f"Received: labels={labels!r}"
+        )
+    return given.astype("int32")
+
+
+def check_count(count, seed):
+    """Raises unless `count` is an int >= 1 and `seed` an int of 64 bits."""
+    check_integer("count", count, 1)
+    check_integer("seed", seed, -(2**63))
+
+
+def key(seed, index=0):
+    """int64 `(2,)`: the seed of one of a run's stateless draws.
+
+    Args:
+        seed: int64 scalar tensor.
+        index: int or int scalar tensor. Which draw.
+    """
+    return tf.stack([tf.cast(seed, tf.int64), tf.cast(index, tf.int64)])
+
+
+def to_codes(codes, grid_shape, num_codes):
+    """Codes a user gave, as int32.
+
+    Args:
+        codes: int `(N, h, w)`.
+        grid_shape: `(h, w)`.
+        num_codes: int.
+
+    Returns:
+        int32 `(N, h, w)`.
+
+    Raises:
+        ValueError: for another shape, or a code that does not exist.
+    """
+    codes = np.asarray(codes)
+    if codes.dtype.kind not in "iu" or codes.shape[1:] != tuple(grid_shape):
+        raise ValueError(
+            f"`codes` must be ints (batch, {', '.join(map(str, grid_shape))}). "
+            f"Received: {codes.dtype} {codes.shape}"
+        )
+    if codes.size and (codes.min() < 0 or codes.max() >= num_codes):
+        raise ValueError(
+            f"`codes` must be from 0 to {num_codes - 1}. "
+            f"Received: from {codes.min()} to {codes.max()}"
+        )
+    return codes.astype("int32")
+
+
+def own_labels(labels, count, num_classes):
+    """Labels of pictures a user gave, which a model with classes needs.
+
+    Args:
+        labels: int or ints `(count,)`; `None` without classes.
+        count: int.
+        num_classes: int, or `None` of a model without classes.
+
+    Returns:
+        int32 `(count,)`, or `None` without classes.
+
+    Raises:
+        ValueError: if they are missing, or as `to_labels` says.
+    """
+    if num_classes and labels is None:
+        raise ValueError(
+            f"`labels` must be given: this model was built with {num_classes=}. "
+            "Received: labels=None"
+        )
+    return to_labels(labels, count, num_classes)
+
+
+def by_batch(function, arrays, batch_size):
+    """Applies a compiled function to rows of arrays, so many at a time.
+
+    Args:
+        function: compiled function from a batch to a tensor, row by row.
+        arrays: array `(N, ...)`, or dict of them, N >= 1.
+        batch_size: int.
+
+    Returns:
+        array `(N, ...)`.
+    """
+    count = len(tf.nest.flatten(arrays)[0])
+    parts = []
+    for start in range(0, count, batch_size):
+        rows = slice(start, start + batch_size)
+        batch = tf.nest.map_structure(lambda array: tf.constant(array[rows]), arrays)  # noqa: B023
+        parts.append(function(batch).numpy())
+    return np.concatenate(parts)

@@ -1,0 +1,201 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_genai.layers.adaptive_augmentation import AdaptiveAugmentation
+from keras_genai.layers.conditional_normalization import ConditionalBatchNormalization
+from keras_genai.layers.equalized import Equalized
+from keras_genai.layers.modulated import ModulatedConvolution
+from keras_genai.layers.patches import PatchesToScores
+from keras_genai.layers.pool import ImagePool
+from keras_genai.layers.spectral import SpectralNormalization
+from keras_genai.layers.strided import PictureToScore, VectorToPicture, num_stages
+
+
+def draw(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def linear(kind=keras.layers.Dense, *arguments, **options):
+    return kind(*arguments, use_bias=False, **options)
+
+
+def test_power_iteration_finds_the_largest_singular_value():
+    layer = SpectralNormalization(linear(keras.layers.Dense, 5), use_bias=False)
+    x = draw(4, 7)
+    for _ in range(60):
+        outputs = layer(x, training=True)
+    kernel = layer.layer.kernel.numpy()
+    largest = np.linalg.svd(kernel, compute_uv=False)[0]
+    np.testing.assert_allclose(layer.largest_singular_value(), largest, rtol=1e-4)
+    np.testing.assert_allclose(outputs, x @ kernel / largest, rtol=1e-4, atol=1e-5)
+
+
+def test_spectral_normalisation_changes_its_vector_in_training_and_no_kernel():
+    layer = SpectralNormalization(linear(keras.layers.Conv2D, 5, 3))
+    x = draw(2, 6, 6, 3)
+    layer(x)
+    before = [weight.numpy() for weight in layer.weights]
+    layer(x, training=False)
+    for weight, value in zip(layer.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    layer(x, training=True)
+    moved = [
+        weight.path.split("/")[-1]
+        for weight, value in zip(layer.weights, before, strict=True)
+        if not np.array_equal(weight, value)
+    ]
+    assert moved == ["vector"]
+
+
+def test_the_gradient_passes_through_the_singular_value():
+    # Outputs do not change with the size of the kernel, so along it there is no slope.
+    layer = SpectralNormalization(linear(keras.layers.Dense, 3), use_bias=False)
+    x = draw(4, 3)
+    for _ in range(100):
+        layer(x, training=True)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.sin(layer(x)))
+    kernel = layer.layer.kernel
+    gradient = tape.gradient(loss, kernel.value).numpy()
+    assert np.abs(gradient).max() > 0.01
+    np.testing.assert_allclose(np.sum(gradient * kernel.numpy()), 0, atol=1e-4)
+
+
+def test_a_kernel_of_zeros_stays_finite_in_half_precision():
+    inner = linear(keras.layers.Dense, 3, kernel_initializer="zeros", dtype="float16")
+    layer = SpectralNormalization(inner, dtype="float16")
+    assert np.isfinite(layer(draw(2, 4).astype("float16"), training=True)).all()
+
+
+def test_spectral_normalisation_refuses_a_layer_that_is_not_linear():
+    with pytest.raises(ValueError, match="`layer` must be linear and have no bias"):
+        SpectralNormalization(keras.layers.Dense(3))
+
+
+@pytest.mark.parametrize("demodulate", [True, False])
+def test_modulated_convolution_is_one_explicit_convolution_a_picture(demodulate):
+    layer = ModulatedConvolution(5, 3, demodulate)
+    images, styles = draw(3, 6, 6, 4), draw(3, 4, seed=1)
+    found = layer(images, styles)
+    kernel = layer.kernel.numpy() * (4 * 9) ** -0.5
+    for row, (image, style) in enumerate(zip(images, styles, strict=True)):
+        own = kernel * style[None, None, :, None]
+        if demodulate:
+            own = own / np.sqrt(np.square(own).sum(axis=(0, 1, 2)) + 1e-8)
+        expected = tf.nn.conv2d(image[None], own, 1, "SAME")[0]
+        np.testing.assert_allclose(found[row], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_large_styles_do_not_overflow_half_precision():
+    layer = ModulatedConvolution(5, 3, dtype="mixed_float16")
+    found = layer(draw(2, 6, 6, 4), 1e6 * draw(2, 4))
+    assert found.dtype == "float16"
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(np.std(found), 1, rtol=0.5)
+
+
+def test_each_class_has_its_own_scale_and_shift():
+    layer = ConditionalBatchNormalization(3)
+    x = draw(6, 4, 4, 2)
+    labels = np.array([0, 1, 2, 2, 1, 0])
+    plain = layer(x, labels, training=True).numpy()
+    layer.scale.assign([[1, 1], [2, 3], [0, 0]])
+    layer.shift.assign([[0, 0], [0, 0], [5, 6]])
+    found = layer(x, labels, training=True).numpy()
+    np.testing.assert_allclose(found[labels == 0], plain[labels == 0], rtol=1e-6)
+    np.testing.assert_allclose(found[labels == 1], plain[labels == 1] * [2, 3], 1e-5)
+    np.testing.assert_allclose(found[labels == 2], np.ones((2, 4, 4, 2)) * [5, 6])
+
+
+def test_an_equalized_layer_begins_with_outputs_as_large_as_its_inputs():
+    inner = linear(
+        keras.layers.Dense,
+        300,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=100.0),
+    )
+    layer = Equalized(inner, bias=0.0, speed=0.01)
+    np.testing.assert_allclose(np.std(layer(draw(50, 400))), 1, rtol=0.05)
+
+
+def test_without_probability_augmentation_leaves_pictures_as_they_are():
+    images = np.tanh(draw(3, 8, 8, 2))
+    found = AdaptiveAugmentation(probability=0.0)(images)
+    np.testing.assert_allclose(found, images, atol=1e-6)
+    changed = AdaptiveAugmentation(probability=0.8)(images)
+    assert (np.abs(changed - images).reshape(3, -1).max(axis=1) > 0.01).any()
+
+
+def test_augmentation_grows_with_a_sure_discriminator_and_shrinks_with_an_unsure_one():
+    layer = AdaptiveAugmentation(target=0.6, probability=0.5, speed=0.01)
+    layer.adjust(tf.ones(10))
+    np.testing.assert_allclose(layer.probability, 0.6, rtol=1e-6)
+    for _ in range(9):
+        layer.adjust(tf.ones(10))
+    np.testing.assert_allclose(layer.probability, 0.8)  # and no further
+    for _ in range(9):
+        layer.adjust(tf.constant([1.0, -1.0]))
+    np.testing.assert_allclose(layer.probability, 0.8 - 9 * 0.02, rtol=1e-5)
+
+
+def test_the_pool_hands_back_earlier_pictures_once_it_is_full():
+    pool = ImagePool(4, (1,))
+    first = np.arange(4, dtype="float32")[:, None]
+    np.testing.assert_array_equal(pool(first[:2]), first[:2])
+    np.testing.assert_array_equal(pool(first[2:]), first[2:])
+    np.testing.assert_array_equal(np.sort(pool.pictures, axis=0), first)
+    known = set(range(4))
+    swapped = 0
+    for number in range(10, 50, 4):
+        new = set(range(number, number + 4))
+        found = pool(np.array(sorted(new), "float32")[:, None]).numpy().ravel()
+        kept = set(np.ravel(pool.pictures).astype(int))
+        assert set(found.astype(int)) | kept == known | new  # nothing is lost
+        assert not set(found.astype(int)) & kept  # nor there twice
+        swapped += len(set(found.astype(int)) & known)
+        known = kept
+    assert 8 < swapped < 32
+
+
+def test_a_batch_larger_than_the_pool_is_refused():
+    with pytest.raises(ValueError, match="`images` must be a batch of known size"):
+        ImagePool(2, (1,))(np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "stages"),
+    [((8, 8), 2), ((28, 28), 2), ((32, 32), 3), ((64, 64), 4), ((12, 8), 2)],
+)
+def test_pictures_are_halved_at_least_twice_and_down_to_four_pixels(shape, stages):
+    assert num_stages(*shape) == stages
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (12, 8, 3), (3, 8, 8, 1)])
+def test_stacks_fit_pictures_and_videos_of_many_shapes(shape):
+    generator = VectorToPicture(shape, width=2)
+    images = generator(draw(2, 5), training=True)
+    assert images.shape == (2, *shape)
+    assert np.abs(images).max() <= 1
+    assert PictureToScore(shape, width=2, norm="layer")(images).shape == (2,)
+
+
+def test_sizes_that_are_no_multiple_of_four_are_refused():
+    with pytest.raises(ValueError, match="`image_shape` must have a height and width"):
+        VectorToPicture((10, 8, 1), width=2)
+
+
+@pytest.mark.parametrize(("side", "reach"), [(64, 70), (28, 34), (8, 16)])
+def test_a_score_sees_a_patch_that_fits_the_picture(side, reach):
+    layer = PatchesToScores((side, side, 1), width=2)
+    sizes = [convolution.strides[0] for convolution in layer.convolutions]
+    seen, jump = 1, 1
+    for stride in (*sizes, 1):
+        seen, jump = seen + 3 * jump, jump * stride
+    assert seen == reach
+
+
+def test_a_projection_discriminator_scores_a_picture_by_its_class():
+    layer = PictureToScore((8, 8, 1), width=4, num_classes=3, spectral=True)
+    images = np.repeat(draw(1, 8, 8, 1), 3, axis=0)
+    assert len(np.unique(layer(images, labels=np.arange(3)))) == 3

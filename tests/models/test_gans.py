@@ -1,0 +1,232 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_genai import from_preset, losses
+from keras_genai.models.cyclegan import CycleGAN
+from keras_genai.models.dcgan import DCGAN
+from keras_genai.models.pix2pix import Pix2Pix
+from keras_genai.models.stylegan2 import Adaptation, StyleGAN2
+from keras_genai.models.video_gan import VideoGAN
+from keras_genai.models.wgan_gp import WGANGP
+
+SHAPE, SKETCH, BATCH = (8, 8, 3), (8, 8, 1), 4
+MODELS = {
+    "dcgan": lambda **k: DCGAN(SHAPE, latent=4, width=2, **k),
+    "wgan_gp": lambda **k: WGANGP(SHAPE, latent=4, width=2, norm="layer", **k),
+    "video_gan": lambda **k: VideoGAN((4, *SHAPE), latent=4, width=2, **k),
+    "pix2pix": lambda **k: Pix2Pix(SHAPE, SKETCH, width=2, **k),
+    "cyclegan": lambda **k: CycleGAN(SHAPE, SKETCH, 2, 1, pool_size=6, **k),
+    "stylegan2": lambda **k: StyleGAN2(SHAPE, 4, 2, 2, num_classes=3, **k),
+}
+all_models = pytest.mark.parametrize("name", MODELS)
+
+
+def make(name, compiled=True, **config):
+    keras.utils.set_random_seed(0)
+    model = MODELS[name](**config)
+    if compiled:  # a step or two take less time than their graph
+        model.compile(
+            keras.optimizers.Adam(0.01, 0.5, use_ema=True),
+            keras.optimizers.Adam(0.01, 0.5),
+            run_eagerly=True,
+        )
+    return model
+
+
+def batch(model, count=BATCH, seed=0):
+    random = np.random.default_rng(seed)
+    found = {
+        "images": random.random((count, *model.image_shape), dtype="float32"),
+        "labels": random.integers(0, 3, count).astype("int32"),
+    }
+    if hasattr(model, "condition_shape"):
+        shape = (count, *model.condition_shape)
+        found["condition"] = random.random(shape, dtype="float32")
+    return found
+
+
+def fit(model, steps=1):
+    data = tf.data.Dataset.from_tensors(batch(model)).repeat()
+    return model.fit(data, steps_per_epoch=steps, shuffle=False, verbose=0).history
+
+
+def pictures(model, seed=0):
+    if hasattr(model, "condition_shape"):
+        return model.translate(batch(model)["condition"])
+    return model.generate(BATCH, seed=seed)
+
+
+@all_models
+def test_every_weight_that_trains_moves(name):
+    model = make(name)
+    before = [variable.numpy() for variable in model.trainable_variables]
+    fit(model, 2)
+    still = [
+        variable.path
+        for variable, old in zip(model.trainable_variables, before, strict=True)
+        if np.array_equal(variable, old)
+    ]
+    # A shift of all scores cancels out, where a loss only compares them.
+    assert set(still) <= {"discriminator/dense/bias"}
+
+
+@all_models
+def test_a_preset_draws_the_same_pictures(name, tmp_path):
+    model = make(name)
+    fit(model)
+    model.save_to_preset(tmp_path / "preset")
+    loaded = from_preset(tmp_path / "preset")
+    found = pictures(model)
+    assert found.shape == (BATCH, *model.image_shape)
+    assert found.dtype == "float32"
+    assert found.min() >= 0
+    assert found.max() <= 1
+    np.testing.assert_array_equal(found, pictures(loaded))
+    assert loaded.get_config() == model.get_config()
+
+
+@all_models
+def test_calling_a_model_makes_a_fake_for_every_picture_of_a_batch(name):
+    model = make(name, compiled=False)
+    found = model(batch(model))
+    assert found.shape == (BATCH, *model.image_shape)
+    assert found.dtype == "float32"
+
+
+def test_a_critic_under_a_penalty_does_not_mix_the_pictures_of_a_batch():
+    images = batch(make("dcgan", compiled=False))["images"]
+    for config in ({"penalty": losses.R1()}, {"spectral": True}):
+        model = make("dcgan", compiled=False, **config)
+        in_training = "penalty" in config  # where the vector of the other moves on
+        both = model.discriminator(images, training=in_training)
+        alone = model.discriminator(images[:1], training=in_training)
+        np.testing.assert_allclose(both[0], alone[0], rtol=1e-5)
+
+
+def test_a_critic_under_a_gradient_penalty_refuses_batch_normalisation():
+    with pytest.raises(ValueError, match='`norm` must be "layer" or `None`'):
+        WGANGP(SHAPE, norm="batch")
+
+
+def test_videos_need_four_sizes():
+    with pytest.raises(ValueError, match=r"`image_shape` must be \(frames, height"):
+        VideoGAN(SHAPE)
+
+
+def test_pix2pix_draws_with_dropout_as_the_seed_says():
+    model = make("pix2pix", compiled=False)
+    condition = batch(model)["condition"]
+    first = model.translate(condition, seed=1)
+    np.testing.assert_array_equal(first, model.translate(condition, seed=1))
+    assert not np.array_equal(first, model.translate(condition, seed=2))
+
+
+def test_pix2pix_learns_to_repeat_one_batch():
+    model = make("pix2pix", compiled=False, dropout=0.0)
+    model.compile(keras.optimizers.Adam(0.01, 0.5), keras.optimizers.Adam(0.001, 0.5))
+    fit(model, 150)
+    data = batch(model)
+    made = model.translate(data["condition"])
+    before = np.abs(data["images"] - data["images"].mean()).mean()
+    assert np.abs(made - data["images"]).mean() < 0.7 * before
+
+
+def test_a_patch_far_from_a_change_keeps_its_score():
+    model = make("pix2pix", compiled=False)
+    layer = type(model.discriminator)((64, 64, 1), width=2)
+    images = np.zeros((1, 64, 64, 1), "float32")
+    changed = images.copy()
+    changed[:, -1, -1] = 1
+    difference = np.abs(layer(images) - layer(changed))[0, ..., 0]
+    assert difference[-1, -1] > difference[0, 0]
+
+
+def test_images_and_conditions_are_judged_together():
+    model = make("pix2pix", compiled=False)
+    data = batch(model)
+    found = model.discriminate(data["images"], data["condition"])
+    assert found.shape == (BATCH,)
+    assert 0 <= found.min() <= found.max() <= 1
+    with pytest.raises(ValueError, match="`images` and `condition` must be as many"):
+        model.discriminate(data["images"], data["condition"][:2])
+
+
+@pytest.mark.parametrize("name", ["pix2pix", "cyclegan"])
+def test_translators_say_what_to_call_instead_of_generate(name):
+    with pytest.raises(ValueError, match="use `translate"):
+        make(name, compiled=False).generate(4)
+
+
+def test_cyclegan_translates_both_ways():
+    model = make("cyclegan", compiled=False)
+    data = batch(model)
+    there = model.translate(data["condition"], to="b")
+    back = model.translate(there, to="a")
+    assert there.shape == data["images"].shape
+    assert back.shape == data["condition"].shape
+    assert model.discriminate(there).shape == (BATCH,)
+    assert model.discriminate(back, domain="a").shape == (BATCH,)
+    with pytest.raises(ValueError, match='`to` must be "a" or "b"'):
+        model.translate(there, to="c")
+
+
+def test_the_cycle_error_is_that_of_going_there_and_back():
+    model = make("cyclegan", compiled=False)
+    real = model.prepare(batch(model))
+    fake = model.draw_fake(real)
+    model.generator_loss(real, fake)
+    error = model.trackers["cycle_error"].result()
+    back_a = model.generator.a(model.generator.b(real["a"]))
+    back_b = model.generator.b(model.generator.a(real["b"]))
+    expected = np.abs(back_a - real["a"]).mean() + np.abs(back_b - real["b"]).mean()
+    np.testing.assert_allclose(error, expected, rtol=1e-5)
+
+
+def test_the_pool_belongs_to_the_run_and_not_to_the_model():
+    model = make("cyclegan")
+    fit(model, 2)
+    assert int(model.pool_a.seen) == 6
+    assert not any("pool" in path for path in model.preset_weights())
+
+
+def test_styles_mix_in_training_only():
+    model = make("stylegan2", compiled=False)
+    labels = np.zeros(40, "int32")
+    plain = model._draw_styles(40, labels, mix=False).numpy()
+    assert (plain == plain[:, :1]).all()
+    mixed = model._draw_styles(40, labels, mix=True).numpy()
+    assert (mixed[:, 0] != mixed[:, -1]).any(axis=1).mean() > 0.5
+
+
+def test_stylegan2_augments_what_the_discriminator_sees_and_nothing_else():
+    model = make("stylegan2", compiled=False, adaptation=Adaptation(None, 0.7))
+    real = model.prepare(batch(model))
+    fake = model.draw_fake(real)
+    plain = float(model.discriminator_loss(real, fake))
+    assert float(model.discriminator_loss(real, fake)) == plain
+    assert float(model.discriminator_loss(real, fake, training=True)) != plain
+    assert float(model.augmentation.probability) == np.float32(0.7)
+    assert not any("augmentation" in path for path in model.preset_weights())
+
+
+def test_path_length_and_r1_come_lazily_and_change_the_running_mean():
+    model = make("stylegan2")
+    logs = fit(model)
+    assert logs["generator_penalty"][0] > 0
+    assert logs["discriminator_penalty"][0] > 0
+    mean = float(model.path_mean)
+    assert mean > 0
+    logs = fit(model)
+    assert logs["generator_penalty"] == logs["discriminator_penalty"] == [0.0]
+    assert float(model.path_mean) == mean
+
+
+def test_the_discriminator_of_stylegan2_sees_how_much_a_batch_varies():
+    model = make("stylegan2", compiled=False)
+    images = batch(model)["images"]
+    labels = np.zeros(BATCH, "int32")
+    alike = np.repeat(images[:1], BATCH, axis=0)
+    varied = model.discriminator(images, labels=labels)[0]
+    assert abs(varied - model.discriminator(alike, labels=labels)[0]) > 1e-4

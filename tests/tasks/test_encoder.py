@@ -1,0 +1,251 @@
+"""Heads on a small BERT: they learn, travel in presets and answer in words."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_genai import from_preset
+from keras_genai.data import published, tokenizers
+from keras_genai.models.bert import BERT
+from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.encoder import (
+    MaskedLM,
+    SentenceEmbedder,
+    SequenceClassifier,
+    TokenClassifier,
+)
+
+TEXTS = ["the good cat sat", "a bad dog ran away", "the bad cat ran", "a good dog sat"]
+CONTEXT = "The cat sat in the old house. " * 6 + "The dog ran to the sea."
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    corpus = [*TEXTS, CONTEXT, "who ran to the sea?"] * 3
+    return published.for_encoder(tokenizers.wordpiece(corpus, 120, lowercase=True))
+
+
+@pytest.fixture
+def make(tokenizer):
+    """Makes a head on a new backbone."""
+
+    def make(task, dtype="float32", **options):
+        keras.utils.set_random_seed(0)
+        pooler = task is SequenceClassifier
+        backbone = BERT(
+            tokenizer.vocabulary_size,
+            context=32,
+            depth=1,
+            width=16,
+            num_heads=2,
+            dropout=0.0,
+            pooler=pooler,
+            dtype=dtype,
+        )
+        model = task(backbone, dtype=dtype, **options)
+        model.tokenizer = tokenizer
+        return model
+
+    return make
+
+
+def train(model, x, y, weight=None, epochs=40):
+    model.compile(
+        keras.optimizers.Adam(0.01),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    fitted = model.fit(x, y, sample_weight=weight, epochs=epochs, verbose=0)
+    return fitted.history["loss"][-1]
+
+
+def test_texts_become_padded_batches(make, tokenizer):
+    model = make(SequenceClassifier)
+    batch = model.batch([TEXTS[0], TEXTS[1]], pairs=["yes", TEXTS[2]])
+    assert {key: value.shape for key, value in batch.items()} == dict.fromkeys(
+        ("tokens", "segments", "tokens_mask"), (2, 16)
+    )
+    row = batch["tokens"][0][batch["tokens_mask"][0] == 1]
+    assert row[0] == tokenizer.start_token
+    assert (row == tokenizer.end_token).sum() == 2
+    assert not batch["tokens"][0][len(row) :].any()
+    first = batch["segments"][0].argmax()
+    assert row[first - 1] == tokenizer.end_token
+
+
+def test_long_texts_are_cut_to_the_context_and_keep_their_frame(make, tokenizer):
+    model = make(SequenceClassifier)
+    batch = model.batch([CONTEXT, "short"], pairs=["the dog", CONTEXT])
+    assert batch["tokens"].shape == (2, 32)
+    assert (batch["tokens"][:, -1] == tokenizer.end_token).all()
+    kept = (batch["segments"][0] == 1).sum()
+    assert kept == 3  # the short second text is whole
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_a_sequence_classifier_learns_and_names_labels(make, dtype):
+    model = make(SequenceClassifier, dtype, labels=("bad", "good"), dropout=0.0)
+    loss = train(model, model.batch(TEXTS), np.array([1, 0, 0, 1]))
+    assert loss < 0.1
+    found = model.classify(TEXTS)
+    assert [label for label, _ in found] == ["good", "bad", "bad", "good"]
+    assert all(0.5 < probability <= 1 for _, probability in found)
+    assert model.classify(TEXTS[1]).label == "bad"
+
+
+def test_the_answer_for_a_text_does_not_depend_on_its_company(make):
+    model = make(SequenceClassifier)
+    together = model.classify([TEXTS[0], CONTEXT])
+    alone = [model.classify(TEXTS[0]), model.classify(CONTEXT)]
+    for one, other in zip(together, alone, strict=True):
+        assert one.label == other.label
+        assert one.probability == pytest.approx(other.probability, abs=1e-6)
+
+
+def test_a_single_label_is_a_value(make):
+    model = make(SequenceClassifier, labels=1)
+    logits = model(model.batch([TEXTS[0]], pairs=[TEXTS[1]]))
+    assert model.classify(TEXTS[0], TEXTS[1]).probability == pytest.approx(
+        float(logits[0, 0]), abs=1e-6
+    )
+
+
+def test_a_token_classifier_learns_and_tags_words(make, tokenizer):
+    model = make(TokenClassifier, labels=("other", "animal"), dropout=0.0)
+    x = model.batch(TEXTS)
+    animals = {tokenizer.core.token_to_id(word) for word in ("cat", "dog")}
+    y = np.isin(x["tokens"], list(animals)).astype("int32")
+    assert train(model, x, y, x["tokens_mask"].astype("float32")) < 0.1
+    tags = model.tag("The Cat sat")
+    assert [(tag.word, tag.label) for tag in tags] == [
+        ("The", "other"),
+        ("Cat", "animal"),
+        ("sat", "other"),
+    ]
+    assert all("The Cat sat"[tag.start : tag.end] == tag.word for tag in tags)
+
+
+def test_a_masked_model_learns_to_fill_gaps(make, tokenizer):
+    model = make(MaskedLM)
+    y = model.batch(TEXTS)["tokens"]
+    x = model.batch(["the [MASK] cat sat", *TEXTS[1:]])
+    weight = (x["tokens"] == model.mask_token).astype("float32")
+    train(model, x, y, weight)
+    ((first, *others),) = model.fill("The [MASK] cat sat", count=3)
+    assert first.token == "good"
+    assert first.probability > others[0].probability
+    assert [len(gaps) for gaps in model.fill(["a [MASK] [MASK]", "[MASK]"])] == [2, 1]
+    with pytest.raises(ValueError, match=r"must have a \[MASK\]"):
+        model.fill("no gap")
+
+
+def test_question_answering_learns_spans_of_the_text(make):
+    model = make(QuestionAnswering)
+    contexts = ["The cat sat in the old house.", "The dog ran to the sea."]
+    questions = ["who sat?", "who ran to the sea?"]
+    x, y = model.targets(questions, contexts, [4, 4], ["cat", "dog"])
+    train(model, x, y)
+    for question, context, word in zip(
+        questions, contexts, ("cat", "dog"), strict=True
+    ):
+        found = model.answer(question, context, stride=4)
+        assert found.text == context[found.start : found.end] == word
+
+
+def test_an_answer_is_found_in_any_window_of_a_long_text(make, tokenizer):
+    model = make(QuestionAnswering)
+    dog = tokenizer.core.token_to_id("dog")
+
+    def loves_dogs(batch):
+        here = (batch["tokens"] == dog).astype("float32") * 9
+        return {"start": here, "end": here}
+
+    model.predict_on_batch = loves_dogs
+    found = model.answer("who ran?", CONTEXT, stride=5)
+    assert found.text == "dog"
+    assert found.start == CONTEXT.index("dog")
+    # A question is never its own answer.
+    assert model.answer("which dog?", CONTEXT, stride=5).start == found.start
+    with pytest.raises(ValueError, match="`stride` must be from 0"):
+        model.answer("who?", CONTEXT, stride=30)
+
+
+def test_a_span_never_ends_before_it_begins_and_may_be_none(make):
+    model = make(QuestionAnswering)
+    x = model.batch(["who?"], pairs=["The cat sat"])
+    count = x["tokens"].shape[1]
+
+    def backwards(batch):
+        start, end = np.zeros((2, len(batch["tokens"]), count), "float32")
+        start[:, 7], end[:, 4], start[:, 0] = 5, 5, 9
+        return {"start": start, "end": end}
+
+    model.predict_on_batch = backwards
+    found = model.answer("who?", "The cat sat on the mat", stride=2)
+    assert found.end > found.start
+    assert model.answer("who?", "The cat sat", 2, allow_none=True).text == ""
+
+
+def test_targets_are_the_tokens_of_the_answer(make):
+    model = make(QuestionAnswering)
+    x, y = model.targets(["who?", "who?"], ["The dog ran"] * 2, [4, 0], ["dog", ""])
+    core = model.tokenizer.core
+    assert core.id_to_token(int(x["tokens"][0, y["start"][0]])) == "dog"
+    assert y["start"][0] == y["end"][0]
+    assert y["start"][1] == y["end"][1] == 0
+
+
+def test_sentences_with_the_same_words_are_near(make):
+    model = make(SentenceEmbedder)
+    vectors = model.embed(TEXTS)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1, atol=1e-5)
+    np.testing.assert_allclose(model.embed(TEXTS[2]), vectors[2], atol=1e-5)
+    near = model.similarity(TEXTS, TEXTS)
+    np.testing.assert_allclose(np.diag(near), 1, atol=1e-5)
+    x = {"first": model.batch(TEXTS[:2]), "second": model.batch(TEXTS[2:])}
+    np.testing.assert_allclose(model(x), near[[0, 1], [2, 3]], atol=1e-5)
+    model.compile("adam", "mse")
+    model.fit(x, np.array([1.0, -1.0]), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [
+        (MaskedLM, {}),
+        (MaskedLM, dict(tie_embeddings=False)),
+        (SequenceClassifier, dict(labels=("a", "b", "c"))),
+        (TokenClassifier, dict(labels=3)),
+        (QuestionAnswering, {}),
+        (SentenceEmbedder, {}),
+    ],
+)
+@pytest.mark.parametrize("format", ["keras_genai", "huggingface"])
+def test_heads_travel_in_presets(make, task, options, format, tmp_path):
+    model = make(task, **options)
+    model.save_to_preset(tmp_path / "preset", format=format)
+    again = from_preset(tmp_path / "preset", **_which(task, format))
+    batch = model.batch(TEXTS)
+    keras.tree.map_structure(np.testing.assert_array_equal, model(batch), again(batch))
+    assert getattr(again, "labels", None) == getattr(model, "labels", None)
+    half = from_preset(
+        tmp_path / "preset", dtype="mixed_bfloat16", **_which(task, format)
+    )
+    assert half.backbone.compute_dtype == "bfloat16"
+
+
+def _which(task, format):
+    """A sentence embedder is stored as its body."""
+    bare = task is SentenceEmbedder and format == "huggingface"
+    return {"task": "SentenceEmbedder"} if bare else {}
+
+
+def test_wrong_arguments_are_one_clear_line(make):
+    with pytest.raises(ValueError, match="`labels` must be one or more"):
+        make(SequenceClassifier, labels=0)
+    model = make(SequenceClassifier)
+    with pytest.raises(TypeError, match="`texts` must be a sequence of str"):
+        model.batch("text")
+    with pytest.raises(ValueError, match="as many texts"):
+        model.batch(["a", "b"], pairs=["c"])
+    model.tokenizer = None
+    with pytest.raises(ValueError, match="must have a `tokenizer`"):
+        model.classify("text")

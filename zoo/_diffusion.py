@@ -1,0 +1,126 @@
+"""What the diffusion entries of the zoo have in common."""
+
+import keras
+import numpy as np
+
+from keras_genai.models.unet import UNet
+from keras_genai.models.vqvae import VQVAE
+from keras_genai.schedules import warmup_cosine
+from zoo import _images
+
+LONGEST_AVERAGE = 0.999  # momentum of the averaged weights
+SHOWN = 16  # restored pictures on a sheet
+
+
+def adam(steps, rate=1e-3, clip=1.0):
+    """Adam as diffusion models are trained: averaged weights, a falling rate.
+
+    The average reaches over the last tenth of a run at most, so that short runs are
+    not drowned in their own beginnings.
+
+    Args:
+        steps: int. Length of the run.
+        rate: float. The highest learning rate.
+        clip: float. Largest global norm of the gradient.
+    """
+    return keras.optimizers.Adam(
+        warmup_cosine(rate, 200, steps, final=0.05),
+        beta_2=0.99,
+        global_clipnorm=clip,
+        use_ema=True,
+        ema_momentum=max(0.5, min(LONGEST_AVERAGE, 1 - 30 / steps)),
+    )
+
+
+def score(model, splits, count=1000, pictures=128, **options):
+    """Quality of samples, and the variational bound where it is meant.
+
+    Args:
+        model: `Diffusion`.
+        splits: `Splits`.
+        count: int. Pictures to draw.
+        pictures: int. Held-out pictures of the bound, at most; 0 leaves it out.
+        **options: of `generate`.
+    """
+    figures = _images.score(model, splits, count=count, **options)
+    if not pictures:
+        return figures
+    arrays = splits.held_out if splits.test is None else splits.test
+    labels = arrays["labels"][:pictures] if model.num_classes else None
+    bits = model.variational_bound(
+        arrays["images"][:pictures], labels, steps=1000, draws=50
+    )
+    return {**figures, "bound_bits_per_dimension": float(np.mean(bits))}
+
+
+def score_restoration(model, splits, factor=None, **options):
+    """How near restored pictures are to the truth. See `_images.score_restoration`.
+
+    Args:
+        model: `Diffusion` with `condition_shape`.
+        splits: `Splits` with conditions.
+        factor: int or `None`. How much the conditions were shrunk.
+        **options: of `restore`.
+    """
+
+    def restore(condition, seed):
+        return model.restore(condition, seed=seed, progress=False, **options)
+
+    return _images.score_restoration(restore, splits, factor=factor)
+
+
+def show_restored(model, seed, source, **options):
+    """Damaged pictures, what the model makes of them, and the truth, row by row.
+
+    Args:
+        model: `Diffusion` with `condition_shape`.
+        seed: int.
+        source: callable that returns `Splits` of embedded data.
+        **options: of `restore`.
+
+    Returns:
+        float32 `(N, H, W, C)` in [0, 1]: 8 damaged ones, 8 restored, 8 true, and again.
+    """
+    arrays = source(batch_size=2).held_out
+    damaged, truth = (
+        arrays[key][:SHOWN].astype("float32") / 255 for key in ("condition", "images")
+    )
+    restored = model.restore(damaged, seed=seed, progress=False, **options)
+    rows = []
+    for first in range(0, len(damaged), 8):
+        rows += [part[first : first + 8] for part in (damaged, restored, truth)]
+    return np.concatenate(rows)
+
+
+def latent_unet(
+    image_shape,
+    codec=None,
+    width=64,
+    multipliers=(1, 2),
+    blocks=2,
+    num_classes=None,
+    dtype=None,
+    name=None,
+):
+    """U-Net over the latents of a VQ-VAE.
+
+    Args:
+        image_shape: `(H, W, C)`, of the data.
+        codec: trained `VQVAE`; `None` makes an untrained one, for tests.
+        width, multipliers, blocks, num_classes: see `UNet`.
+        dtype: Keras dtype policy.
+        name: str or `None`.
+
+    Returns:
+        `UNet`.
+    """
+    return UNet(
+        image_shape,
+        width,
+        multipliers,
+        blocks,
+        num_classes=num_classes,
+        codec=VQVAE(image_shape, name="codec") if codec is None else codec,
+        dtype=dtype,
+        name=name,
+    )

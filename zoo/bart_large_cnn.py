@@ -1,0 +1,47 @@
+"""BART-large, fine-tuned to summarise news (CNN and Daily Mail).
+
+Open:  keras_genai.from_preset("facebook/bart-large-cnn"), or a folder with its files
+Train: python train.py bart_large_cnn starts from random weights, on dates
+"""
+
+from keras_genai.models.bart import BART
+from keras_genai.samplers import GenerationSettings
+from zoo import _seq2seq
+from zoo.entry import Entry
+
+entry = Entry(
+    model=BART,
+    config=dict(
+        vocabulary_size=50264,
+        context=1024,
+        encoder_depth=12,
+        decoder_depth=12,
+        width=1024,
+        num_heads=16,
+        hidden=4096,
+        # As in fairseq's evaluation; the folder's own settings add its first token.
+        generation=GenerationSettings(
+            max_length=140,
+            min_length=55,
+            num_beams=4,
+            length_penalty=2.0,
+            early_stopping=True,
+            no_repeat_ngram_size=3,
+        ),
+    ),
+    tiny=dict(
+        context=32,
+        encoder_depth=1,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
+        hidden=16,
+    ),
+    source=_seq2seq.source,
+    embedded=True,
+    recipe=_seq2seq.fine_tuning(steps=300, rate=3e-5),
+    evaluate=_seq2seq.score,
+    sample=_seq2seq.answer,
+    paper="Lewis et al. 2020, BART, https://arxiv.org/abs/1910.13461",
+    hub="facebook/bart-large-cnn",
+)

@@ -1,0 +1,28 @@
+"""Class-conditional projection GAN on MNIST.
+
+Run:       python train.py cgan_mnist --data-dir FOLDER_WITH_MNIST
+Target:    an independent classifier reads the asked digit at least 95 % of the time.
+"""
+
+import functools
+
+from keras_genai.data import images
+from keras_genai.models.dcgan import DCGAN
+from zoo import _adversarial, _images
+from zoo.entry import Entry, Recipe
+
+entry = Entry(
+    model=DCGAN,
+    config=dict(latent=100, width=64, num_classes=10),
+    tiny=dict(latent=4, width=4),
+    source=functools.partial(images.mnist),
+    recipe=Recipe(
+        compile=lambda steps=10_000: _adversarial.adam(2e-4),
+        batch_size=64,
+        steps=10_000,
+        log_every=200,
+    ),
+    evaluate=_images.score,
+    sample=functools.partial(_images.draw, count=100),
+    paper="Miyato & Koyama 2018, cGANs with Projection Discriminator",
+)

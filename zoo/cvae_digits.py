@@ -1,0 +1,45 @@
+"""Conditional VAE on scikit-learn's digits: it draws the digit it is asked for.
+
+Run:       python train.py cvae_digits
+"""
+
+import functools
+
+import keras
+
+from keras_genai.data import images
+from keras_genai.likelihoods import Bernoulli
+from keras_genai.models.vae import MLPVAE
+from keras_genai.tasks.variational import EvidenceBound
+from zoo import _images, _variational
+from zoo.entry import Entry, Recipe
+
+entry = Entry(
+    model=MLPVAE,
+    config=dict(
+        latent_size=8,
+        hidden=(256, 128),
+        likelihood=Bernoulli(),
+        objective=EvidenceBound(),
+        num_classes=10,
+    ),
+    tiny=dict(hidden=(8,), latent_size=2),
+    source=functools.partial(images.digits),
+    recipe=Recipe(
+        compile=lambda steps=6_000: dict(
+            optimizer=keras.optimizers.Adam(
+                keras.optimizers.schedules.CosineDecay(1e-3, steps)
+            ),
+            jit_compile=True,
+        ),
+        batch_size=64,
+        steps=6_000,
+        log_every=200,
+        validate_every=1_000,
+    ),
+    evaluate=_variational.score,
+    sample=functools.partial(_images.draw, count=100),
+    paper="Sohn et al. 2015, Learning Structured Output Representation using Deep "
+    "Conditional Generative Models",
+    embedded=True,
+)

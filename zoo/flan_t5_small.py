@@ -1,0 +1,40 @@
+"""Flan-T5-small: T5 v1.1 tuned on instructions, 77M parameters.
+
+Open:  keras_genai.from_preset("google/flan-t5-small"), or a folder with its files
+Train: python train.py flan_t5_small starts from random weights, on dates
+"""
+
+from keras_genai.models.t5 import T5, V1_1
+from keras_genai.samplers import GenerationSettings
+from zoo import _seq2seq
+from zoo.entry import Entry
+
+entry = Entry(
+    model=T5,
+    config=dict(
+        vocabulary_size=32128,
+        encoder_depth=8,
+        decoder_depth=8,
+        width=512,
+        num_heads=6,
+        head_dim=64,
+        hidden=1024,
+        style=V1_1,
+        generation=GenerationSettings(max_length=128),
+    ),
+    tiny=dict(
+        encoder_depth=1,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
+        head_dim=3,
+        hidden=12,
+    ),
+    source=_seq2seq.source,
+    embedded=True,
+    recipe=_seq2seq.fine_tuning(steps=300, rate=1e-3),
+    evaluate=_seq2seq.score,
+    sample=_seq2seq.answer,
+    paper="Chung et al. 2022, https://arxiv.org/abs/2210.11416",
+    hub="google/flan-t5-small",
+)

@@ -1,0 +1,41 @@
+"""GPT over the codes of vqvae_digits, asked for a digit by its class.
+
+Run:       python train.py vqvae_digits
+           python train.py gpt_prior_digits
+
+"""
+
+import functools
+
+import keras
+
+from keras_genai.data import images
+from zoo import _images, _priors, _variational
+from zoo.entry import Entry, Recipe
+
+STEPS = 2_000
+
+entry = Entry(
+    model=_priors.gpt_prior,
+    config=dict(width=64, depth=2, num_heads=4, dropout=0.2, num_classes=10),
+    tiny=dict(width=8, depth=1, num_heads=2),
+    source=functools.partial(images.digits),
+    recipe=Recipe(
+        compile=lambda steps=STEPS: dict(
+            optimizer=keras.optimizers.Adam(
+                keras.optimizers.schedules.CosineDecay(1e-3, steps)
+            ),
+            jit_compile=True,
+        ),
+        batch_size=64,
+        steps=STEPS,
+        log_every=100,
+        validate_every=500,
+        keep_best=True,
+    ),
+    evaluate=_variational.score_prior,
+    sample=functools.partial(_images.draw, count=64),
+    paper="van den Oord et al. 2017, Neural Discrete Representation Learning",
+    parts=dict(codec="vqvae_digits"),
+    embedded=True,
+)

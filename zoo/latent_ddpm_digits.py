@@ -1,0 +1,35 @@
+"""Latent diffusion on scikit-learn's digits, over the latents of vqvae_digits.
+
+Run:       python train.py vqvae_digits
+           python train.py latent_ddpm_digits
+"""
+
+import functools
+
+from keras_genai.data import images
+from zoo import _diffusion, _images
+from zoo.entry import Entry, Recipe
+
+STEPS = 3_000
+
+entry = Entry(
+    model=_diffusion.latent_unet,
+    config=dict(width=48, multipliers=(1, 2), blocks=1, num_classes=10),
+    tiny=dict(width=8, multipliers=(1,)),
+    source=functools.partial(images.digits),
+    recipe=Recipe(
+        compile=lambda steps=STEPS: dict(
+            optimizer=_diffusion.adam(steps), jit_compile=False
+        ),
+        batch_size=64,
+        steps=STEPS,
+        log_every=100,
+        validate_every=500,
+    ),
+    evaluate=functools.partial(_diffusion.score, pictures=0, guidance=1.5),
+    sample=functools.partial(_images.draw, count=100, guidance=1.5),
+    paper="Rombach et al. 2022, High-Resolution Image Synthesis with Latent Diffusion "
+    "Models",
+    parts=dict(codec="vqvae_digits"),
+    embedded=True,
+)

@@ -1,0 +1,34 @@
+"""A small StyleGAN2 with adaptive augmentation on scikit-learn's digits, 32 x 32.
+
+Run:       python train.py stylegan2_digits
+"""
+
+import functools
+
+from keras_genai.data import images
+from keras_genai.models.stylegan2 import Adaptation, StyleGAN2
+from zoo import _adversarial, _images
+from zoo.entry import Entry, Recipe
+
+entry = Entry(
+    model=StyleGAN2,
+    config=dict(
+        latent=64,
+        width=8,
+        num_classes=10,
+        adaptation=Adaptation(speed=5e-5),
+    ),
+    tiny=dict(latent=4, width=2, mapping_depth=1),
+    source=functools.partial(images.digits, image_size=32),
+    recipe=Recipe(
+        compile=lambda steps=6_000: _adversarial.adam(2e-3, beta_1=0.0, beta_2=0.99),
+        batch_size=32,
+        steps=6_000,
+        log_every=200,
+    ),
+    evaluate=_images.score,
+    sample=functools.partial(_images.draw, count=100),
+    paper="Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN; "
+    "Training Generative Adversarial Networks with Limited Data",
+    embedded=True,
+)

@@ -1,0 +1,28 @@
+"""A GAN of videos of 8 frames: one of scikit-learn's digits, moving.
+
+Run:       python train.py video_gan_digits
+"""
+
+import functools
+
+from keras_genai.data import video
+from keras_genai.models.video_gan import VideoGAN
+from zoo import _adversarial, _images
+from zoo.entry import Entry, Recipe
+
+entry = Entry(
+    model=VideoGAN,
+    config=dict(latent=100, width=16, num_classes=10),
+    tiny=dict(latent=4, width=2),
+    source=functools.partial(video.moving_digits),
+    recipe=Recipe(
+        compile=lambda steps=6_000: _adversarial.adam(2e-4, critic_rate=4e-4),
+        batch_size=16,
+        steps=6_000,
+        log_every=200,
+    ),
+    evaluate=functools.partial(_images.score, count=500),
+    sample=functools.partial(_images.draw, count=20),
+    paper="Vondrick et al. 2016, Generating Videos with Scene Dynamics",
+    embedded=True,
+)

@@ -1,0 +1,28 @@
+"""Wasserstein GAN with gradient penalty on scikit-learn's digits.
+
+Run:       python train.py wgan_gp_digits
+"""
+
+import functools
+
+from keras_genai.data import images
+from keras_genai.models.wgan_gp import WGANGP
+from zoo import _adversarial, _images
+from zoo.entry import Entry, Recipe
+
+entry = Entry(
+    model=WGANGP,
+    config=dict(latent=64, width=48),
+    tiny=dict(latent=4, width=4),
+    source=functools.partial(images.digits),
+    recipe=Recipe(
+        compile=lambda steps=4_000: _adversarial.adam(1e-4, beta_1=0.0, beta_2=0.9),
+        batch_size=64,
+        steps=4_000,
+        log_every=200,
+    ),
+    evaluate=_images.score,
+    sample=functools.partial(_images.draw, count=64),
+    paper="Gulrajani et al. 2017, Improved Training of Wasserstein GANs",
+    embedded=True,
+)
