@@ -12,11 +12,33 @@ from keras_genai import from_preset
 from keras_genai.evaluation.language import score_text
 
 
-@pytest.mark.parametrize("name", zoo.names())
-def test_entry_trains_saves_and_samples(name, tmp_path):
-    entry = zoo.get(name)
+@pytest.fixture(scope="module", params=zoo.names())
+def built(request):
+    """An entry, its stand-in data, and its model made small."""
+    entry = zoo.get(request.param)
     splits = entry.stand_in(batch_size=2)
-    model = entry.build(splits, batch_size=2, **entry.tiny)
+    return entry, splits, entry.build(splits, batch_size=2, **entry.tiny)
+
+
+def test_no_two_weights_start_from_the_same_numbers(built):
+    starts = {}
+    for variable in built[-1].trainable_variables:
+        values = np.ravel(variable)[:8]
+        if len(values) == 8 and np.std(values):
+            # An initializer used twice draws one stream, whatever it is scaled by.
+            key = tuple(np.round(values / np.abs(values).max(), 3))
+            assert key not in starts, f"{variable.path} is {starts[key]}"
+            starts[key] = variable.path
+
+
+def test_fit_tells_the_model_that_it_is_training(built):
+    entry, _, model = built
+    if "dropout" in inspect.signature(entry.model).parameters:
+        assert "training" in inspect.signature(model.call).parameters
+
+
+def test_entry_trains_saves_and_samples(built, tmp_path):
+    entry, splits, model = built
     model.compile(**entry.recipe.compile(steps=2))
     history = model.fit(
         splits.train.dataset(), steps_per_epoch=2, shuffle=False, verbose=0
@@ -29,27 +51,6 @@ def test_entry_trains_saves_and_samples(name, tmp_path):
     np.testing.assert_array_equal(
         entry.sample(loaded, seed=1), entry.sample(model, seed=1)
     )
-
-
-@pytest.mark.parametrize("name", zoo.names())
-def test_fit_tells_the_model_that_it_is_training(name):
-    model = zoo.get(name).model
-    if "dropout" in inspect.signature(model).parameters:
-        assert "training" in inspect.signature(model.call).parameters
-
-
-@pytest.mark.parametrize("name", zoo.names())
-def test_no_two_weights_start_from_the_same_numbers(name):
-    entry = zoo.get(name)
-    model = entry.build(batch_size=2, **entry.tiny)
-    starts = {}
-    for variable in model.trainable_variables:
-        values = np.ravel(variable)[:8]
-        if len(values) == 8 and np.std(values):
-            # An initializer used twice draws one stream, whatever it is scaled by.
-            key = tuple(np.round(values / np.abs(values).max(), 3))
-            assert key not in starts, f"{variable.path} is {starts[key]}"
-            starts[key] = variable.path
 
 
 @pytest.mark.parametrize("name", zoo.names())

@@ -21,7 +21,9 @@ def fine_tuning(steps, rate=3e-4):
     return Recipe(
         compile=lambda steps=steps: dict(
             optimizer=adamw(warmup_cosine(rate, steps // 10, steps)),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            loss=keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, reduction="mean_with_sample_weight"
+            ),
             weighted_metrics=[],
         ),
         batch_size=16,

@@ -97,7 +97,7 @@ class VectorQuantizer(keras.layers.Layer):
 
     def build(self, input_shape=None):
         def weight(shape, initializer, name):
-            # Never rounded, even where `encode` is called inside a half-precision model.
+            # Never rounded, even if a half-precision model calls `encode`.
             return self.add_weight(
                 shape,
                 initializer,

@@ -234,6 +234,8 @@ def _write(model, folder):
 def _seal(folder, card):
     """Adds the card and the manifest."""
     (folder / CARD).write_text(card, "utf-8")
+    for path in folder.iterdir():  # the safetensors package hides what it writes
+        path.chmod(0o644)
     sums = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
     (folder / MANIFEST).write_text(json.dumps({"sha256": sums}, indent=1), "utf-8")
 

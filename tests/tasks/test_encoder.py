@@ -49,7 +49,7 @@ def make(tokenizer):
     return make
 
 
-def train(model, x, y, weight=None, epochs=40):
+def train(model, x, y, weight=None, epochs=30):
     model.compile(
         keras.optimizers.Adam(0.01),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -81,9 +81,10 @@ def test_long_texts_are_cut_to_the_context_and_keep_their_frame(make, tokenizer)
     assert kept == 3  # the short second text is whole
 
 
-@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_a_sequence_classifier_learns_and_names_labels(make, dtype):
-    model = make(SequenceClassifier, dtype, labels=("bad", "good"), dropout=0.0)
+def test_a_sequence_classifier_learns_and_names_labels(make):
+    model = make(
+        SequenceClassifier, "mixed_bfloat16", labels=("bad", "good"), dropout=0.0
+    )
     loss = train(model, model.batch(TEXTS), np.array([1, 0, 0, 1]))
     assert loss < 0.1
     found = model.classify(TEXTS)
@@ -115,13 +116,14 @@ def test_a_token_classifier_learns_and_tags_words(make, tokenizer):
     animals = {tokenizer.core.token_to_id(word) for word in ("cat", "dog")}
     y = np.isin(x["tokens"], list(animals)).astype("int32")
     assert train(model, x, y, x["tokens_mask"].astype("float32")) < 0.1
-    tags = model.tag("The Cat sat")
+    tags = model.tag("The good Cat sat")
     assert [(tag.word, tag.label) for tag in tags] == [
         ("The", "other"),
+        ("good", "other"),
         ("Cat", "animal"),
         ("sat", "other"),
     ]
-    assert all("The Cat sat"[tag.start : tag.end] == tag.word for tag in tags)
+    assert all("The good Cat sat"[tag.start : tag.end] == tag.word for tag in tags)
 
 
 def test_a_masked_model_learns_to_fill_gaps(make, tokenizer):
@@ -203,7 +205,7 @@ def test_sentences_with_the_same_words_are_near(make):
     np.testing.assert_allclose(np.diag(near), 1, atol=1e-5)
     x = {"first": model.batch(TEXTS[:2]), "second": model.batch(TEXTS[2:])}
     np.testing.assert_allclose(model(x), near[[0, 1], [2, 3]], atol=1e-5)
-    model.compile("adam", "mse")
+    model.compile("adam", "mse", run_eagerly=True)
     model.fit(x, np.array([1.0, -1.0]), verbose=0)
 
 

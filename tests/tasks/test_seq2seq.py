@@ -56,8 +56,9 @@ class Echo(Seq2SeqLM):
 
     def _logits(self, memory, places):
         padded = tf.pad(memory, [[0, 0], [0, 20]], constant_values=END)
-        rows = tf.broadcast_to(places, (padded.shape[0], places.shape[1]))
-        said = tf.gather(padded, rows, batch_dims=1)
+        rows = tf.shape(padded)[0]
+        places = tf.broadcast_to(places, (rows, tf.shape(places)[1]))
+        said = tf.gather(padded, places, batch_dims=1)
         return 9.0 * self.sharpness * tf.one_hot(said, 10)
 
 
@@ -117,7 +118,9 @@ def test_padding_has_no_part_in_the_loss():
     model = Echo()
     model.compile(
         optimizer=keras.optimizers.SGD(0.0),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        ),
         weighted_metrics=[],
     )
     rows = np.array([[1, 2, 3, 4]], "int32")
@@ -127,8 +130,7 @@ def test_padding_has_no_part_in_the_loss():
         mask = np.arange(4 + padding)[None] < 4
         x = {"inputs": wide, "inputs_mask": mask, "targets": wide}
         weight = mask.astype("float32")
-        result = model.evaluate(x, wide, sample_weight=weight, verbose=0)
-        losses.append(result * weight.size / weight.sum())
+        losses.append(model.evaluate(x, wide, sample_weight=weight, verbose=0))
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
@@ -155,5 +157,5 @@ def test_bad_arguments_say_what_is_allowed(arguments, error, message):
 def test_somebody_must_say_what_the_decoder_starts_with():
     model = Echo()
     model.generation = GenerationSettings()
-    with pytest.raises(ValueError, match="`generation.decoder_start_token` must be"):
+    with pytest.raises(ValueError, match="decoder_start_token` must be"):
         model.generate([1])
