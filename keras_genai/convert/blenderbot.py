@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from tokenizers import AddedToken
+
 from keras_genai.convert.encoder_decoder import (
     ACTIVATIONS,
     UNUSED,
@@ -118,9 +120,11 @@ def describe_small(model):
 
 def read_tokenizer(folder, options):
     """Byte-level BPE of vocab.json and merges.txt; `</s>` ends a turn."""
-    special = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+    special = ("<s>", "<pad>", "</s>", "<unk>")
     core = published.byte_level_bpe(folder, special, add_prefix_space=True)
     if core is not None:
+        # A mask takes the space before it along.
+        core.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)])
         published.frame(core, "$A </s>", "$A </s> $B </s>")
     return core
 
