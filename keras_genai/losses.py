@@ -1,17 +1,67 @@
-"""Adversarial losses, and penalties on the gradients of a discriminator or generator.
+"""Losses of text; adversarial losses, and penalties on gradients of their networks.
 
-All are small frozen objects of numbers, and pure functions of what they are given.
+The adversarial ones are small frozen objects of numbers, and pure functions.
 Scores are float32, of any shape with the batch first; losses are float32 scalars.
 """
 
 import dataclasses
 
+import keras
 import tensorflow as tf
 from keras import ops, random
 
 from keras_genai.registry import register
 
 EPSILON = 1e-12  # under a square root, whose derivative at 0 is infinite
+
+
+@register
+class SparseSmoothedCrossentropy(keras.losses.Loss):
+    """Cross-entropy with labels that leave a little for every other token.
+
+    The target is `1 - smoothing` at the label and `smoothing` spread evenly over the
+    whole vocabulary, the label included.
+
+    Args:
+        smoothing: float in [0, 1).
+        reduction: str. The default is the mean over the tokens that have weight.
+
+    Call arguments:
+        y_true: int `(B, T)`.
+        y_pred: float `(B, T, V)`, logits.
+
+    Returns:
+        float32 scalar, in nats; its least value is the entropy of the target.
+
+    Raises:
+        ValueError: if `smoothing` is out of range.
+
+    Reference: Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567
+    """
+
+    def __init__(
+        self,
+        smoothing=0.1,
+        reduction="mean_with_sample_weight",
+        name="smoothed_crossentropy",
+        **kwargs,
+    ):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+        if not 0 <= smoothing < 1:
+            raise ValueError(
+                f"`smoothing` must be a float in [0, 1). Received: {smoothing=}"
+            )
+        self.smoothing = smoothing
+
+    def call(self, y_true, y_pred):
+        logits = ops.cast(y_pred, "float32")
+        hard = ops.sparse_categorical_crossentropy(y_true, logits, from_logits=True)
+        # The cross-entropy with the uniform distribution.
+        even = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+        return (1 - self.smoothing) * hard + self.smoothing * even
+
+    def get_config(self):
+        return {**super().get_config(), "smoothing": self.smoothing}
 
 
 class _Plain:

@@ -53,3 +53,74 @@ def muon(learning_rate, weight_decay=0.1, exclude=("head",), **kwargs):
     )
     optimizer.exclude_from_weight_decay(var_names=VECTORS)
     return optimizer
+
+
+@keras.saving.register_keras_serializable(package="keras_genai")
+class GradualAdamW(keras.optimizers.AdamW):
+    """AdamW that sets layers free one group after the other, from the head down.
+
+    Nothing is switched in the model, so that a run goes on exactly where it stopped:
+    the rate of a group that is not free yet is zero. Its moments are known by the time
+    it is set free.
+
+    Args:
+        learning_rate: float or schedule.
+        groups: sequence of groups, the head's first, each a sequence of names of
+            layers. What is in none belongs to the last one.
+        every: int >= 1. Steps between two groups.
+        decay: float >= 1. Each group learns slower than the one before by this.
+        **kwargs: of `keras.optimizers.AdamW`.
+
+    Raises:
+        ValueError: if there is no group, or if `every` or `decay` is below 1.
+
+    Reference: Howard & Ruder 2018, section 3.3 (and 3.2 for `decay`, there 2.6),
+        https://arxiv.org/abs/1801.06146
+    """
+
+    def __init__(
+        self, learning_rate=0.001, groups=(("head",),), every=1, decay=1.0, **kwargs
+    ):
+        super().__init__(learning_rate, **kwargs)
+        groups = [
+            [group] if isinstance(group, str) else list(group) for group in groups
+        ]
+        if not groups or every < 1 or decay < 1:
+            raise ValueError(
+                "`groups` must not be empty, `every` and `decay` be at least 1. "
+                f"Received: {groups=}, {every=}, {decay=}"
+            )
+        self.groups = groups
+        self.every = every
+        self.decay = decay
+
+    def build(self, var_list):
+        if not self.built:
+            self._places = [self._group_of(variable) for variable in var_list]
+        super().build(var_list)
+
+    def _group_of(self, variable):
+        parts = variable.path.split("/")
+        for place, names in enumerate(self.groups):
+            if any(name in parts for name in names):
+                return place
+        return len(self.groups) - 1
+
+    def update_step(self, gradient, variable, learning_rate):
+        place = self._places[self._get_variable_index(variable)]
+        free = keras.ops.cast(self.iterations >= place * self.every, variable.dtype)
+        rate = keras.ops.cast(learning_rate, variable.dtype) / self.decay**place * free
+        if self.weight_decay is not None and self._use_weight_decay(variable):
+            self.assign_sub(variable, variable * self.weight_decay * rate)
+        super().update_step(gradient, variable, rate)
+
+    def _apply_weight_decay(self, variables):
+        pass  # `update_step` does it, at each group's own rate
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "groups": self.groups,
+            "every": self.every,
+            "decay": self.decay,
+        }

@@ -178,3 +178,25 @@ def test_penalties_can_be_differentiated_through_a_convolution_in_a_graph():
         return tape.gradient(value, layer.kernel.value)
 
     assert np.abs(gradient()).max() > 0
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_label_smoothing_is_the_cross_entropy_with_its_mixture(smoothing):
+    logits, labels = draw(0, (2, 3, 5)), np.array([[0, 4, 2], [1, 1, 3]])
+    weight = np.array([[1, 1, 0], [1, 0, 0]], "float32")
+    target = np.eye(5)[labels] * (1 - smoothing) + smoothing / 5
+    each = -np.sum(target * tf.nn.log_softmax(logits).numpy(), axis=-1)
+    loss = losses.SparseSmoothedCrossentropy(smoothing)
+    expected = np.sum(each * weight) / 3
+    np.testing.assert_allclose(loss(labels, logits, weight), expected, rtol=1e-6)
+    restored = type(loss).from_config(loss.get_config())
+    np.testing.assert_allclose(restored(labels, logits, weight), expected, rtol=1e-6)
+
+
+def test_the_least_smoothed_loss_is_the_entropy_of_the_target():
+    target = np.array([0.92, 0.02, 0.02, 0.02, 0.02])
+    loss = losses.SparseSmoothedCrossentropy(0.1)
+    found = loss(np.array([[0]]), tf.constant(np.log(target)[None, None], "float32"))
+    np.testing.assert_allclose(found, -np.sum(target * np.log(target)), rtol=1e-6)
+    with pytest.raises(ValueError, match="`smoothing` must be a float in"):
+        losses.SparseSmoothedCrossentropy(1.0)

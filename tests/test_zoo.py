@@ -11,8 +11,14 @@ import zoo
 from keras_genai import from_preset
 from keras_genai.evaluation.language import score_text
 
+ENTRIES = [
+    # One process tests all of an entry, so that it is built once.
+    pytest.param(name, marks=pytest.mark.xdist_group(name))
+    for name in zoo.names()
+]
 
-@pytest.fixture(scope="module", params=zoo.names())
+
+@pytest.fixture(scope="module", params=ENTRIES)
 def built(request):
     """An entry, its stand-in data, and its model made small."""
     entry = zoo.get(request.param)

@@ -42,7 +42,7 @@ def test_sample_writes_the_same_text_for_the_same_seed(preset, capsys):
     [
         (["sample", "gpt_shakspeare"], "Did you mean gpt_shakespeare"),
         (["sample", "gpt_shakespeare", "--preset", "no_such"], "python train.py"),
-        (["show", "bert"], "See `python -m zoo list`"),
+        (["show", "zzzz"], "See `python -m zoo list`"),
     ],
 )
 def test_what_is_not_there_is_one_line(arguments, message, capsys):

@@ -1,4 +1,4 @@
-"""The command line over the zoo: list, show, sample, verify, results."""
+"""The command line over the zoo: list, show, sample, chat, verify, results."""
 
 import argparse
 import pathlib
@@ -6,6 +6,7 @@ import shutil
 import sys
 
 import zoo
+from zoo._chat import chat
 from zoo._quiet import start_tensorflow
 
 
@@ -43,6 +44,12 @@ def parser():
     add("--count", type=int, default=64, help="pictures (64)")
     add("--label", type=int, help="the class of all pictures (each in turn)")
     add("--out", default="sample.png", help="where pictures go (sample.png)")
+    add = verb(chat, "talk with a trained language model")
+    add("name", help="an entry, trained in runs/NAME")
+    add("--preset", help="preset folder (runs/NAME/preset)")
+    add("--temperature", type=float, help="0 is greedy (the model's own way)")
+    add("--reply-length", type=int, help="tokens of a reply at most")
+    add("--seed", type=int, default=0)
     add = verb(verify, "run a recipe and record what it reaches")
     add("name")
     add("--data-dir", help="where prepared or hand-placed data sets lie")

@@ -53,6 +53,8 @@ def run(entry, settings, folder, say=print):
         _write(folder / result.picture, png(sample))
     else:
         _write(folder / "samples/sample.txt", f"{sample}\n".encode())
+    if entry.plot is not None:
+        _write(folder / "samples/plot.png", entry.plot(model))
     model.save_to_preset(folder / "preset", card=card(entry, result))
     return result
 

@@ -7,19 +7,20 @@ Target:    an independent classifier reads the asked digit at least 95 % of the 
 import functools
 
 from keras_genai.data import images
+from keras_genai.losses import Hinge
 from keras_genai.models.dcgan import DCGAN
 from zoo import _adversarial, _images
 from zoo.entry import Entry, Recipe
 
 entry = Entry(
     model=DCGAN,
-    config=dict(latent=100, width=64, num_classes=10),
+    config=dict(latent=100, width=64, num_classes=10, loss=Hinge(), spectral=True),
     tiny=dict(latent=4, width=4),
     source=functools.partial(images.mnist),
     recipe=Recipe(
-        compile=lambda steps=10_000: _adversarial.adam(2e-4),
+        compile=lambda steps=6_000: _adversarial.adam(2e-4, beta_1=0.0, beta_2=0.9),
         batch_size=64,
-        steps=10_000,
+        steps=6_000,
         log_every=200,
     ),
     evaluate=_images.score,

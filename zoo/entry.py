@@ -80,6 +80,8 @@ class Entry:
         parts: dict from an argument of the model to the name of the entry whose
             trained model it wants, for models of two stages.
         hub: str. Name of a pretrained checkpoint on the Hugging Face hub.
+        plot: callable `plot(model)` that returns the bytes of a PNG about the trained
+            model, for its run folder; or `None`.
     """
 
     model: Callable
@@ -94,6 +96,7 @@ class Entry:
     reference: str = ""
     parts: dict[str, str] = dataclasses.field(default_factory=dict)
     hub: str = ""
+    plot: Callable | None = None
     name: str = ""
 
     def build(self, splits=None, batch_size=None, precision=None, **overrides):

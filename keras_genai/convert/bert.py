@@ -24,9 +24,9 @@ from keras_genai.convert.mapping import (
 from keras_genai.data import published
 from keras_genai.models.bert import BERT
 from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.encoder import (
     MaskedLM,
-    SentenceEmbedder,
     SequenceClassifier,
     TokenClassifier,
 )

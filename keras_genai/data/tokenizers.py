@@ -332,14 +332,22 @@ def wordpiece(
     """
     special = [pad_token, unknown_token, start_token, end_token]
     _check_size(vocabulary_size, len(special) + 1)
-    core = core_library.Tokenizer(models.WordPiece(unk_token=unknown_token))
-    core.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
-    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    core.decoder = decoders.WordPiece()
+    corpus = list(_texts(corpus))
+    learner = _on_words(models.WordPiece(unk_token=unknown_token), lowercase)
+    # The library numbers the characters inside of words as it meets them, in an order
+    # that differs from process to process, and with it what is merged. Named
+    # beforehand, like special tokens, they are the same every time.
+    inside = {c for text in corpus for c in learner.normalizer.normalize_str(text)}
+    inside = [f"##{c}" for c in sorted(inside) if not c.isspace()]
     trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary_size, special_tokens=special, show_progress=False
+        vocab_size=vocabulary_size,
+        special_tokens=special + inside,
+        show_progress=False,
     )
-    core.train_from_iterator(_texts(corpus), trainer)
+    learner.train_from_iterator(corpus, trainer)
+    model = models.WordPiece(learner.get_vocab(), unk_token=unknown_token)
+    core = _on_words(model, lowercase)
+    core.add_special_tokens(special)
     return Tokenizer(core, pad_token, start_token, end_token, unknown_token)
 
 
@@ -393,6 +401,15 @@ def _on_bytes(model):
     core = core_library.Tokenizer(model)
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
+    return core
+
+
+def _on_words(model, lowercase):
+    """Core tokenizer whose pieces are words and their parts."""
+    core = core_library.Tokenizer(model)
+    core.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    core.decoder = decoders.WordPiece()
     return core
 
 

@@ -2,17 +2,31 @@
 
 A batch is `({"inputs", "inputs_mask", "targets"}, labels, sample_weight)`; see
 `pair_batch`. `held_out` and `test` are dicts of two str arrays, `inputs` and `targets`,
-each `(N,)`: whole texts, to be generated and compared.
+each `(N,)`: whole texts, to be generated and compared. Sources are found by name with
+`source("dates")`.
+
+Parallel text is cut into the pieces of one byte-pair encoding of both languages, which
+is learned from the training pairs. Its batches hold pairs of similar length, both sides
+padded to one of a few lengths.
 """
 
 import datetime
+import difflib
 import functools
+import pathlib
 
 import numpy as np
 
 from keras_genai.data import tokenizers
-from keras_genai.data.batching import pad_sequence
 from keras_genai.data.loading import DataLoader, Splits
+from keras_genai.data.parallel_text import (
+    columns,
+    is_path,
+    pair_batch,
+    parallel_lines,
+    parallel_splits,
+    read_pairs,
+)
 
 # Written out, because those of `calendar` and `strftime` follow the user's locale.
 MONTHS = (
@@ -86,9 +100,9 @@ def dates(batch_size, seed=0, data_dir=None, *, tokenizer="characters", stand_in
         tokenizer = tokenizers.characters(
             _CHARACTERS, pad_token="<pad>", start_token="<s>", end_token="</s>"
         )
-    pairs = _date_pairs(300 if stand_in else None)
+    every = _date_pairs(300 if stand_in else None)
     part = 50 if stand_in else _HELD_OUT
-    train, held_out, test = pairs[: -2 * part], pairs[-2 * part : -part], pairs[-part:]
+    train, held_out, test = every[: -2 * part], every[-2 * part : -part], every[-part:]
     lengths = None
     if tokenizer.vocabulary_size < 100:  # characters: one shape, compiled once
         lengths = (_LONGEST, len("2000-01-01") + 1)
@@ -97,8 +111,8 @@ def dates(batch_size, seed=0, data_dir=None, *, tokenizer="characters", stand_in
         DataLoader(train, batch_size, collate=collate, seed=seed),
         DataLoader(held_out, batch_size, collate=collate, shuffle=False),
         tokenizer,
-        held_out=_columns(held_out),
-        test=_columns(test),
+        held_out=columns(held_out),
+        test=columns(test),
         name="dates",
     )
 
@@ -135,69 +149,138 @@ def written_date(date, draws):
     return _CASES[draws.integers(len(_CASES))](text), date.isoformat()
 
 
-def pair_batch(tokenizer, lengths=None, start_token=None, max_lengths=(None, None)):
-    """A collate function from pairs of texts to batches of a `Seq2SeqLM`.
+def multi30k(
+    batch_size,
+    seed=0,
+    data_dir=None,
+    *,
+    languages=("de", "en"),
+    tokenized=True,
+    tokenizer="bpe:8000",
+    max_tokens=None,
+    stand_in=False,
+):
+    """Multi30k: descriptions of photographs, 29,000 / 1,014 / 1,000 pairs.
 
-    Texts are framed as the tokenizer frames them; a target without an end token gets
-    one. Padding has no part in the loss.
+    The test set is `test_2016_flickr`. Nobody may ship this text: get it from
+    https://github.com/multi30k/dataset.
 
     Args:
-        tokenizer: `Tokenizer`. Without a `pad_token`, zeros are the padding.
-        lengths: pair of int or `None`. The padded lengths of inputs and targets;
-            `None` is each batch's own longest.
-        start_token: int or `None` (the tokenizer's). What the decoder begins with.
-        max_lengths: pair of int or `None`. Inputs and targets are cut after so many
-            tokens.
+        batch_size: int, pairs a batch at most.
+        seed: int. Which pairs come in which batch.
+        data_dir: path of the data set's own files, or of a folder with `multi30k`.
+        languages: pair of `"cs"`, `"de"`, `"en"` or `"fr"`: of inputs and of targets.
+        tokenized: bool. If `True`, the data set's lower-cased, normalised text with
+            its tokens apart (the folder `tok`), otherwise the plain one (`raw`).
+        tokenizer: `"bpe:SIZE"`, `"characters"` or a `Tokenizer`.
+        max_tokens: int or `None`. Tokens of one side of a batch, padding included.
+        stand_in: bool. If `True`, 300 made-up dates instead, for tests.
 
     Returns:
-        Function of `(samples, length=None)`: a list of pairs of str to
-        `({"inputs": int32 (B, S), "inputs_mask": bool (B, S), "targets": int32
-        (B, T)}, labels, sample_weight)`, the last two int32 and float32 `(B, T)`.
-        `length` counts for the inputs, as it does for a loader's `bucket_by`.
+        `Splits`, with `test`.
 
     Raises:
-        ValueError: if there is no start or no end token.
+        FileNotFoundError: if the files are not in `data_dir`.
+        ValueError: if two files that belong together differ in length.
     """
-    start = tokenizer.start_token if start_token is None else start_token
-    end, pad = tokenizer.end_token, tokenizer.pad_token or 0
-    if start is None or end is None:
+    if stand_in:
+        every = _date_pairs(300)
+        parts = every[:200], every[200:250], every[250:]
+    else:
+        folder = "tok" if tokenized else "raw"
+        end = ".lc.norm.tok.{}" if tokenized else ".{}.gz"
+        parts = []
+        for part in ("train", "val", "test_2016_flickr"):
+            names = [f"{folder}/{part}{end.format(name)}" for name in languages]
+            parts.append(parallel_lines([_find(name, data_dir) for name in names]))
+    name = "multi30k_" + "_".join(languages)
+    return parallel_splits(parts, batch_size, seed, tokenizer, max_tokens, name)
+
+
+def pairs(
+    batch_size,
+    seed=0,
+    data_dir=None,
+    *,
+    path,
+    tokenizer="bpe:8000",
+    max_tokens=None,
+    max_length=100,
+):
+    """The user's own pairs: two files with as many lines, or one with tabs.
+
+    Pairs with an empty side and repeated ones are left out. A fixed shuffle cuts
+    the rest: a tenth, at most 1,000 pairs, for each of validation and test.
+
+    Args:
+        batch_size: int, pairs a batch at most.
+        seed: int. Which pairs come in which batch.
+        data_dir: unused.
+        path: path of a UTF-8 file with an input, a tab and a target a line (and maybe
+            more columns); or a pair of paths, of inputs and of targets.
+        tokenizer: `"bpe:SIZE"`, `"characters"` or a `Tokenizer`.
+        max_tokens: int or `None`. Tokens of one side of a batch, padding included.
+        max_length: int. Longer pairs, in tokens, are neither trained on nor validated.
+
+    Returns:
+        `Splits`, with `test`.
+
+    Raises:
+        FileNotFoundError: if a file does not exist.
+        ValueError: if a line has no tab, if two files differ in length, or if there
+            are fewer than ten pairs.
+    """
+    every = read_pairs(path)
+    if len(every) < 10:
         raise ValueError(
-            "`tokenizer` must have a start and an end token. "
-            f"Received: start_token={start}, end_token={end}"
+            f"`path` must have at least 10 different pairs. Received: {len(every)}"
         )
-    longest_input, longest_target = max_lengths
-
-    def ended(row):
-        body = row[:-1] if len(row) and row[-1] == end else row
-        body = body[: longest_target and longest_target - 1]
-        return np.append(body, end)
-
-    def collate(samples, length=None):
-        inputs, targets = zip(*samples, strict=True)
-        inputs = [row[:longest_input] for row in tokenizer.encode_batch(inputs)]
-        labels = [ended(row) for row in tokenizer.encode_batch(targets)]
-        sizes = (length, None) if lengths is None else lengths
-        whole = pad_sequence(inputs, pad, sizes[0]).astype("int32")
-        counts = np.array([len(row) for row in inputs])[:, None]
-        answers = pad_sequence(labels, pad, sizes[1]).astype("int32")
-        shifted = np.concatenate(
-            [np.full((len(labels), 1), start, "int32"), answers[:, :-1]], axis=1
-        )
-        is_label = np.arange(answers.shape[1]) < np.array([[len(r)] for r in labels])
-        features = {
-            "inputs": whole,
-            "inputs_mask": np.arange(whole.shape[1]) < counts,
-            "targets": shifted,
-        }
-        return features, answers, is_label.astype("float32")
-
-    return collate
+    order = np.random.default_rng(0).permutation(len(every))
+    every = [every[index] for index in order]
+    part = min(_HELD_OUT, len(every) // 10)
+    parts = every[: -2 * part], every[-2 * part : -part], every[-part:]
+    name = pathlib.Path(path if is_path(path) else path[0]).stem
+    return parallel_splits(
+        parts, batch_size, seed, tokenizer, max_tokens, name, max_length
+    )
 
 
-def _columns(pairs):
-    """Pairs as the two arrays of `held_out`."""
-    inputs, targets = zip(*pairs, strict=True)
-    return {"inputs": np.array(inputs), "targets": np.array(targets)}
+def source(spec):
+    """The source that a short name asks for.
+
+    Args:
+        spec: `"dates"`, `"multi30k"`, the path of a file of pairs, or two paths with a
+            comma between them. See `pairs`.
+
+    Returns:
+        Function of `(batch_size, seed=0, data_dir=None, **own)` that returns `Splits`.
+
+    Raises:
+        ValueError: if there is no such source.
+    """
+    known = {"dates": dates, "multi30k": multi30k}
+    if spec in known:
+        return known[spec]
+    paths = [pathlib.Path(part).expanduser() for part in str(spec).split(",")]
+    if len(paths) <= 2 and all(path.is_file() for path in paths):
+        return functools.partial(pairs, path=paths[0] if len(paths) == 1 else paths)
+    near = difflib.get_close_matches(str(spec), known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(
+        f"`data` must be one of {[*known]}, a file of pairs, or two files with a comma "
+        f"between. Received: {str(spec)!r}{hint}"
+    )
+
+
+def _find(name, data_dir):
+    for folder in () if data_dir is None else (data_dir, f"{data_dir}/multi30k"):
+        path = pathlib.Path(folder, name)
+        if path.is_file():
+            return path
+    raise FileNotFoundError(
+        f"`data_dir` must have {name} of https://github.com/multi30k/dataset. "
+        f"Received: data_dir={str(data_dir)!r}"
+    )
 
 
 def _ordinal_ending(day):

@@ -24,6 +24,11 @@ class TokenEmbedding(keras.layers.Embedding):
         table = ops.cast(self.embeddings, self.compute_dtype)  # (V, width)
         return ops.matmul(ops.one_hot(inputs, self.input_dim, dtype=table.dtype), table)
 
+    def logits(self, x):
+        """The product of float `(..., width)` with every token's vector, `(..., V)`."""
+        table = ops.cast(self.embeddings, x.dtype)  # (V, width)
+        return ops.matmul(x, ops.transpose(table))
+
 
 def token_logits(x, embedding, head=None):
     """Logits of every token from the last layer's vectors.
@@ -40,5 +45,4 @@ def token_logits(x, embedding, head=None):
     """
     if head is not None:
         return ops.cast(head(x), "float32")
-    table = ops.cast(embedding.embeddings, x.dtype)  # (V, width)
-    return ops.cast(ops.matmul(x, ops.transpose(table)), "float32")
+    return ops.cast(embedding.logits(x), "float32")

@@ -277,7 +277,7 @@ class LSTM(Recurrent):
     Call arguments:
         inputs: float `(B, T, D)`.
         initial_state: list of two `(B, U)`, hidden and cell; zeros when `None`.
-        valid: bool `(B, T)` or `None`. Where false (padding, on the right only) the
+        valid: bool `(B, T)` or `None`. Where false (padding, on either side) the
             state is carried unchanged.
         tokens: int `(B, T)` or `None`. If given, `inputs` is a table `(V, D)` and the
             layer runs over the rows `tokens` choose, each row projected only once.
@@ -337,7 +337,7 @@ class GRU(Recurrent):
     Call arguments:
         inputs: float `(B, T, D)`.
         initial_state: list of one `(B, U)`; zeros when `None`.
-        valid: bool `(B, T)` or `None`. Where false (padding, on the right only) the
+        valid: bool `(B, T)` or `None`. Where false (padding, on either side) the
             state is carried unchanged.
         tokens: int `(B, T)` or `None`. If given, `inputs` is a table `(V, D)` and the
             layer runs over the rows `tokens` choose, each row projected only once.
@@ -391,7 +391,7 @@ class SimpleRNN(Recurrent):
     Call arguments:
         inputs: float `(B, T, D)`.
         initial_state: list of one `(B, U)`; zeros when `None`.
-        valid: bool `(B, T)` or `None`. Where false (padding, on the right only) the
+        valid: bool `(B, T)` or `None`. Where false (padding, on either side) the
             state is carried unchanged.
         tokens: int `(B, T)` or `None`. If given, `inputs` is a table `(V, D)` and the
             layer runs over the rows `tokens` choose, each row projected only once.
@@ -412,3 +412,12 @@ class SimpleRNN(Recurrent):
     def step_gradient(self, gates, before, after, d_state):
         d_sum = d_state[0] * (1.0 - after[0] * after[0])
         return d_sum, d_sum, [tf.zeros_like(d_sum)]
+
+
+CELLS = {"simple": SimpleRNN, "lstm": LSTM, "gru": GRU}
+
+
+def check_cell(cell):
+    """Raises a `ValueError` unless `cell` is a key of `CELLS`."""
+    if cell not in CELLS:
+        raise ValueError(f"`cell` must be one of {tuple(CELLS)}. Received: {cell=}")

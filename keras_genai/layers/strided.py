@@ -63,7 +63,8 @@ class VectorToPicture(keras.layers.Layer):
         image_shape: `(H, W, C)`, or `(F, H, W, C)` for videos. H and W are divisible
             by 4.
         width: int. Channels before the last convolution.
-        num_classes: int or `None`. With it, the batch normalisations are conditional.
+        num_classes: int or `None`. With it, the dense layer reads the class beside the
+            latents, and the batch normalisations are conditional.
 
     Call arguments:
         latents: float `(B, D)`.
@@ -122,7 +123,7 @@ class VectorToPicture(keras.layers.Layer):
         )
 
     def build(self, latents_shape, labels_shape=None):
-        self.dense.build(latents_shape)
+        self.dense.build((None, latents_shape[-1] + (self.num_classes or 0)))
         shape = (None, *self.start)
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
             norm.build(shape)
@@ -130,6 +131,9 @@ class VectorToPicture(keras.layers.Layer):
             shape = convolution.compute_output_shape(shape)
 
     def call(self, latents, labels=None, training=False):
+        if self.num_classes is not None:
+            rows = ops.one_hot(labels, self.num_classes, dtype=latents.dtype)
+            latents = ops.concatenate([latents, rows], axis=-1)
         x = ops.reshape(self.dense(latents), (-1, *self.start))
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
             condition = {} if self.num_classes is None else {"labels": labels}
@@ -154,7 +158,9 @@ class PictureToScore(keras.layers.Layer):
     """Strided convolutions, each half as large and twice as wide, then one number.
 
     With classes, the score is the projection discriminator's: the dense layer's plus
-    the inner product of the features with a vector of the class.
+    the inner product of the features with a vector of the class. These features come
+    from a hidden dense layer that sees the whole picture: a few strided convolutions
+    see too little of a large one to tell a digit.
 
     Args:
         image_shape: `(H, W, C)`, or `(F, H, W, C)` for videos. H and W are divisible
@@ -215,11 +221,15 @@ class PictureToScore(keras.layers.Layer):
             keras.layers.Dense, "dense", units=1, kernel_initializer=normal()
         )
         if num_classes is not None:
+            hidden = width * 2 ** len(self.steps)
+            self.hidden = self._linear(
+                keras.layers.Dense, "hidden", units=hidden, kernel_initializer=normal()
+            )
             self.classes = self._linear(
                 keras.layers.Dense,
                 "classes",
                 has_bias=False,
-                units=width * 2 ** (len(self.steps) - 1),
+                units=hidden,
                 kernel_initializer=normal(),
             )
 
@@ -246,9 +256,12 @@ class PictureToScore(keras.layers.Layer):
             shape = convolution.compute_output_shape(shape)
             if norm is not None:
                 norm.build(shape)
-        self.dense.build((None, math.prod(shape[1:])))
+        flat = math.prod(shape[1:])
         if self.num_classes is not None:
+            self.hidden.build((None, flat))
+            flat = self.hidden.compute_output_shape((None, flat))[-1]
             self.classes.build((None, self.num_classes))
+        self.dense.build((None, flat))
 
     def call(self, images, labels=None, training=False):
         x = self.convolutions[0](images, training=training)
@@ -257,15 +270,15 @@ class PictureToScore(keras.layers.Layer):
             x = convolution(x, training=training)
             x = ops.leaky_relu(norm(x, training=training), SLOPE)
         x = ops.cast(x, self.compute_dtype)
-        flat = ops.reshape(x, (-1, math.prod(x.shape[1:])))
-        score = ops.cast(self.dense(flat, training=training)[:, 0], "float32")
-        if self.num_classes is not None:
-            rows = ops.one_hot(labels, self.num_classes, dtype=self.compute_dtype)
-            vector = self.classes(rows, training=training)
-            axes = tuple(range(1, len(x.shape) - 1))
-            features = ops.sum(ops.cast(x, "float32"), axis=axes)
-            score += ops.sum(ops.cast(vector, "float32") * features, axis=-1)
-        return score
+        x = ops.reshape(x, (-1, math.prod(x.shape[1:])))
+        if self.num_classes is None:
+            return ops.cast(self.dense(x, training=training)[:, 0], "float32")
+        x = ops.leaky_relu(self.hidden(x, training=training), SLOPE)
+        rows = ops.one_hot(labels, self.num_classes, dtype=self.compute_dtype)
+        vector = self.classes(rows, training=training)
+        agreement = ops.cast(vector, "float32") * ops.cast(x, "float32")
+        score = self.dense(x, training=training)[:, 0]
+        return ops.cast(score, "float32") + ops.sum(agreement, axis=-1)
 
     def compute_output_shape(self, images_shape, labels_shape=None):
         return (images_shape[0],)

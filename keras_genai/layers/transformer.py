@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_genai.layers.attention import write_slots
+from keras_genai.layers.recompute import recomputed
 from keras_genai.registry import register
 
 
@@ -20,6 +21,10 @@ class Block(keras.layers.Layer):
             input and output (BERT).
         dropout: float. Rate on the output of every part.
 
+    Attributes:
+        recompute: bool. If `True`, what is inside is not kept for the gradient, but
+            computed again; see `keras_genai.layers.recompute`.
+
     Call arguments:
         inputs: float `(B, T, width)`.
         attention_mask, bias, rotation: see `Attention`.
@@ -34,6 +39,8 @@ class Block(keras.layers.Layer):
         float `(B, T, width)`, and the pair of keys and values that was attended
         to: the updated cache.
     """
+
+    recompute = False
 
     def __init__(
         self,
@@ -67,6 +74,11 @@ class Block(keras.layers.Layer):
         self.feedforward.build(inputs_shape)
         self.dropout.build(inputs_shape)
 
+    def __call__(self, inputs, **kwargs):
+        if self.recompute and kwargs.get("cache") is None:
+            return recomputed(self, super().__call__, inputs, **kwargs)
+        return super().__call__(inputs, **kwargs)
+
     def call(
         self,
         inputs,
@@ -77,6 +89,7 @@ class Block(keras.layers.Layer):
         index=0,
         memory=None,
         memory_mask=None,
+        training=None,  # for the layers inside, to which Keras hands it on
     ):
         kept = None
 

@@ -13,9 +13,12 @@ from keras_genai.models.gpt import GPT
 from keras_genai.models.ngram import NGram
 from keras_genai.models.pix2pix import Pix2Pix
 from keras_genai.models.pixelcnn import PixelCNN
+from keras_genai.models.recurrent_encoder import RecurrentEncoder
 from keras_genai.models.rnn import RNNLM
+from keras_genai.models.seq2seq import RecurrentSeq2Seq
 from keras_genai.models.stylegan2 import StyleGAN2
 from keras_genai.models.t5 import T5
+from keras_genai.models.transformer import Transformer
 from keras_genai.models.unet import UNet
 from keras_genai.models.vae import MLPVAE, ConvolutionalVAE
 from keras_genai.models.video_gan import VideoGAN
@@ -39,7 +42,10 @@ __all__ = [
     "NGram",
     "Pix2Pix",
     "PixelCNN",
+    "RecurrentEncoder",
+    "RecurrentSeq2Seq",
     "StyleGAN2",
+    "Transformer",
     "UNet",
     "VideoGAN",
 ]

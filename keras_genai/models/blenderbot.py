@@ -16,6 +16,7 @@ from keras_genai.layers.transformer import Block
 from keras_genai.registry import register
 from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.turns import BLENDERBOT as BLENDERBOT_TURNS
 
 
 @register
@@ -79,6 +80,8 @@ class Blenderbot(Seq2SeqLM):
 
     Reference: Roller et al. 2021, section 2, https://arxiv.org/abs/2004.13637
     """
+
+    turns = BLENDERBOT_TURNS
 
     def __init__(
         self,

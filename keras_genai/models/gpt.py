@@ -13,7 +13,7 @@ from keras_genai.layers.attention import (
     position_mask,
     write_slots,
 )
-from keras_genai.layers.embedding import TokenEmbedding
+from keras_genai.layers.embedding import TokenEmbedding, token_logits
 from keras_genai.layers.feedforward import FeedForward, GatedFeedForward, gelu_tanh
 from keras_genai.layers.positions import LearnedPositions, rotary_angles
 from keras_genai.layers.transformer import Block
@@ -273,12 +273,8 @@ class GPT(CausalLM):
 
     def _logits(self, x):
         x = ops.cast(self.norm(x), self.compute_dtype)
-        if self.style.tie_embeddings:
-            table = ops.cast(self.embedding.embeddings, x.dtype)  # (V, width)
-            logits = ops.matmul(x, ops.transpose(table))
-        else:
-            logits = self.head(x)
-        return ops.cast(logits, "float32")
+        head = None if self.style.tie_embeddings else self.head
+        return token_logits(x, self.embedding, head)
 
     def get_config(self):
         return {

@@ -3,15 +3,9 @@
 import keras
 from keras import ops
 
-from keras_genai.layers import recurrent
+from keras_genai.layers.recurrent import CELLS, check_cell
 from keras_genai.registry import register
 from keras_genai.tasks.language import CausalLM
-
-CELLS = {
-    "simple": recurrent.SimpleRNN,
-    "lstm": recurrent.LSTM,
-    "gru": recurrent.GRU,
-}
 
 
 @register
@@ -65,8 +59,7 @@ class RNNLM(CausalLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if cell not in CELLS:
-            raise ValueError(f"`cell` must be one of {tuple(CELLS)}. Received: {cell=}")
+        check_cell(cell)
         if tie_embeddings and embedding_dim != units:
             raise ValueError(
                 "`embedding_dim` must equal `units` when `tie_embeddings` is set. "

@@ -17,9 +17,12 @@ class Task(keras.Model):
         tokenizer: `keras_genai.data.Tokenizer` or `None`. Travels in presets.
         transient: tuple of str. Weights whose path ends with one of these belong
             to a run, not to the model: checkpoints hold them, presets do not.
+        changes: tuple of registered objects with `apply(model)`: what was done to the
+            model after it was made, such as adapters. Part of its config.
     """
 
     transient = ()
+    changes = ()
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -27,11 +30,19 @@ class Task(keras.Model):
 
     def get_config(self):
         policy = self.dtype_policy
-        return {"name": self.name, "dtype": getattr(policy, "name", policy)}
+        config = {"name": self.name, "dtype": getattr(policy, "name", policy)}
+        if self.changes:
+            config["changes"] = registry.to_plain(self.changes)
+        return config
 
     @classmethod
     def from_config(cls, config):
-        return cls(**registry.from_plain(config))
+        config = registry.from_plain(config)
+        changes = config.pop("changes", ())
+        model = cls(**config)
+        for change in changes:
+            change.apply(model)
+        return model
 
     def preset_weights(self):
         """The weights a preset holds, by their path below the model's own name.

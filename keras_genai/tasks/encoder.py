@@ -1,9 +1,10 @@
-"""Tasks on top of an encoder: guess masked tokens, label texts and words, embed.
+"""Tasks on top of an encoder: guess masked tokens, label texts and words.
 
 An encoder, or *backbone*, is called with a dict of `tokens`, `tokens_mask` and
 `segments`, all `(B, T)`, and returns a dict of float32 `hidden`, `(B, T, width)`, and
-perhaps `pooled`, `(B, width)`. `keras_genai.models.bert.BERT` is one. Spans of an
-answer are in `keras_genai.tasks.answering`.
+perhaps `pooled`, `(B, width)`. `keras_genai.models.bert.BERT` is one. The spans
+of answers are in `keras_genai.tasks.answering`, vectors of sentences in
+`keras_genai.tasks.embedding`.
 """
 
 from typing import NamedTuple
@@ -247,10 +248,11 @@ class SequenceClassifier(EncoderTask):
     """One label for a text, or for a pair of texts.
 
     Args:
-        backbone: see `EncoderTask`; it must have a pooler.
+        backbone: see `EncoderTask`; it must have a pooler, unless `pooling="mean"`.
         labels: sequence of str, or int for so many labels without names. A single one
             is a value, as the similarity of two texts.
         dropout: float. Rate on the pooled vector.
+        pooling: `"pooler"`, the backbone's own, or `"mean"` of the hidden vectors.
 
     Call arguments:
         inputs: what the backbone is called with.
@@ -259,11 +261,19 @@ class SequenceClassifier(EncoderTask):
     Returns:
         float32 logits `(B, len(labels))`.
 
+    Raises:
+        ValueError: if there is no such `pooling`.
+
     Reference: Devlin et al. 2019, section 4.1, https://arxiv.org/abs/1810.04805
     """
 
-    def __init__(self, backbone, labels=2, dropout=0.1, **kwargs):
+    def __init__(self, backbone, labels=2, dropout=0.1, pooling="pooler", **kwargs):
         super().__init__(backbone, **kwargs)
+        if pooling not in ("pooler", "mean"):
+            raise ValueError(
+                f"`pooling` must be 'pooler' or 'mean'. Received: {pooling=}"
+            )
+        self.pooling = pooling
         self.labels = read_labels(labels)
         self.dropout = keras.layers.Dropout(
             dropout, dtype=self.dtype_policy, name="head_dropout"
@@ -272,7 +282,12 @@ class SequenceClassifier(EncoderTask):
         self.built = True
 
     def call(self, inputs, training=False):
-        pooled = self.backbone(inputs, training=training)["pooled"]
+        outputs = self.backbone(inputs, training=training)
+        if self.pooling == "mean":
+            mask = inputs.get("tokens_mask") if isinstance(inputs, dict) else None
+            pooled = mean_of_tokens(outputs["hidden"], mask)
+        else:
+            pooled = outputs["pooled"]
         return ops.cast(self.classifier(self.dropout(pooled)), "float32")
 
     def classify(self, texts, pairs=None, batch_size=BATCH):
@@ -300,6 +315,7 @@ class SequenceClassifier(EncoderTask):
             **super().get_config(),
             "labels": list(self.labels),
             "dropout": self.dropout.rate,
+            "pooling": self.pooling,
         }
 
 
@@ -365,72 +381,19 @@ class TokenClassifier(EncoderTask):
         }
 
 
-@register
-class SentenceEmbedder(EncoderTask):
-    """One vector a text: the mean of its hidden vectors, of length one.
+def mean_of_tokens(hidden, mask=None):
+    """float32 `(B, width)`: the mean of `hidden`, `(B, T, width)`, without padding.
 
     Args:
-        backbone: see `EncoderTask`.
-
-    Call arguments:
-        inputs: what the backbone is called with; or, to be trained on the similarity of
-            pairs, a dict of two of these, `first` and `second`.
-        training: bool.
-
-    Returns:
-        float32 `(B, width)`; for pairs the cosines, `(B,)`.
-
-    Reference: Reimers & Gurevych 2019, section 3, https://arxiv.org/abs/1908.10084
+        hidden: float `(B, T, width)`.
+        mask: bool or int `(B, T)`, true at what is not padding, or `None`.
     """
-
-    def __init__(self, backbone, **kwargs):
-        super().__init__(backbone, **kwargs)
-        self.built = True
-
-    def call(self, inputs, training=False):
-        if isinstance(inputs, dict) and "first" in inputs:
-            first = self._embed(inputs["first"], training)
-            second = self._embed(inputs["second"], training)
-            return ops.sum(first * second, axis=-1)
-        return self._embed(inputs, training)
-
-    def _embed(self, inputs, training):
-        hidden = self.backbone(inputs, training=training)["hidden"]
-        mask = inputs.get("tokens_mask") if isinstance(inputs, dict) else None
-        if mask is None:
-            mean = ops.mean(hidden, axis=1)
-        else:
-            weight = ops.cast(mask, "float32")[:, :, None]  # (B, T, 1)
-            count = ops.maximum(ops.sum(weight, axis=1), 1.0)
-            mean = ops.sum(hidden * weight, axis=1) / count
-        # The length of a zero vector has no gradient.
-        return mean * ops.rsqrt(ops.sum(ops.square(mean), -1, keepdims=True) + 1e-12)
-
-    def embed(self, texts, batch_size=BATCH):
-        """Vectors of texts; the product of two is their cosine.
-
-        Args:
-            texts: str, or list of str.
-            batch_size: int. Texts that are read at once.
-
-        Returns:
-            float32 `(width,)`, or `(N, width)`.
-        """
-        if isinstance(texts, str):
-            return self.embed([texts], batch_size)[0]
-        return np.stack(self._read(self._encode(texts), batch_size))
-
-    def similarity(self, texts, others):
-        """Cosines of the angles between texts.
-
-        Args:
-            texts: list of str.
-            others: list of str.
-
-        Returns:
-            float32 `(len(texts), len(others))`, from -1 to 1.
-        """
-        return self.embed(list(texts)) @ self.embed(list(others)).T
+    hidden = ops.cast(hidden, "float32")
+    if mask is None:
+        return ops.mean(hidden, axis=1)
+    weight = ops.cast(mask, "float32")[:, :, None]  # (B, T, 1)
+    count = ops.maximum(ops.sum(weight, axis=1), 1.0)
+    return ops.sum(hidden * weight, axis=1) / count
 
 
 def read_labels(labels):

@@ -6,6 +6,7 @@ from keras_genai.samplers.text import Prompts, read_stop
 from keras_genai.samplers.tokens import Beam, Greedy, Sample
 from keras_genai.samplers.writing import written
 from keras_genai.tasks.base import Task
+from keras_genai.tasks.turns import PLAIN
 
 DEFAULT_GROWTH = 256  # tokens, if `generate` is not told a length
 
@@ -21,10 +22,12 @@ class CausalLM(Task):
         tokenizer: a `Tokenizer` or `None`. Needed for text prompts only.
         context: int or `None`. The largest number of positions; `None` is unlimited.
         jit_generate: bool. Whether the decoding loop is compiled with XLA.
+        turns: `Turns`, how a conversation with it is written down.
     """
 
     context = None
     jit_generate = True
+    turns = PLAIN
 
     def initial_cache(self, batch_size, length):
         """An empty decoding cache.

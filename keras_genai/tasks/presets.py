@@ -93,6 +93,11 @@ def save(model, folder, card=None, format=OWN_FORMAT):
             f"`format` must be one of {', '.join([OWN_FORMAT, *_formats])}. "
             f"Received: {format!r}"
         )
+    if format != OWN_FORMAT and model.changes:
+        raise ValueError(
+            f"`format` must be {OWN_FORMAT!r} for a model with adapters that are not "
+            f"merged, or with 8-bit weights. Received: {format!r}"
+        )
     folder = pathlib.Path(folder)
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
         raise PresetError(

@@ -10,6 +10,7 @@ from keras_genai.samplers.text import Prompts, read_stop
 from keras_genai.samplers.tokens import Beam, Greedy, Sample
 from keras_genai.samplers.writing import written
 from keras_genai.tasks.base import Task
+from keras_genai.tasks.turns import INSTRUCTION
 
 
 class Seq2SeqLM(Task):
@@ -25,6 +26,7 @@ class Seq2SeqLM(Task):
             unlimited.
         generation: `GenerationSettings`, what `generate` does by itself.
         jit_generate: bool. Whether the decoding loop is compiled with XLA.
+        turns: `Turns`, how a conversation with it is written down.
 
     Call arguments:
         inputs: dict of `inputs`, int `(B, S)`; `inputs_mask`, bool or int `(B, S)`,
@@ -38,6 +40,7 @@ class Seq2SeqLM(Task):
 
     context = None
     jit_generate = True
+    turns = INSTRUCTION
     generation = GenerationSettings()
 
     def call(self, inputs, training=False):

@@ -170,3 +170,9 @@ def test_errors_name_the_argument(wrong, message):
 def test_only_text_is_encoded():
     with pytest.raises(TypeError, match="`text` must be a str"):
         tokenizers.byte_level().encode(["a"])
+
+
+def test_a_wordpiece_vocabulary_is_the_same_every_time():
+    words = [f"{a}{b}{c}" for a in "abcde" for b in "fghij" for c in "klmno"]
+    found = {tokenizers.wordpiece(words, 80).to_json() for _ in range(4)}
+    assert len(found) == 1

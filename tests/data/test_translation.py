@@ -1,4 +1,5 @@
 import datetime
+import gzip
 import re
 
 import numpy as np
@@ -100,3 +101,121 @@ def test_targets_are_cut_and_padded_without_weight():
 def test_a_tokenizer_without_an_end_is_refused():
     with pytest.raises(ValueError, match="must have a start and an end token"):
         translation.pair_batch(tokenizers.characters("abc"))
+
+
+def write_multi30k(folder):
+    """Made-up text under the names of the data set: `i` German words, one more here."""
+    for form, end in (("raw", ".{}.gz"), ("tok", ".lc.norm.tok.{}")):
+        (folder / form).mkdir()
+        for part, count in (("train", 80), ("val", 9), ("test_2016_flickr", 7)):
+            for language, more in (("de", 0), ("en", 1)):
+                lines = [
+                    " ".join([f"{form}{language}"] * (i % 20 + 1 + more)) + "\n"
+                    for i in range(count)
+                ]
+                content = "".join(lines).encode()
+                path = folder / form / f"{part}{end.format(language)}"
+                path.write_bytes(gzip.compress(content) if form == "raw" else content)
+
+
+def batches(splits, count, start=0):
+    return [
+        (features["inputs"].numpy(), labels.numpy())
+        for features, labels, _ in splits.train.dataset(start).take(count)
+    ]
+
+
+def test_multi30k_is_read_in_both_forms(tmp_path):
+    write_multi30k(tmp_path)
+    for tokenized, form in ((True, "tok"), (False, "raw")):
+        splits = translation.multi30k(
+            4, data_dir=tmp_path, tokenized=tokenized, tokenizer="bpe:300"
+        )
+        assert splits.train.plan.count == 80
+        assert len(splits.held_out["inputs"]) == 9
+        assert splits.test["inputs"][1] == f"{form}de {form}de"
+        assert splits.test["targets"][0] == f"{form}en {form}en"
+    turned = translation.multi30k(4, data_dir=tmp_path, languages=("en", "de"))
+    assert turned.test["targets"][1] == "tokde tokde"
+    with pytest.raises(FileNotFoundError, match=r"must have tok/train\.lc\.norm"):
+        translation.multi30k(4, data_dir=tmp_path, languages=("fr", "en"))
+
+
+def test_bucketed_batches_are_a_function_of_seed_and_step(tmp_path):
+    write_multi30k(tmp_path)
+
+    def make(seed):
+        return translation.multi30k(
+            8, seed, tmp_path, tokenizer="bpe:300", max_tokens=120
+        )
+
+    first = batches(make(0), 30)
+    for step in (0, 7, 29):  # a fresh loader, begun anywhere
+        for found, expected in zip(
+            batches(make(0), 1, start=step)[0], first[step], strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)
+    other = batches(make(1), 30)
+    assert any(
+        a[1].shape != b[1].shape or (a[1] != b[1]).any()
+        for a, b in zip(first, other, strict=True)
+    )
+
+
+def test_batches_keep_the_token_budget_and_pad_both_sides_alike(tmp_path):
+    write_multi30k(tmp_path)
+    splits = translation.multi30k(
+        16, data_dir=tmp_path, tokenizer="bpe:300", max_tokens=120
+    )
+    shapes = {labels.shape for _, labels in batches(splits, 40)}
+    assert all(rows * length <= 120 and rows <= 16 for rows, length in shapes)
+    assert all(length % 4 == 0 for _, length in shapes)
+    assert 1 < len(shapes) <= 10
+    for inputs, labels in batches(splits, 5):
+        assert inputs.shape == labels.shape
+
+
+def test_the_joint_tokenizer_knows_both_languages_and_is_learned_once(tmp_path):
+    write_multi30k(tmp_path)
+    made = [
+        translation.multi30k(4, data_dir=tmp_path, tokenizer="bpe:300").tokenizer
+        for _ in range(2)
+    ]
+    assert made[0] is made[1]
+    text = "tokde token, \N{SNOWMAN}"
+    assert made[0].decode(made[0].encode(text)) == text
+    assert len(made[0].encode("tokde tokde")) < 5
+    with pytest.raises(ValueError, match="must be 'bpe:SIZE'"):
+        translation.multi30k(4, data_dir=tmp_path, tokenizer="words")
+
+
+def test_own_pairs_come_from_one_file_or_two(tmp_path):
+    rows = [(f"in {i}", f"out {i * i}") for i in range(40)]
+    rows += [("", "lost"), rows[0]]
+    single, first, second = (tmp_path / name for name in ("p.tsv", "a.txt", "b.txt"))
+    single.write_text("".join(f"{a}\t{b}\tmore\n" for a, b in rows), "utf-8")
+    first.write_text("".join(f"{a}\n" for a, _ in rows), "utf-8")
+    second.write_text("".join(f"{b}\n" for _, b in rows), "utf-8")
+    found = [
+        translation.pairs(4, path=path, tokenizer="characters")
+        for path in (single, (first, second))
+    ]
+    found.append(
+        translation.source(f"{first},{second}")(batch_size=4, tokenizer="characters")
+    )
+    for splits in found:
+        assert splits.train.plan.count == 32
+        assert len(splits.held_out["inputs"]) == len(splits.test["inputs"]) == 4
+        np.testing.assert_array_equal(splits.test["inputs"], found[0].test["inputs"])
+    second.write_text("one line", "utf-8")
+    with pytest.raises(ValueError, match="must have as many lines"):
+        translation.pairs(4, path=(first, second))
+    first.write_text("no tab\n", "utf-8")
+    with pytest.raises(ValueError, match=r"a tab in every line.*line 1"):
+        translation.pairs(4, path=first)
+
+
+def test_sources_have_names():
+    assert translation.source("dates") is translation.dates
+    with pytest.raises(ValueError, match="did you mean 'multi30k'"):
+        translation.source("multi30")

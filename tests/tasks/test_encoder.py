@@ -8,9 +8,9 @@ from keras_genai import from_preset
 from keras_genai.data import published, tokenizers
 from keras_genai.models.bert import BERT
 from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.encoder import (
     MaskedLM,
-    SentenceEmbedder,
     SequenceClassifier,
     TokenClassifier,
 )

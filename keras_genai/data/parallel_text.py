@@ -1,0 +1,210 @@
+"""Parallel text: reading it, cutting it into tokens, and batches for `Seq2SeqLM`."""
+
+import functools
+import gzip
+import pathlib
+
+import numpy as np
+
+from keras_genai.data import tokenizers
+from keras_genai.data.batching import pad_sequence
+from keras_genai.data.loading import DataLoader, Splits
+
+
+def pair_batch(
+    tokenizer,
+    lengths=None,
+    start_token=None,
+    max_lengths=(None, None),
+    same_length=False,
+):
+    """A collate function from pairs of texts to batches of a `Seq2SeqLM`.
+
+    Texts are framed as the tokenizer frames them; a target without an end token gets
+    one. Padding has no part in the loss.
+
+    Args:
+        tokenizer: `Tokenizer`. Without a `pad_token`, zeros are the padding.
+        lengths: pair of int or `None`. The padded lengths of inputs and targets;
+            `None` is each batch's own longest.
+        start_token: int or `None` (the tokenizer's). What the decoder begins with.
+        max_lengths: pair of int or `None`. Inputs and targets are cut after so many
+            tokens.
+        same_length: bool. If `True`, a `length` is that of the targets, too.
+
+    Returns:
+        Function of `(samples, length=None)`: a list of pairs of str, or of pairs of
+        int arrays, to `({"inputs": int32 (B, S), "inputs_mask": bool (B, S),
+        "targets": int32 (B, T)}, labels, sample_weight)`, the last two int32 and
+        float32 `(B, T)`. `length` counts for the inputs, as it does for a loader's
+        `bucket_by`.
+
+    Raises:
+        ValueError: if there is no start or no end token.
+    """
+    start = tokenizer.start_token if start_token is None else start_token
+    end, pad = tokenizer.end_token, tokenizer.pad_token or 0
+    if start is None or end is None:
+        raise ValueError(
+            "`tokenizer` must have a start and an end token. "
+            f"Received: start_token={start}, end_token={end}"
+        )
+    longest_input, longest_target = max_lengths
+
+    def ended(row):
+        body = row[:-1] if len(row) and row[-1] == end else row
+        body = body[: longest_target and longest_target - 1]
+        return np.append(body, end)
+
+    def encoded(rows):
+        return tokenizer.encode_batch(rows) if isinstance(rows[0], str) else rows
+
+    def collate(samples, length=None):
+        inputs, targets = zip(*samples, strict=True)
+        inputs = [row[:longest_input] for row in encoded(inputs)]
+        labels = [ended(row) for row in encoded(targets)]
+        sizes = (length, length if same_length else None)
+        sizes = sizes if lengths is None else lengths
+        whole = pad_sequence(inputs, pad, sizes[0]).astype("int32")
+        counts = np.array([len(row) for row in inputs])[:, None]
+        answers = pad_sequence(labels, pad, sizes[1]).astype("int32")
+        shifted = np.concatenate(
+            [np.full((len(labels), 1), start, "int32"), answers[:, :-1]], axis=1
+        )
+        is_label = np.arange(answers.shape[1]) < np.array([[len(r)] for r in labels])
+        features = {
+            "inputs": whole,
+            "inputs_mask": np.arange(whole.shape[1]) < counts,
+            "targets": shifted,
+        }
+        return features, answers, is_label.astype("float32")
+
+    return collate
+
+
+def parallel_splits(
+    parts, batch_size, seed, tokenizer, max_tokens, name, max_length=None
+):
+    """`Splits` of parallel text, in batches of pairs of similar length.
+
+    Args:
+        parts: three lists of pairs of str: training, validation and test.
+        batch_size: int, pairs a batch at most.
+        seed: int. Which pairs come in which batch.
+        tokenizer: `"bpe:SIZE"` or `"characters"`, learned from the training pairs, both
+            sides together; or a `Tokenizer`.
+        max_tokens: int or `None`. Tokens of one side of a batch, padding included.
+        name: str.
+        max_length: int or `None`. Longer pairs, in tokens, are left out of training
+            and validation.
+    """
+    if not hasattr(tokenizer, "encode_batch"):
+        texts = tuple(text for pair in parts[0] for text in pair)
+        tokenizer = _learned(texts, tokenizer)
+    collate = pair_batch(tokenizer, same_length=True)
+
+    def loader(part, shuffle):
+        sides = [tokenizer.encode_batch(side) for side in zip(*part, strict=True)]
+        rows = list(zip(*sides, strict=True))
+        lengths = np.array([max(len(a), len(b) + 1) for a, b in rows])
+        if max_length is not None:
+            kept = np.flatnonzero(lengths <= max_length)
+            rows, lengths = [rows[index] for index in kept], lengths[kept]
+        # An eighth of the pairs each, the long ones in finer parts; steps of four.
+        parts = [*np.arange(1, 8) / 8, 15 / 16, 63 / 64, 1.0]
+        ends = np.quantile(lengths, parts, method="higher")
+        return DataLoader(
+            rows,
+            batch_size,
+            shuffle=shuffle,
+            collate=collate,
+            bucket_by=lengths,
+            boundaries=np.unique(-(-ends.astype("int64") // 4) * 4),
+            max_tokens=max_tokens,
+            seed=seed,
+        )
+
+    train, held_out, test = parts
+    return Splits(
+        loader(train, True),
+        loader(held_out, False),
+        tokenizer,
+        held_out=columns(held_out),
+        test=columns(test),
+        name=name,
+    )
+
+
+def read_pairs(path):
+    """The user's pairs.
+
+    Args:
+        path: of a file with tabs, or two paths; see `translation.pairs`.
+
+    Returns:
+        list of pairs of str: all different ones with two sides, in the order of the
+        files.
+
+    Raises:
+        ValueError: if a line has no tab, or if two files differ in length.
+    """
+    if is_path(path):
+        rows = [line.split("\t") for line in _lines(path)]
+        for number, row in enumerate(rows, 1):
+            if len(row) < 2 and row != [""]:
+                raise ValueError(
+                    "`path` must have a tab in every line. "
+                    f"Received: {row[0][:40]!r} in line {number}"
+                )
+        found = [(row[0].strip(), row[1].strip()) for row in rows if len(row) > 1]
+    else:
+        found = parallel_lines(path)
+    return list(dict.fromkeys(pair for pair in found if all(pair)))
+
+
+def is_path(path):
+    """Whether this is one path, not two."""
+    return isinstance(path, str | pathlib.Path)
+
+
+def parallel_lines(paths):
+    """The lines of two files side by side, as a list of pairs of str.
+
+    Raises:
+        ValueError: if the files differ in length.
+    """
+    first, second = (_lines(path) for path in paths)
+    if len(first) != len(second):
+        raise ValueError(
+            f"`{paths[0]}` and `{paths[1]}` must have as many lines. "
+            f"Received: {len(first)} and {len(second)}"
+        )
+    return [(a.strip(), b.strip()) for a, b in zip(first, second, strict=True)]
+
+
+def _lines(path):
+    content = pathlib.Path(path).expanduser().read_bytes()
+    if str(path).endswith(".gz"):
+        content = gzip.decompress(content)
+    return content.decode("utf-8-sig").removesuffix("\n").split("\n")
+
+
+def columns(rows):
+    """Pairs as the two arrays of `Splits.held_out`."""
+    inputs, targets = zip(*rows, strict=True)
+    return {"inputs": np.array(inputs), "targets": np.array(targets)}
+
+
+@functools.lru_cache(maxsize=4)
+def _learned(texts, name):
+    """A tokenizer of these texts; the same texts are not read twice."""
+    special = dict(pad_token="<pad>", start_token="<s>", end_token="</s>")
+    kind, _, size = str(name).partition(":")
+    if name == "characters":
+        return tokenizers.characters(texts, unknown_token="<unk>", **special)
+    if kind == "bpe" and size.isdecimal():
+        return tokenizers.bpe(texts, int(size), **special)
+    raise ValueError(
+        "`tokenizer` must be 'bpe:SIZE', 'characters' or a Tokenizer. "
+        f"Received: {name!r}"
+    )

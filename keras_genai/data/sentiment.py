@@ -1,0 +1,184 @@
+"""Sentences from film reviews with a label: 1 is praise, 0 is blame.
+
+The files are `train.tsv`, `dev.tsv` and `test.tsv`: a sentence, a tab and its label on
+each line. A stand-in of forty sentences written for this package needs no files.
+"""
+
+import importlib.resources
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genai.data import masking, published, tokenizers
+from keras_genai.data.batching import pad_sequence
+from keras_genai.data.loading import DataLoader, Splits
+
+LABELS = ("negative", "positive")
+_PARTS = ("train", "dev", "test")
+_SPECIAL = dict(
+    pad_token="[PAD]", start_token="[CLS]", end_token="[SEP]", unknown_token="[UNK]"
+)
+
+
+def sst2(
+    batch_size,
+    seed=0,
+    data_dir=None,
+    *,
+    length=48,
+    tokenizer="wordpiece:10000",
+    stand_in=False,
+):
+    """The Stanford Sentiment Treebank, whole sentences: 6,920 / 872 / 1,821.
+
+    Args:
+        batch_size: int.
+        seed: int. Which sentences come in which batch.
+        data_dir: path of the three files, or of a folder with them in `sst2`.
+        length: int. Tokens a sentence, padding and two special ones included; what is
+            longer is cut.
+        tokenizer: `"wordpiece:SIZE"` or `"characters"`, which learn from the training
+            sentences, or a `Tokenizer` with a padding, a start and an end token.
+        stand_in: bool. If `True`, the forty sentences, split 24 / 8 / 8, for tests.
+
+    Returns:
+        `Splits` with `test`. A batch is `({"tokens", "tokens_mask"}, labels)`, int32
+        `(B, length)` and `(B,)`; `held_out` and `test` have these keys and `labels`.
+
+    Raises:
+        FileNotFoundError: if the files are not there.
+        ValueError: if a line is not a sentence, a tab and 0 or 1.
+
+    Reference: Socher et al. 2013, Recursive Deep Models for Semantic Compositionality
+    """
+    parts = _read(data_dir, stand_in)
+    tokenizer = _tokenizer(tokenizer, parts[0])
+    train, held_out, test = (_arrays(part, tokenizer, length) for part in parts)
+    return Splits(
+        DataLoader(_supervised(train), batch_size, seed=seed),
+        DataLoader(
+            _supervised(held_out), batch_size, shuffle=False, drop_remainder=False
+        ),
+        tokenizer,
+        held_out,
+        test,
+        name="sst2",
+        num_classes=len(LABELS),
+    )
+
+
+def sst2_masked(
+    batch_size,
+    seed=0,
+    data_dir=None,
+    *,
+    length=48,
+    tokenizer="wordpiece:10000",
+    rate=0.15,
+    stand_in=False,
+):
+    """The same sentences without labels, some of their tokens hidden.
+
+    Args:
+        batch_size, seed, data_dir, length, tokenizer, stand_in: see `sst2`.
+        rate: float. Share of tokens to be guessed.
+
+    Returns:
+        `Splits`. A batch is `({"tokens", "tokens_mask"}, targets, sample_weight)`, all
+        `(B, length)`; see `keras_genai.data.masking.masker`.
+
+    Raises: as `sst2`.
+    """
+    parts = _read(data_dir, stand_in)
+    tokenizer = _tokenizer(tokenizer, parts[0])
+    hide = masking.masker(tokenizer, rate)
+    pad = tokenizer.pad_token
+
+    def hide_in_sentences(tokens, seed):
+        inputs, targets, weight = hide(tokens, seed)
+        mask = tf.cast(tokens != pad, "int32")
+        return {**inputs, "tokens_mask": mask}, targets, weight
+
+    rows = [_arrays(part, tokenizer, length)["tokens"] for part in parts]
+    return Splits(
+        DataLoader(rows[0], batch_size, seed=seed, transform=hide_in_sentences),
+        DataLoader(
+            rows[1],
+            min(batch_size, len(rows[1])),
+            shuffle=False,
+            drop_remainder=True,
+            seed=-1,
+            transform=hide_in_sentences,
+        ),
+        tokenizer,
+        rows[1],
+        rows[2],
+        name="sst2",
+    )
+
+
+def _read(data_dir, stand_in):
+    """Three lists of (sentence, label)."""
+    if stand_in:
+        shipped = importlib.resources.files("keras_genai.data") / "files/sentences.tsv"
+        known = _lines(shipped.read_text("utf-8"), shipped)
+        return known[:24], known[24:32], known[32:]
+    folder = pathlib.Path(data_dir or ".")
+    if (folder / "sst2").is_dir():
+        folder = folder / "sst2"
+    parts = []
+    for part in _PARTS:
+        path = folder / f"{part}.tsv"
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path} is not there. SST-2 is {', '.join(_PARTS)} .tsv, with a "
+                "sentence, a tab and its label a line; `data_dir` says where"
+            )
+        parts.append(_lines(path.read_text("utf-8"), path))
+    return parts
+
+
+def _lines(text, path):
+    pairs = []
+    for number, line in enumerate(text.splitlines(), 1):
+        sentence, tab, label = line.rpartition("\t")
+        if not tab or label not in ("0", "1") or not sentence.strip():
+            raise ValueError(
+                f"{path}, line {number}, must be a sentence, a tab and 0 or 1. "
+                f"Received: {line[:60]!r}"
+            )
+        pairs.append((sentence.strip(), int(label)))
+    return pairs
+
+
+def _tokenizer(name, train):
+    if isinstance(name, tokenizers.Tokenizer):
+        return name
+    sentences = [sentence for sentence, _ in train]
+    if name == "characters":
+        known = tokenizers.characters(sentences, **_SPECIAL)
+    else:
+        known = tokenizers.build(name, sentences)
+    return published.for_encoder(known)
+
+
+def _arrays(pairs, tokenizer, length):
+    """Sentences framed and padded, and their labels, as a dict of arrays."""
+    sentences, labels = zip(*pairs, strict=True)
+    start, end = [tokenizer.start_token], [tokenizer.end_token]
+    rows = [
+        np.concatenate([start, row[: length - 2], end]).astype("int32")
+        for row in tokenizer.encode_batch(sentences, add_special_tokens=False)
+    ]
+    tokens = pad_sequence(rows, tokenizer.pad_token, length)
+    return {
+        "tokens": tokens,
+        "tokens_mask": (tokens != tokenizer.pad_token).astype("int32"),
+        "labels": np.array(labels, "int32"),
+    }
+
+
+def _supervised(arrays):
+    inputs = {name: arrays[name] for name in ("tokens", "tokens_mask")}
+    return inputs, arrays["labels"]

@@ -1,0 +1,390 @@
+"""LoRA: small matrices beside large ones, trained while those stay as they are.
+
+    adapters.add(model, rank=8)               # the base no longer trains
+    model.compile(...)
+    model.fit(...)
+    adapters.save(model, "my_adapter")        # a thousandth of the model
+    adapters.merge(model)                     # as fast as without, until unmerge
+
+A model may have several adapters by name, one of them in use. They are part of its
+config, its presets and its checkpoints. Put them on the whole task, not on a backbone
+inside it. Compile the model after `add`, `load` and `use`.
+"""
+
+import dataclasses
+import hashlib
+import pathlib
+
+import keras
+import numpy as np
+import pydantic
+from safetensors import SafetensorError
+from safetensors.numpy import load as read_arrays
+from safetensors.numpy import save as pack_arrays
+
+from keras_genai import registry
+from keras_genai.layers.low_rank import AdaptedDense, LoRA, LowRankPair, WholeCopy
+from keras_genai.layers.replacing import forget_compiled, replace
+from keras_genai.registry import register
+
+FORMAT = 1
+SETTINGS, WEIGHTS = "adapter.json", "adapter.safetensors"
+LARGEST_SETTINGS = 2**20  # bytes
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Adapters:
+    """A change of a `Task`: the adapters it has, and which of them is in use."""
+
+    adapters: tuple = ()
+    active: str | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "adapters", tuple(self.adapters))
+
+    def apply(self, model):
+        for adapter in self.adapters:
+            _attach(model, adapter)
+        use(model, self.active)
+
+    def get_config(self):
+        return {"adapters": list(self.adapters), "active": self.active}
+
+
+def add(
+    model,
+    names=("query", "memory"),
+    rank=8,
+    alpha=16.0,
+    dropout=0.05,
+    seed=0,
+    name="default",
+    whole=(),
+):
+    """Puts a new adapter on a model; from now on it alone is trained.
+
+    Args:
+        model: built `Task`.
+        names, rank, alpha, dropout, seed, name, whole: see `LoRA`.
+
+    Raises:
+        ValueError: if an argument is out of its range, if the model has an adapter of
+            that name or is merged with one, or if no `Dense` layer is called so.
+    """
+    adapter = LoRA(name, names, whole, rank, alpha, dropout, seed)
+    _attach(model, adapter)
+    use(model, name)
+
+
+def use(model, name):
+    """Chooses the adapter that the model computes with and trains.
+
+    Args:
+        model: `Task` with adapters.
+        name: str; or `None` for the base alone.
+
+    Raises:
+        ValueError: if there is no such adapter, or if the model is merged with one.
+    """
+    _refuse_merged(model)
+    known = [adapter.name for adapter in installed(model).adapters]
+    if name is not None and name not in known:
+        raise ValueError(f"`name` must be one of {known}. Received: {name!r}")
+    for weight in model.weights:
+        weight.trainable = False
+    for layer in _adapted(model):
+        layer.active = name
+        part = layer.part(name)
+        for weight in [] if part is None else part.weights:
+            weight.trainable = True
+    _record(model, dataclasses.replace(installed(model), active=name))
+    forget_compiled(model)
+
+
+def merge(model):
+    """Folds the adapter in use into the base weights.
+
+    The model is then an ordinary one: as fast as before, all of it can be trained,
+    and its presets and folders in other formats know no adapter.
+
+    Args:
+        model: `Task` with an adapter in use.
+
+    Raises:
+        ValueError: if no adapter is in use, or if the model is merged already.
+    """
+    _refuse_merged(model)
+    state = installed(model)
+    if state.active is None:
+        raise ValueError("`model` must use an adapter to merge. Received none in use")
+    replaced = []
+
+    def base_of(layer):
+        if not isinstance(layer, AdaptedDense):
+            return None
+        replaced.append((layer, [weight.numpy() for weight in layer.base.weights]))
+        if layer.part(state.active) is not None:
+            layer.part(state.active).fold_into(layer.base)
+        return layer.base
+
+    replace(model, base_of)
+    for weight in _hidden(model, "_frozen_weights"):
+        weight.trainable = True
+    object.__setattr__(model, "_merged_adapters", (state, replaced))
+    _record(model, None)
+
+
+def unmerge(model):
+    """Takes back what `merge` did: the base weights are the same to the bit.
+
+    Args:
+        model: `Task` after `merge`, in the same process.
+
+    Raises:
+        ValueError: if the model is not merged.
+    """
+    if not _hidden(model, "_merged_adapters"):
+        raise ValueError(
+            "`model` must be merged with an adapter. Received one that is not"
+        )
+    state, replaced = model._merged_adapters
+    object.__setattr__(model, "_merged_adapters", ())
+    wrappers = {id(layer.base): layer for layer, _ in replaced}
+    replace(model, lambda layer: wrappers.get(id(layer)))
+    for layer, values in replaced:
+        for weight, value in zip(layer.base.weights, values, strict=True):
+            weight.assign(value)
+    _record(model, state)
+    use(model, state.active)
+
+
+def installed(model):
+    """`Adapters`: those that the model has, without the one it is merged with."""
+    found = [change for change in model.changes if isinstance(change, Adapters)]
+    return found[0] if found else Adapters()
+
+
+def base_weights(model):
+    """dict by path: the weights of the model that are no adapter's."""
+    own = {
+        id(weight)
+        for layer in _adapted(model)
+        for part in layer.parts
+        for weight in part.weights
+    }
+    weights = model.preset_weights().items()
+    return {path: weight for path, weight in weights if id(weight) not in own}
+
+
+def adapter_weights(model, name):
+    """dict by path: the weights of one adapter."""
+    _refuse_merged(model)
+    parts = [layer.part(name) for layer in _adapted(model)]
+    own = {id(weight) for part in parts if part for weight in part.weights}
+    weights = model.preset_weights().items()
+    return {path: weight for path, weight in weights if id(weight) in own}
+
+
+class _File(pydantic.BaseModel):
+    """The schema of adapter.json; unknown keys are refused."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    format: int
+    adapter: dict
+    base: str = pydantic.Field(pattern="^[0-9a-f]{64}$")
+    weights: str = pydantic.Field(pattern="^[0-9a-f]{64}$")
+
+
+def save(model, folder, name=None):
+    """Writes one adapter, without the base: adapter.json and adapter.safetensors.
+
+    Args:
+        model: `Task` with adapters.
+        folder: path. Created if needed; an adapter that is there is replaced.
+        name: str or `None` (the one in use).
+
+    Raises:
+        ValueError: if there is no such adapter, or if the model is merged with one.
+    """
+    folder = pathlib.Path(folder)
+    adapter = _named(model, name)
+    weights = adapter_weights(model, adapter.name)
+    arrays = {_nameless(path): weight.numpy() for path, weight in weights.items()}
+    packed = pack_arrays(arrays)
+    content = _File(
+        format=FORMAT,
+        adapter=registry.to_plain(adapter.get_config()),
+        base=identity(model),
+        weights=hashlib.sha256(packed).hexdigest(),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, data in (
+        (WEIGHTS, packed),
+        (SETTINGS, content.model_dump_json(indent=1).encode()),
+    ):
+        scratch = folder / f".{file}"
+        scratch.write_bytes(data)
+        scratch.replace(folder / file)
+
+
+def load(model, folder, name=None):
+    """Adds an adapter that `save` wrote, and uses it.
+
+    Args:
+        model: the `Task` it was made for: the same weights, other adapters apart.
+        folder: path.
+        name: str or `None` (as it was called). What to call it here.
+
+    Raises:
+        ValueError: if the files are missing, damaged, or of another base. The model is
+            then as it was.
+    """
+    folder = pathlib.Path(folder)
+    content, arrays = _read(folder)
+    if content.base != identity(model):
+        raise ValueError(f"{folder} is an adapter of another base than {model.name}")
+    try:
+        adapter = LoRA(**content.adapter)
+        adapter = dataclasses.replace(adapter, name=name or adapter.name)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{folder / SETTINGS}: {error}") from None
+    expected = _shapes(model, adapter)
+    found = {path: array.shape for path, array in arrays.items()}
+    if found != expected:
+        wrong = sorted(set(found.items()) ^ set(expected.items()))
+        raise ValueError(f"{folder / WEIGHTS} does not fit {model.name}: {wrong[:6]}")
+    _attach(model, adapter)
+    for path, weight in adapter_weights(model, adapter.name).items():
+        weight.assign(arrays[_nameless(path)])
+    use(model, adapter.name)
+
+
+def identity(model):
+    """str: sha256 of the base weights, names and shapes; adapters have no part."""
+    _refuse_merged(model)
+    total = hashlib.sha256()
+    for path, weight in sorted(base_weights(model).items()):
+        array = np.ascontiguousarray(weight.numpy())
+        total.update(f"{path} {array.dtype} {array.shape}\n".encode())
+        total.update(array.data)
+    return total.hexdigest()
+
+
+def _read(folder):
+    """The checked content of an adapter's two files."""
+    try:
+        if (folder / SETTINGS).stat().st_size > LARGEST_SETTINGS:
+            raise ValueError(f"it is larger than {LARGEST_SETTINGS} bytes")
+        content = _File.model_validate_json((folder / SETTINGS).read_bytes())
+        packed = (folder / WEIGHTS).read_bytes()
+        if content.format != FORMAT:
+            raise ValueError(f"`format` must be {FORMAT}. Received: {content.format}")
+        if hashlib.sha256(packed).hexdigest() != content.weights:
+            raise ValueError(f"{WEIGHTS} is damaged")
+        return content, read_arrays(packed)
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{folder} cannot be read as an adapter: {reason}") from None
+
+
+def _nameless(path):
+    """`.../query/NAME/left` without the adapter's name."""
+    *above, _, weight = path.split("/")
+    return "/".join([*above, weight])
+
+
+def _shapes(model, adapter):
+    """dict by path: the shapes of the weights that an adapter will have."""
+    shapes = {}
+    for layer in _chosen(model, adapter):
+        base = layer.base if isinstance(layer, AdaptedDense) else layer
+        path = base.kernel.path.removeprefix(f"{model.name}/").rpartition("/")[0]
+        if layer.name in adapter.whole:
+            for weight in base.weights:
+                shapes[f"{path}/{weight.name}"] = tuple(weight.shape)
+        else:
+            inputs, units = base.kernel.shape
+            shapes[f"{path}/left"] = (inputs, adapter.rank)
+            shapes[f"{path}/right"] = (adapter.rank, units)
+    return shapes
+
+
+def _named(model, name):
+    """The `LoRA` of this name, or the one in use."""
+    state = installed(model)
+    name = state.active if name is None else name
+    for adapter in state.adapters:
+        if adapter.name == name:
+            return adapter
+    known = [adapter.name for adapter in state.adapters]
+    raise ValueError(f"`name` must be one of {known}. Received: {name!r}")
+
+
+def _attach(model, adapter):
+    """Adds an adapter's weights; what is in use and trained stays."""
+    _refuse_merged(model)
+    state = installed(model)
+    if adapter.name in [known.name for known in state.adapters]:
+        raise ValueError(f"`name` must be a new one. Received: {adapter.name!r} again")
+    chosen = _chosen(model, adapter)
+    if not state.adapters:
+        object.__setattr__(model, "_frozen_weights", model.trainable_weights)
+    wrappers = {
+        id(layer): AdaptedDense(layer)
+        for layer in chosen
+        if not isinstance(layer, AdaptedDense)
+    }
+    for index, layer in enumerate(chosen):
+        wrapper = wrappers.get(id(layer), layer)
+        kind = WholeCopy if layer.name in adapter.whole else LowRankPair
+        # Each layer has a seed of its own, or all would draw the same numbers.
+        part = kind(wrapper.base, adapter, adapter.seed * 10_000 + index)
+        wrapper.parts.append(part)
+    replace(model, lambda layer: wrappers.get(id(layer)))
+    _record(model, dataclasses.replace(state, adapters=(*state.adapters, adapter)))
+
+
+def _chosen(model, adapter):
+    """The layers that an adapter is put on, in the model's order."""
+    inside = {id(layer.base) for layer in _adapted(model)}
+    layers = [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.Dense | AdaptedDense)
+        and id(layer) not in inside
+    ]
+    wanted = (*adapter.names, *adapter.whole)
+    known = {layer.name for layer in layers}
+    for argument in ("names", "whole"):
+        missing = sorted(set(getattr(adapter, argument)) - known)
+        if missing:
+            raise ValueError(
+                f"`{argument}` must be of {sorted(known)}, the Dense layers of "
+                f"{model.name}. Received: {missing}"
+            )
+    if not wanted:
+        raise ValueError("`names` must name at least one Dense layer. Received none")
+    return [layer for layer in layers if layer.name in wanted]
+
+
+def _adapted(model):
+    return [
+        layer for layer in model._flatten_layers() if isinstance(layer, AdaptedDense)
+    ]
+
+
+def _record(model, state):
+    others = [change for change in model.changes if not isinstance(change, Adapters)]
+    model.changes = (*others, *([] if state is None else [state]))
+
+
+def _refuse_merged(model):
+    if _hidden(model, "_merged_adapters"):
+        raise ValueError("`model` must be unmerged first. Received a merged one")
+
+
+def _hidden(model, name):
+    """An attribute that Keras does not track, or `()`."""
+    return vars(model).get(name, ())

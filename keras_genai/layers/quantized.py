@@ -1,0 +1,169 @@
+"""Weights in 8 bits, for inference: a quarter of the memory to read and to hold.
+
+Every row of a matrix `[outputs, inputs]` is 8-bit integers times one float. Inputs and
+sums stay float; see Dettmers et al. 2022, section 2, https://arxiv.org/abs/2208.07339
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_genai.layers.low_rank import AdaptedDense
+from keras_genai.layers.replacing import name_scopes, replace
+from keras_genai.registry import register
+
+LARGEST = 127
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Int8Weights:
+    """A change of a `Task`: what `quantize` did to it."""
+
+    def apply(self, model):
+        quantize(model)
+
+    def get_config(self):
+        return {}
+
+
+def quantize(model):
+    """Stores the matrices of a model as 8-bit integers, in place and for good.
+
+    These are the kernels of its `Dense` layers and its `Embedding` tables, tied ones
+    too. The model can be called, generate and be saved as before, but not be trained.
+
+    Args:
+        model: built `Task`.
+
+    Returns:
+        int. The number of matrices.
+
+    Raises:
+        ValueError: if it is quantized already, has an adapter, or has no matrix.
+    """
+    if any(isinstance(layer, AdaptedDense) for layer in model._flatten_layers()):
+        raise ValueError("`model` must be merged with its adapter. Received unmerged")
+    if any(isinstance(change, Int8Weights) for change in model.changes):
+        raise ValueError(
+            "`model` must not be quantized twice. Received: a quantized one"
+        )
+    count = replace(model, _quantized)
+    if not count:
+        raise ValueError(
+            "`model` must have Dense or Embedding layers. "
+            f"Received: {model.name}, which has none"
+        )
+    for weight in model.weights:
+        weight.trainable = False
+    model.changes = (*model.changes, Int8Weights())
+    return count
+
+
+def size_in_bytes(model):
+    """int: what all weights of a model take."""
+    return sum(
+        int(np.prod(weight.shape)) * np.dtype(_stored(weight.dtype)).itemsize
+        for weight in model.weights
+    )
+
+
+class Int8Dense(keras.layers.Layer):
+    """A `Dense` layer with an 8-bit kernel `[outputs, inputs]`; `quantize` makes it.
+
+    Args:
+        dense: built `Dense`.
+    """
+
+    def __init__(self, dense):
+        super().__init__(dtype=dense.dtype_policy, name=dense.name)
+        self.activation = dense.activation
+        values, scale = to_int8(ops.transpose(dense.kernel.value))
+        self.kernel = _stored_like(dense.kernel, values, "int8")
+        self.scale = _stored_like(dense.kernel, scale, "float32", "scale")
+        self.bias = dense.bias
+        self.built = True
+
+    def call(self, inputs):
+        x = _product(inputs, self.kernel, self.scale)
+        if self.bias is not None:
+            x = x + ops.cast(self.bias, x.dtype)
+        return self.activation(x)
+
+
+class Int8Embedding(keras.layers.Layer):
+    """An `Embedding` with an 8-bit table; `quantize` makes it.
+
+    Args:
+        embedding: built `Embedding`.
+    """
+
+    def __init__(self, embedding):
+        super().__init__(dtype=embedding.dtype_policy, name=embedding.name)
+        self.input_dim = embedding.input_dim
+        self.output_dim = embedding.output_dim
+        table = embedding.embeddings
+        values, scale = to_int8(table.value)
+        self.table = _stored_like(table, values, "int8")
+        self.scale = _stored_like(table, scale, "float32", "scale")
+        self.built = True
+
+    def call(self, inputs):
+        rows = ops.cast(ops.take(self.table, inputs, axis=0), self.compute_dtype)
+        scale = ops.take(self.scale, inputs, axis=0)[..., None]
+        return rows * ops.cast(scale, self.compute_dtype)
+
+    def logits(self, x):
+        """See `TokenEmbedding.logits`."""
+        return _product(x, self.table, self.scale)
+
+    @property
+    def embeddings(self):
+        """The whole table in float."""
+        scale = ops.cast(self.scale, self.compute_dtype)[:, None]
+        return ops.cast(self.table, self.compute_dtype) * scale
+
+
+def to_int8(matrix):
+    """The nearest 8-bit matrix, each row with a scale of its own.
+
+    Args:
+        matrix: float `(outputs, inputs)`.
+
+    Returns:
+        `(values, scale)`: int8 `(outputs, inputs)` from -127 to 127, and float32
+        `(outputs,)`; their product is at most half a scale from `matrix`.
+    """
+    matrix = ops.convert_to_numpy(matrix).astype("float32")
+    largest = np.abs(matrix).max(axis=1)
+    scale = np.where(largest > 0, largest / LARGEST, 1.0).astype("float32")
+    return np.rint(matrix / scale[:, None]).astype("int8"), scale
+
+
+def _quantized(layer):
+    if type(layer) is keras.layers.Dense:
+        return Int8Dense(layer)
+    if isinstance(layer, keras.layers.Embedding):
+        return Int8Embedding(layer)
+    return None
+
+
+def _product(x, matrix, scale):
+    """float `(..., inputs)` times `[outputs, inputs]`, scale on the sums."""
+    product = ops.matmul(x, ops.transpose(ops.cast(matrix, x.dtype)))
+    return product * ops.cast(scale, x.dtype)
+
+
+def _stored_like(weight, values, dtype, name=None):
+    """A weight with these values, beside or in the place of another one's path."""
+    *scopes, old_name = weight.path.split("/")
+    with name_scopes(scopes):
+        return keras.Variable(
+            values, dtype=dtype, trainable=False, autocast=False, name=name or old_name
+        )
+
+
+def _stored(dtype):
+    return "uint16" if dtype == "bfloat16" else dtype

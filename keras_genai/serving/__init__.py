@@ -1,0 +1,5 @@
+"""Trained models at work: conversations."""
+
+from keras_genai.serving.chat import Chat
+
+__all__ = ["Chat"]

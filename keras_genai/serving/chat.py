@@ -1,0 +1,143 @@
+"""A conversation with a language model that remembers what was said."""
+
+from keras_genai.samplers import Beam, Sample
+from keras_genai.tasks.seq2seq import Seq2SeqLM
+
+LEAST_REPLY = 60  # tokens, for models whose own settings stop sooner
+LONGEST_HISTORY = 512  # tokens, for models without a limit of their own
+
+
+class Chat:
+    """Keeps the history of a conversation and lets a model answer.
+
+    What does not fit into the model's context is forgotten, the oldest turns first.
+
+    Args:
+        model: `CausalLM` or `Seq2SeqLM` with a tokenizer.
+        turns: `Turns` or `None` (`model.turns`). How the conversation is written down.
+        reply_length: int or `None`. Most tokens of an answer; by itself, what the
+            model's own settings say, and at least 60.
+        sampler: `Greedy`, `Sample` or `Beam`; or `None`: what the model's own settings
+            say, else `Sample(0.8, top_p=0.95)`.
+        seed: int. With the number of the answer, decides every draw.
+
+    Attributes:
+        history: list of `(speaker, text)`, the speaker `"person"` or `"model"`.
+
+    Raises:
+        ValueError: if the model has no tokenizer, or no room for an answer.
+    """
+
+    def __init__(self, model, turns=None, reply_length=None, sampler=None, seed=0):
+        if model.tokenizer is None:
+            raise ValueError(
+                f"`model` must have a tokenizer to chat. Received: {model.name} "
+                "without one"
+            )
+        self.model = model
+        self.turns = model.turns if turns is None else turns
+        self._answers_apart = isinstance(model, Seq2SeqLM)
+        own = model.generation if self._answers_apart else None
+        context = model.context or LONGEST_HISTORY
+        if reply_length is None:
+            reply_length = max(LEAST_REPLY, own.max_length if own else 0)
+            reply_length = min(reply_length, context // (1 if own else 2))
+        if sampler is None:
+            sampler = own.sampler() if own else Sample(0.8, top_p=0.95)
+        self.reply_length = reply_length
+        self.sampler = sampler
+        self.seed = seed
+        # A causal model answers in the context that it reads.
+        self.room = context if self._answers_apart else context - reply_length
+        if self.room < 1 or reply_length < 2:
+            raise ValueError(
+                f"`reply_length` must be at least 2 and leave room in the context of "
+                f"{context} tokens. Received: {reply_length=}"
+            )
+        self.history = []
+
+    def say(self, text):
+        """Says something to the model.
+
+        Args:
+            text: str.
+
+        Returns:
+            str: its answer.
+
+        Raises:
+            ValueError: if `text` is empty, or has what the tokenizer does not know;
+                the history is then as it was.
+        """
+        return "".join(self.stream(text))
+
+    def stream(self, text):
+        """As `say`, but yields the answer in pieces while it is made.
+
+        With beam search there is only one piece. If nobody wants the rest, the history
+        has what was yielded.
+        """
+        text = " ".join(text.split())
+        if not text:
+            raise ValueError("`text` must not be empty. Received: ''")
+        prompt = self.prompt(text)
+        return self._recorded(text, self._pieces(prompt))
+
+    def prompt(self, text=None):
+        """str: what the model reads, of the history and of `text` as much as fits."""
+        said = self.history + ([] if text is None else [("person", text)])
+        first = 0
+        while first < len(said) - 1 and self._count(said[first:]) > self.room:
+            first += 1
+        kept = said[first:]
+        if kept and self._count(kept) > self.room:
+            # One turn alone is too long: its end is what is answered.
+            who, text = kept[0]
+            kept = [(who, self._end_of(who, text))]
+        return self.turns.text(kept)
+
+    def reset(self):
+        """Forgets everything that was said."""
+        self.history = []
+
+    def _count(self, turns):
+        return len(self.model.tokenizer.encode(self.turns.text(turns)))
+
+    def _end_of(self, who, text):
+        """The last words of a turn that fit, or else the last characters of one."""
+        words = text.split(" ")
+        while len(words) > 1 and self._count([(who, " ".join(words))]) > self.room:
+            words.pop(0)
+        end = " ".join(words)
+        while end and (excess := self._count([(who, end)]) - self.room) > 0:
+            end = end[excess:]
+        return end
+
+    def _pieces(self, prompt):
+        """An iterator over the pieces of the model's answer."""
+        stream = not isinstance(self.sampler, Beam)
+        answers = sum(who == "model" for who, _ in self.history)
+        arguments = dict(
+            max_length=self.reply_length,
+            sampler=self.sampler,
+            seed=self.seed + answers,
+            stop=self.turns.stop,
+            stream=stream,
+        )
+        if not self._answers_apart:
+            arguments["max_length"] += len(self.model.tokenizer.encode(prompt))
+            arguments["strip_prompt"] = True
+        found = self.model.generate(prompt, **arguments)
+        return found if stream else iter([found])
+
+    def _recorded(self, text, pieces):
+        answer = ""
+        try:
+            for piece in pieces:
+                if not answer:
+                    piece = piece.lstrip()
+                answer += piece
+                if piece:
+                    yield piece
+        finally:
+            self.history += [("person", text), ("model", answer.strip())]

@@ -1,0 +1,143 @@
+"""A chat writes turns as its model reads them, forgets the oldest, ends on `quit`."""
+
+import keras
+import pytest
+
+from keras_genai.data import tokenizers
+from keras_genai.models.blenderbot import Blenderbot
+from keras_genai.models.gpt import GPT
+from keras_genai.models.t5 import T5
+from keras_genai.samplers import Beam, GenerationSettings, Greedy
+from keras_genai.serving import Chat, terminal
+from keras_genai.tasks.turns import BLENDERBOT, INSTRUCTION, PLAIN
+
+
+class Parrot:
+    """Stands for a causal model: answers with the number of its answer."""
+
+    name = "parrot"
+    turns = PLAIN
+
+    def __init__(self, context=40):
+        self.context = context
+        self.tokenizer = tokenizers.byte_level()
+        self.calls = []
+
+    def generate(self, prompt, stream, **arguments):
+        self.tokenizer.encode(prompt)
+        self.calls.append((prompt, arguments))
+        pieces = [" no", ".", str(len(self.calls))]
+        return iter(pieces) if stream else "".join(pieces)
+
+
+def test_turns_are_written_as_each_model_was_trained():
+    said = [("person", "Hi {}"), ("model", "Hello"), ("person", "Bye")]
+    assert PLAIN.text(said) == "User: Hi {}\nBot: Hello\nUser: Bye\nBot:"
+    assert BLENDERBOT.text(said) == " Hi {}   Hello   Bye"
+    assert INSTRUCTION.text(said).endswith("Assistant: Hello Person: Bye Assistant:")
+    assert GPT.turns is PLAIN
+    assert Blenderbot.turns is BLENDERBOT
+    assert T5.turns is INSTRUCTION
+
+
+def test_an_answer_is_streamed_remembered_and_used_in_the_next_prompt():
+    model = Parrot(context=400)
+    chat = Chat(model, reply_length=10)
+    assert list(chat.stream("  how are   you ")) == ["no", ".", "1"]
+    assert chat.say("why") == "no.2"
+    assert chat.history[:2] == [("person", "how are you"), ("model", "no.1")]
+    prompt, arguments = model.calls[1]
+    assert prompt == "User: how are you\nBot: no.1\nUser: why\nBot:"
+    assert arguments["max_length"] == len(prompt) + 10
+    assert arguments["stop"] == PLAIN.stop
+    assert arguments["strip_prompt"]
+    assert model.calls[0][1]["seed"] != arguments["seed"]
+    chat.reset()
+    chat.say("why")
+    assert model.calls[2][0] == "User: why\nBot:"
+
+
+def test_the_oldest_turns_are_forgotten_by_tokens():
+    model = Parrot(context=50)
+    chat = Chat(model, reply_length=10)
+    for number in range(5):
+        chat.say(f"question {number}")
+        prompt = model.calls[-1][0]
+        assert len(model.tokenizer.encode(prompt)) <= 40
+        assert prompt.endswith(f"User: question {number}\nBot:")
+    assert "Bot: no.4" in prompt
+    assert "question 3" not in prompt
+    assert len(chat.history) == 10
+
+
+@pytest.mark.parametrize("text", ["one two three four " * 10 + "end", "x" * 90 + "end"])
+def test_of_a_turn_that_is_too_long_the_end_is_read(text):
+    model = Parrot(context=50)
+    Chat(model, reply_length=10).say(text)
+    prompt = model.calls[0][0]
+    assert len(prompt) <= 40
+    assert prompt.endswith("end\nBot:")
+
+
+def test_what_cannot_be_said_leaves_the_history_alone():
+    model = Parrot()
+    model.tokenizer = tokenizers.characters("User: Bot\nhi")
+    chat = Chat(model, reply_length=5)
+    for text in ("", "  ", "zzz"):
+        with pytest.raises(ValueError, match="`text`"):
+            chat.say(text)
+    assert chat.history == []
+    model.tokenizer = None
+    with pytest.raises(ValueError, match="tokenizer"):
+        Chat(model)
+    with pytest.raises(ValueError, match="leave room"):
+        Chat(Parrot(context=10), reply_length=10)
+
+
+def test_half_an_answer_is_remembered():
+    chat = Chat(Parrot(), reply_length=5)
+    for _ in chat.stream("hi"):
+        break
+    assert chat.history == [("person", "hi"), ("model", "no")]
+
+
+def test_a_terminal_ends_on_quit_and_on_the_end_of_the_input(capsys):
+    chat = Chat(Parrot(), reply_length=5)
+    lines = iter(["hi", "", "reset", "hello", "QUIT ", "never read"])
+    terminal.talk(chat, read=lambda prompt: next(lines))
+    assert chat.history == [("person", "hello"), ("model", "no.2")]
+    assert next(lines) == "never read"
+    assert "bot> no.1\n" in capsys.readouterr().out
+
+    def end(prompt):
+        raise EOFError
+
+    terminal.talk(chat, read=end)
+
+
+def test_a_terminal_says_what_a_tokenizer_does_not_know(capsys):
+    model = Parrot()
+    model.tokenizer = tokenizers.characters("User: Bot\nhi")
+    lines = iter(["zzz", "hi", "quit"])
+    terminal.talk(Chat(model, reply_length=5), read=lambda prompt: next(lines))
+    printed = capsys.readouterr().out
+    assert "\n! " in printed
+    assert "bot> no.1\n" in printed
+
+
+def test_blenderbot_reads_its_own_separator_and_searches_with_its_own_settings():
+    keras.utils.set_random_seed(0)
+    model = Blenderbot(
+        259, 40, 1, 1, 8, 2, generation=GenerationSettings(max_length=24, num_beams=2)
+    )
+    model.tokenizer = tokenizers.byte_level("<pad>", "<s>", "</s>")
+    model.jit_generate = False
+    chat = Chat(model)
+    assert isinstance(chat.sampler, Beam)
+    assert chat.reply_length == 40
+    chat = Chat(model, reply_length=6, sampler=Greedy())
+    chat.history = [("person", "hi"), ("model", "oh")]
+    assert chat.prompt("so") == " hi   oh   so"
+    assert chat.room == 40
+    answer = chat.say("so")
+    assert chat.history[-1] == ("model", answer.strip())

@@ -1,0 +1,33 @@
+"""The verb `chat`: a preset answers line by line, until `quit`."""
+
+import io
+import types
+
+import pytest
+
+from keras_genai.data import tokenizers
+from keras_genai.models.gpt import GPT
+from zoo import _chat
+
+
+def options(**changes):
+    chosen = dict(
+        name="gpt_shakespeare", preset=None, temperature=0.0, reply_length=4, seed=0
+    )
+    return types.SimpleNamespace(**{**chosen, **changes})
+
+
+def test_a_preset_answers_until_quit(tmp_path, monkeypatch, capsys):
+    model = GPT(256, context=32, depth=1, width=8, num_heads=2)
+    model.tokenizer = tokenizers.byte_level()
+    model.save_to_preset(tmp_path / "preset")
+    monkeypatch.setattr("sys.stdin", io.StringIO("hi\nquit\nnot read"))
+    _chat.chat(options(preset=str(tmp_path / "preset")))
+    printed = capsys.readouterr().out
+    assert printed.count("bot> ") == 1
+    assert printed.count("you> ") == 2
+
+
+def test_without_a_preset_there_is_one_line_that_says_how_to_get_one():
+    with pytest.raises(ValueError, match=r"python train.py gpt_shakespeare"):
+        _chat.chat(options())

@@ -1,0 +1,85 @@
+"""What the translation entries of the zoo have in common."""
+
+import contextlib
+
+from keras_genai.evaluation.attention_plot import plot_attention
+from keras_genai.evaluation.translation import bleu, exact_match, perplexity, translate
+from keras_genai.losses import SparseSmoothedCrossentropy
+from keras_genai.optimizers import adamw
+from keras_genai.schedules import warmup_cosine
+
+DATES = (
+    "Tuesday, January 5, 2021",
+    "the 23rd of october 1987",
+    "7/4/1976",
+    "09.11.1989",
+)
+SENTENCES = (
+    "ein mann fährt mit dem fahrrad durch die stadt .",
+    "zwei kinder spielen im schnee mit einem hund .",
+    "eine frau in einem roten kleid steht vor einem großen gebäude .",
+)
+
+
+def compiled(peak, warmup, steps, smoothing=0.1, jit_compile=True, **optimizer):
+    """Arguments of `compile`: AdamW, and cross-entropy over the real tokens."""
+    return dict(
+        optimizer=adamw(warmup_cosine(peak, warmup, steps), **optimizer),
+        loss=SparseSmoothedCrossentropy(smoothing),
+        weighted_metrics=[],
+        jit_compile=jit_compile,
+    )
+
+
+@contextlib.contextmanager
+def uncompiled(model):
+    """Decoding in TensorFlow's graph for a while.
+
+    XLA is not worth its compilation for a few texts, and in bfloat16 on a CPU it
+    takes eight times as long: 11.8 against 1.4 CPU seconds for 64 captions.
+    """
+    before, model.jit_generate = model.jit_generate, False
+    try:
+        yield
+    finally:
+        model.jit_generate = before
+
+
+def score_dates(model, splits):
+    """Share of test texts that are written right to the letter."""
+    inputs, targets = splits.test["inputs"].tolist(), splits.test["targets"].tolist()
+    with uncompiled(model):
+        found = translate(model, inputs)
+    return {
+        "exact_match": exact_match(found, targets),
+        "perplexity_per_token": perplexity(model, inputs, targets),
+    }
+
+
+def score_sentences(model, splits):
+    """BLEU and teacher-forced perplexity on the test set.
+
+    The text of Multi30k comes with its tokens apart and is compared as it is.
+    """
+    inputs, targets = splits.test["inputs"].tolist(), splits.test["targets"].tolist()
+    tokenize = "none" if splits.name.startswith("multi30k") else "13a"
+    with uncompiled(model):
+        found = translate(model, inputs)
+    return {
+        "bleu": bleu(found, targets, tokenize),
+        "perplexity_per_token": perplexity(model, inputs, targets),
+    }
+
+
+def write(model, seed, texts):
+    """Each text and what the model makes of it, one pair a line."""
+    with uncompiled(model):
+        found = model.generate(list(texts), seed=seed)
+    pairs = zip(texts, found, strict=True)
+    return "\n".join(f"{text} -> {answer}" for text, answer in pairs)
+
+
+def plot(model, text):
+    """Where the model looked while it wrote its answer to a text: PNG bytes."""
+    with uncompiled(model):
+        return plot_attention(model, text)

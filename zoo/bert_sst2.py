@@ -1,0 +1,27 @@
+"""Small BERT from scratch that tells praise from blame in film reviews, on SST-2.
+
+Train: python train.py bert_sst2_mlm --data-dir DIR_WITH_sst2, and then
+       python train.py bert_sst2 --data-dir DIR_WITH_sst2
+Aim:   above 0.802, the test accuracy of a bag of words
+"""
+
+import functools
+
+from keras_genai.data import sentiment
+from zoo import _sentiment
+from zoo.entry import Entry
+
+entry = Entry(
+    model=_sentiment.bert_classifier,
+    config=dict(dropout=0.3),
+    tiny=dict(depth=1, width=8, num_heads=2),
+    source=functools.partial(
+        sentiment.sst2, length=_sentiment.LENGTH, tokenizer=_sentiment.TOKENIZER
+    ),
+    recipe=_sentiment.recipe(steps=1_000, rate=3e-4),
+    evaluate=_sentiment.score,
+    sample=_sentiment.judge,
+    paper="Devlin et al. 2019, BERT, https://arxiv.org/abs/1810.04805",
+    reference=_sentiment.FLOOR,
+    parts=dict(backbone="bert_sst2_mlm"),
+)

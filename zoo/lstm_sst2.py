@@ -1,0 +1,25 @@
+"""LSTM that tells praise from blame in film reviews, from scratch on SST-2.
+
+Train: python train.py lstm_sst2 --data-dir DIR_WITH_sst2
+Aim:   above 0.802, the test accuracy of a bag of words
+"""
+
+import functools
+
+from keras_genai.data import sentiment
+from zoo import _sentiment
+from zoo.entry import Entry
+
+entry = Entry(
+    model=_sentiment.recurrent_classifier,
+    config=dict(embedding_dim=128, units=96, dropout=0.5, token_dropout=0.2),
+    tiny=dict(embedding_dim=8, units=8),
+    source=functools.partial(
+        sentiment.sst2, length=_sentiment.LENGTH, tokenizer=_sentiment.TOKENIZER
+    ),
+    recipe=_sentiment.recipe(steps=2_000, rate=1e-3),
+    evaluate=_sentiment.score,
+    sample=_sentiment.judge,
+    paper="Hochreiter & Schmidhuber 1997, Long Short-Term Memory",
+    reference=_sentiment.FLOOR,
+)
