@@ -3,12 +3,11 @@
 import keras
 from keras import ops
 
-from keras_genai.layers import recurrent
+from keras_genai.layers.recurrent import CELLS, check_cell
 from keras_genai.registry import register
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.encoder import mean_of_tokens
 
-CELLS = {"lstm": recurrent.LSTM, "gru": recurrent.GRU}
 POOLINGS = ("mean", "max")
 
 
@@ -25,7 +24,7 @@ class RecurrentEncoder(Task):
         embedding_dim: int. Length of a token's vector.
         units: int. Width of every layer, in each direction.
         num_layers: int.
-        cell: `"lstm"` or `"gru"`.
+        cell: `"simple"`, `"lstm"` or `"gru"`.
         dropout: float. Rate on the embedding and after every layer.
         token_dropout: float. Share of tokens whose whole vector is dropped.
         pooling: `"mean"` or `"max"` over the tokens that are not padding.
@@ -61,14 +60,11 @@ class RecurrentEncoder(Task):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for name, value, known in (
-            ("cell", cell, tuple(CELLS)),
-            ("pooling", pooling, POOLINGS),
-        ):
-            if value not in known:
-                raise ValueError(
-                    f"`{name}` must be one of {known}. Received: {name}={value!r}"
-                )
+        check_cell(cell)
+        if pooling not in POOLINGS:
+            raise ValueError(
+                f"`pooling` must be one of {POOLINGS}. Received: {pooling=}"
+            )
         self.vocabulary_size = vocabulary_size
         self.context = context
         self.embedding_dim = embedding_dim

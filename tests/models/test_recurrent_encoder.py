@@ -63,6 +63,6 @@ def test_a_classifier_learns_to_tell_and_comes_back(tmp_path):
 
 def test_unknown_choices_are_refused():
     with pytest.raises(ValueError, match="`cell` must be one of"):
-        encoder(cell="simple")
+        encoder(cell="rnn")
     with pytest.raises(ValueError, match="`pooling` must be one of"):
         encoder(pooling="sum")

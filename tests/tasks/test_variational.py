@@ -149,14 +149,14 @@ def test_it_learns_one_batch_by_heart(digits):
     )
     history = model.fit(
         tf.data.Dataset.from_tensors(batch).repeat(),
-        steps_per_epoch=400,
+        steps_per_epoch=1_500,
         verbose=0,
         shuffle=False,
     )
     last = model.evaluate(
         tf.data.Dataset.from_tensors(batch), verbose=0, return_dict=True
     )
-    assert last["reconstruction"] < entropy + 7.0 < history.history["loss"][0]
+    assert last["reconstruction"] < entropy + 4.0 < history.history["loss"][0]
     assert last["loss"] == pytest.approx(last["reconstruction"] + last["kl"], rel=1e-4)
 
 
