@@ -10,28 +10,27 @@ import functools
 import keras
 
 from keras_genai.data import images
+from keras_genai.schedules import warmup_cosine
 from zoo import _images, _priors, _variational
 from zoo.entry import Entry, Recipe
 
 EPOCH = 468  # batches of 128 in 60,000 pictures
-STEPS = 30 * EPOCH
+STEPS = 10 * EPOCH
 
 entry = Entry(
     model=_priors.pixelcnn_prior,
-    config=dict(width=128, depth=5, dropout=0.1),
+    config=dict(width=128, depth=5, dropout=0.05),
     tiny=dict(width=4, depth=1),
     source=functools.partial(images.mnist, validation=0),
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
-            optimizer=keras.optimizers.Adam(
-                keras.optimizers.schedules.CosineDecay(1e-3, steps)
-            ),
+            optimizer=keras.optimizers.Adam(warmup_cosine(2e-3, 200, steps, 0.0)),
             jit_compile=False,
         ),
         batch_size=128,
         steps=STEPS,
         log_every=EPOCH,
-        validate_every=5 * EPOCH,
+        validate_every=2 * EPOCH,
         keep_best=False,
     ),
     evaluate=_variational.score_prior,
