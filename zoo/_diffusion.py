@@ -79,7 +79,8 @@ def show_restored(model, seed, source, **options):
         **options: of `restore`.
 
     Returns:
-        float32 `(N, H, W, C)` in [0, 1]: 8 damaged ones, 8 restored, 8 true, and again.
+        float32 `(R, 8, H, W, C)` in [0, 1]: a row of damaged pictures, one of restored
+        ones, one of true ones, and again.
     """
     arrays = source(batch_size=2).held_out
     damaged, truth = (
@@ -89,7 +90,7 @@ def show_restored(model, seed, source, **options):
     rows = []
     for first in range(0, len(damaged), 8):
         rows += [part[first : first + 8] for part in (damaged, restored, truth)]
-    return np.concatenate(rows)
+    return np.stack(rows)
 
 
 def latent_unet(

@@ -1,5 +1,7 @@
 """What the entries of autoencoders have in common."""
 
+import functools
+
 import numpy as np
 
 from keras_genai.data.pictures import to_float
@@ -9,9 +11,11 @@ from keras_genai.evaluation.likelihood import (
     evidence_bound,
     importance_bound,
 )
+from keras_genai.evaluation.pictures import png
 from zoo import _images
 
 SHOWN = 32  # pictures, each above its reconstruction
+LATENTS, WAYS = 8, 4  # rows of `show_latents` at most, and exactly
 
 
 def score(model, splits, samples=64, count=10_000, pictures=2_000):
@@ -86,6 +90,38 @@ def reconstruct(model, seed, source):
     images = source(batch_size=2, stand_in=True).test["images"][:SHOWN]
     pairs = np.stack([to_float(images).numpy(), model.reconstruct(images)], axis=1)
     return pairs.reshape(-1, *model.image_shape)
+
+
+def show_latents(model, source):
+    """What the latents mean: the first picture along each, then ways between pictures.
+
+    Args:
+        model: `VAE`.
+        source: the entry's; its stand-in has the shape of its data.
+
+    Returns:
+        bytes of a PNG: a row for each of the first latents, from -3 to 3, then
+        `WAYS` rows, each from one picture to another.
+    """
+    arrays = source(batch_size=2, stand_in=True).test
+    images, labels = arrays["images"], arrays["labels"]
+    if not model.num_classes:
+        labels = None
+    label = functools.partial(_rows, labels)
+    rows = [
+        model.traverse(images[0], dimension, labels=label(0))
+        for dimension in range(min(LATENTS, model.latent_size))
+    ]
+    columns = len(rows[0])
+    for first in range(WAYS):
+        ends = first, first + WAYS
+        path = model.interpolate(*images[list(ends)], columns, labels=label(*ends))
+        rows.append(path)
+    return png(np.stack(rows))
+
+
+def _rows(labels, *rows):
+    return None if labels is None else labels[list(rows)]
 
 
 def _held_out(splits):

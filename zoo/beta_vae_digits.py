@@ -24,7 +24,7 @@ entry = Entry(
         objective=EvidenceBound(beta=2.0, warm_up=1_000),
     ),
     tiny=dict(hidden=(8,), latent_size=2),
-    source=functools.partial(images.digits),
+    source=images.digits,
     recipe=Recipe(
         compile=lambda steps=6_000: dict(
             optimizer=keras.optimizers.Adam(
@@ -39,6 +39,7 @@ entry = Entry(
     ),
     evaluate=_variational.score,
     sample=functools.partial(_images.draw, count=64),
+    plot=functools.partial(_variational.show_latents, source=images.digits),
     paper="Higgins et al. 2017, beta-VAE: Learning Basic Visual Concepts with a "
     "Constrained Variational Framework",
     embedded=True,

@@ -24,7 +24,7 @@ entry = Entry(
         num_classes=10,
     ),
     tiny=dict(hidden=(8,), latent_size=2),
-    source=functools.partial(images.digits),
+    source=images.digits,
     recipe=Recipe(
         compile=lambda steps=6_000: dict(
             optimizer=keras.optimizers.Adam(
@@ -39,6 +39,7 @@ entry = Entry(
     ),
     evaluate=_variational.score,
     sample=functools.partial(_images.draw, count=100),
+    plot=functools.partial(_variational.show_latents, source=images.digits),
     paper="Sohn et al. 2015, Learning Structured Output Representation using Deep "
     "Conditional Generative Models",
     embedded=True,

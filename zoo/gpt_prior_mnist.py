@@ -15,11 +15,11 @@ from zoo import _images, _priors, _variational
 from zoo.entry import Entry, Recipe
 
 EPOCH = 468  # batches of 128 in 60,000 pictures
-STEPS = 10 * EPOCH
+STEPS = 8 * EPOCH
 
 entry = Entry(
     model=_priors.gpt_prior,
-    config=dict(width=128, depth=4, num_heads=4, dropout=0.05, num_classes=10),
+    config=dict(width=96, depth=3, num_heads=4, dropout=0.05, num_classes=10),
     tiny=dict(width=8, depth=1, num_heads=2),
     source=functools.partial(images.mnist, validation=0),
     recipe=Recipe(

@@ -15,11 +15,11 @@ from zoo import _images, _priors, _variational
 from zoo.entry import Entry, Recipe
 
 EPOCH = 468  # batches of 128 in 60,000 pictures
-STEPS = 10 * EPOCH
+STEPS = 8 * EPOCH
 
 entry = Entry(
     model=_priors.pixelcnn_prior,
-    config=dict(width=128, depth=5, dropout=0.05),
+    config=dict(width=64, depth=5, dropout=0.05),
     tiny=dict(width=4, depth=1),
     source=functools.partial(images.mnist, validation=0),
     recipe=Recipe(

@@ -23,7 +23,7 @@ entry = Entry(
         objective=EvidenceBound(),
     ),
     tiny=dict(hidden=(8,), latent_size=2),
-    source=functools.partial(images.digits),
+    source=images.digits,
     recipe=Recipe(
         compile=lambda steps=6_000: dict(
             optimizer=keras.optimizers.Adam(
@@ -38,6 +38,7 @@ entry = Entry(
     ),
     evaluate=_variational.score,
     sample=functools.partial(_images.draw, count=64),
+    plot=functools.partial(_variational.show_latents, source=images.digits),
     paper="Kingma & Welling 2014, Auto-Encoding Variational Bayes",
     embedded=True,
 )
