@@ -8,12 +8,6 @@ from keras_genai.losses import SparseSmoothedCrossentropy
 from keras_genai.optimizers import adamw
 from keras_genai.schedules import warmup_cosine
 
-DATES = (
-    "Tuesday, January 5, 2021",
-    "the 23rd of october 1987",
-    "7/4/1976",
-    "09.11.1989",
-)
 SENTENCES = (
     "ein mann fährt mit dem fahrrad durch die stadt .",
     "zwei kinder spielen im schnee mit einem hund .",

@@ -1,6 +1,19 @@
 """What the tables of BART and Blenderbot share."""
 
-from keras_genai.convert.mapping import Rule, attention, linear, norm, same
+from typing import Literal
+
+from keras_genai.convert.generation import read_generation, write_generation
+from keras_genai.convert.mapping import (
+    Architecture,
+    Family,
+    Rate,
+    Rule,
+    Settings,
+    attention,
+    linear,
+    norm,
+    same,
+)
 
 # transformers' names of activations, and ours.
 ACTIVATIONS = {
@@ -15,6 +28,72 @@ ACTIVATIONS = {
 UNUSED = (r"shared\.weight",)
 
 
+class EncoderDecoderSettings(Settings):
+    """The keys of config.json that all have alike. A subclass adds the sizes."""
+
+    activation_function: Literal[*ACTIVATIONS] = "gelu"
+    scale_embedding: bool = False
+    dropout: Rate = 0.1
+    tie_word_embeddings: bool = True
+
+
+def fixed(pre_norm):
+    """`Settings.fixed`: what files from before 2021 say of one way to normalise."""
+    return {
+        "normalize_before": pre_norm,
+        "normalize_embedding": not pre_norm,
+        "add_final_layer_norm": pre_norm,
+        "static_position_embeddings": False,
+    }
+
+
+def family(model_type, name, settings, model, build, rules, describe, tokenizer):
+    """A `Family` of one architecture.
+
+    Args:
+        model_type: str.
+        name: str, with which the classes of transformers begin.
+        settings: subclass of `EncoderDecoderSettings`.
+        model, build, rules, describe: see `Architecture`.
+        tokenizer: see `Family`.
+    """
+    architecture = Architecture(
+        name=f"{name}ForConditionalGeneration",
+        model=model,
+        build=build,
+        rules=rules,
+        describe=describe,
+        head=head,
+        aliases=aliases,
+        unused=UNUSED,
+        generation=lambda model: write_generation(model.generation),
+    )
+    return Family(
+        model_type=model_type,
+        settings=settings,
+        architectures=(architecture,),
+        prefix="model.",
+        tokenizer=tokenizer,
+        buffers=(r"(en|de)coder\.version",),
+        tokenizer_class=f"{name}Tokenizer",
+    )
+
+
+def arguments(settings, checkpoint):
+    """Arguments of `BART` and `Blenderbot`, without the style."""
+    return dict(
+        vocabulary_size=settings.vocab_size,
+        context=settings.max_position_embeddings,
+        encoder_depth=settings.encoder_layers,
+        decoder_depth=settings.decoder_layers,
+        width=settings.d_model,
+        num_heads=settings.encoder_attention_heads,
+        hidden=settings.encoder_ffn_dim,
+        dropout=settings.dropout,
+        generation=read_generation(checkpoint.config, checkpoint.generation),
+    )
+
+
 def style(settings):
     """Arguments that `BARTStyle` and `BlenderbotStyle` have in common."""
     heads, hidden = settings.decoder_attention_heads, settings.decoder_ffn_dim
@@ -27,8 +106,20 @@ def style(settings):
     )
 
 
-def tables(model):
-    """Rules of the token tables."""
+def rules(model, pre_norm):
+    """Which weight is which tensor."""
+    found = [*_tables(model), *_stacks(model)]
+    for side in ("encoder", "decoder"):
+        theirs = f"model.{side}"
+        found += same(f"{side}_positions/table", f"{theirs}.embed_positions.weight")
+        if pre_norm:
+            found += norm(f"{side}/norm", f"{theirs}.layer_norm")
+        else:
+            found += norm(f"{side}_norm", f"{theirs}.layernorm_embedding")
+    return found
+
+
+def _tables(model):
     if model.style.tie_embeddings:
         return same("embedding/embeddings", "model.shared.weight")
     return [
@@ -37,8 +128,7 @@ def tables(model):
     ]
 
 
-def stacks(model):
-    """Rules of all blocks of both sides."""
+def _stacks(model):
     depths = {"encoder": model.encoder_depth, "decoder": model.decoder_depth}
     rules = []
     for side, depth in depths.items():

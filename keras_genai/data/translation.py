@@ -18,6 +18,7 @@ import pathlib
 import numpy as np
 
 from keras_genai.data import tokenizers
+from keras_genai.data.dates import FIRST, LAST, texts_of_a_year, written_date
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.data.parallel_text import (
     columns,
@@ -28,60 +29,15 @@ from keras_genai.data.parallel_text import (
     read_pairs,
 )
 
-# Written out, because those of `calendar` and `strftime` follow the user's locale.
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-WEEKDAYS = (
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-)
-# Slashes put the month first, dots the day, as in the United States and in Germany.
-FORMATS = (
-    "{month} {day}, {year}",
-    "{month} {ordinal}, {year}",
-    "{short_month} {day}, {year}",
-    "{day} {month} {year}",
-    "{day} {short_month} {year}",
-    "the {ordinal} of {month} {year}",
-    "{weekday}, {month} {day}, {year}",
-    "{weekday} {day} {month} {year}",
-    "{short_weekday}, {day} {short_month} {year}",
-    "{short_weekday} {short_month} {day} {year}",
-    "{month_number}/{day}/{year}",
-    "{month_number:02}/{day:02}/{year}",
-    "{day}.{month_number}.{year}",
-    "{day:02}.{month_number:02}.{year}",
-    "{year}/{month_number:02}/{day:02}",
-    "{year} {month} {day}",
-)
-_CASES = (str, str, str, str.lower, str.upper)  # how often a date is written how
-_CHARACTERS = " ,-./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_FIRST, _LAST = datetime.date(1900, 1, 1), datetime.date(2099, 12, 31)
-_LONGEST = 32  # characters of a date as people write it, "wednesday, september ..."
 _HELD_OUT = 1000  # days in each of validation and test
 
 
 def dates(batch_size, seed=0, data_dir=None, *, tokenizer="characters", stand_in=False):
-    """Dates as people write them in English, and as ISO 8601 does: made up, offline.
+    """Dates as people write them in eight countries, and as ISO 8601 does: offline.
 
-    Each day from 1900 to 2099 is written in one of 16 ways, in one of three cases. The
+    Each day from 1900 to 2099 is written once, in a random format of a random locale of
+    Babel, and sometimes without capitals. No text can mean two days: years have four
+    digits, and dates in numbers put the day first; see `keras_genai.data.dates`. The
     days are cut into 71,049 / 1,000 / 1,000 after one fixed shuffle, whatever `seed`
     is; no day is in two parts.
 
@@ -89,23 +45,24 @@ def dates(batch_size, seed=0, data_dir=None, *, tokenizer="characters", stand_in
         batch_size: int, pairs a batch.
         seed: int. Which pairs come in which batch.
         data_dir: unused.
-        tokenizer: `"characters"`, with one id for each character and three special
-            tokens, or a `Tokenizer`. Both sides share it.
+        tokenizer: `"characters"`, with one id for each character that Babel writes and
+            three special tokens, or a `Tokenizer`. Both sides share it.
         stand_in: bool. If `True`, 300 days, split 200 / 50 / 50, for tests.
 
     Returns:
         `Splits`, with `test`.
     """
+    texts = texts_of_a_year()
     if tokenizer == "characters":
         tokenizer = tokenizers.characters(
-            _CHARACTERS, pad_token="<pad>", start_token="<s>", end_token="</s>"
+            texts, pad_token="<pad>", start_token="<s>", end_token="</s>"
         )
     every = _date_pairs(300 if stand_in else None)
     part = 50 if stand_in else _HELD_OUT
     train, held_out, test = every[: -2 * part], every[-2 * part : -part], every[-part:]
-    lengths = None
-    if tokenizer.vocabulary_size < 100:  # characters: one shape, compiled once
-        lengths = (_LONGEST, len("2000-01-01") + 1)
+    lengths, longest = None, max(texts, key=len)
+    if len(tokenizer.encode(longest)) == len(longest):  # one shape, compiled once
+        lengths = (len(longest), len(FIRST.isoformat()) + 1)
     collate = pair_batch(tokenizer, lengths)
     return Splits(
         DataLoader(train, batch_size, collate=collate, seed=seed),
@@ -120,33 +77,8 @@ def dates(batch_size, seed=0, data_dir=None, *, tokenizer="characters", stand_in
 @functools.lru_cache(maxsize=2)
 def _date_pairs(count):
     draws = np.random.default_rng(0)
-    days = draws.permutation((_LAST - _FIRST).days + 1)[:count]
-    return [written_date(_FIRST + datetime.timedelta(int(d)), draws) for d in days]
-
-
-def written_date(date, draws):
-    """A day in a random way of writing.
-
-    Args:
-        date: `datetime.date`.
-        draws: `numpy.random.Generator`.
-
-    Returns:
-        `(written, iso)`, two str.
-    """
-    month, weekday = MONTHS[date.month - 1], WEEKDAYS[date.weekday()]
-    way = FORMATS[draws.integers(len(FORMATS))]
-    text = way.format(
-        year=date.year,
-        month_number=date.month,
-        month=month,
-        short_month=month[:3],
-        day=date.day,
-        ordinal=f"{date.day}{_ordinal_ending(date.day)}",
-        weekday=weekday,
-        short_weekday=weekday[:3],
-    )
-    return _CASES[draws.integers(len(_CASES))](text), date.isoformat()
+    days = draws.permutation((LAST - FIRST).days + 1)[:count]
+    return [written_date(FIRST + datetime.timedelta(int(d)), draws) for d in days]
 
 
 def multi30k(
@@ -281,9 +213,3 @@ def _find(name, data_dir):
         f"`data_dir` must have {name} of https://github.com/multi30k/dataset. "
         f"Received: data_dir={str(data_dir)!r}"
     )
-
-
-def _ordinal_ending(day):
-    if day in (11, 12, 13):
-        return "th"
-    return {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")

@@ -1,4 +1,4 @@
-"""Token embedding that trains fast on a small vocabulary too."""
+"""The two ends of a language model: from tokens to vectors, and back to logits."""
 
 import keras
 from keras import ops
@@ -28,6 +28,32 @@ class TokenEmbedding(keras.layers.Embedding):
         """The product of float `(..., width)` with every token's vector, `(..., V)`."""
         table = ops.cast(self.embeddings, x.dtype)  # (V, width)
         return ops.matmul(x, ops.transpose(table))
+
+
+def token_table(vocabulary_size, width, initializer, dtype=None, name="embedding"):
+    """A `TokenEmbedding` with its weights."""
+    layer = TokenEmbedding(
+        vocabulary_size,
+        width,
+        embeddings_initializer=initializer,
+        dtype=dtype,
+        name=name,
+    )
+    layer.build((None, None))
+    return layer
+
+
+def token_head(vocabulary_size, width, initializer, dtype=None):
+    """An output matrix with its weights, for models that do not tie it to the table."""
+    layer = keras.layers.Dense(
+        vocabulary_size,
+        use_bias=False,
+        kernel_initializer=initializer,
+        dtype=dtype,
+        name="head",
+    )
+    layer.build((None, None, width))
+    return layer
 
 
 def token_logits(x, embedding, head=None):

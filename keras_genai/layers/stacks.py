@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_genai.layers.attention import causal_mask, position_mask, write_slots
+from keras_genai.layers.transformer import make_block
 from keras_genai.registry import register
 
 
@@ -159,6 +160,43 @@ class DecoderStack(keras.layers.Layer):
             )
             kept.append(pair)
         return _normalized(x, self.norm, self.compute_dtype), kept
+
+
+def make_stack(kind, depth, width, name, pre_norm=False, dtype=None, **block):
+    """A stack of layer-normalised blocks.
+
+    Args:
+        kind: `EncoderStack` or `DecoderStack`.
+        depth: int. Number of blocks.
+        width: int. Length of a token's vector.
+        name: str.
+        pre_norm: bool. `True` normalises what enters a part, and the stack's output;
+            `False` the output of every part.
+        dtype: of the layers; norms are float32.
+        **block: what else `make_block` takes.
+
+    Returns:
+        A stack without weights, to be built.
+    """
+    blocks = [
+        make_block(
+            width,
+            norm=layer_norm,
+            looks_across=kind is DecoderStack,
+            pre_norm=pre_norm,
+            dtype=dtype,
+            name=f"block_{index}",
+            **block,
+        )
+        for index in range(depth)
+    ]
+    norm = layer_norm("norm") if pre_norm else None
+    return kind(blocks, norm, dtype=dtype, name=name)
+
+
+def layer_norm(name):
+    """Layer normalisation in float32, as in all published encoder-decoders."""
+    return keras.layers.LayerNormalization(epsilon=1e-5, dtype="float32", name=name)
 
 
 def _normalized(x, norm, dtype):

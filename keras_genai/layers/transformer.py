@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from keras_genai.layers.attention import write_slots
+from keras_genai.layers.attention import Attention, write_slots
+from keras_genai.layers.feedforward import FeedForward
 from keras_genai.layers.recompute import recomputed
 from keras_genai.registry import register
 
@@ -126,3 +127,59 @@ class Block(keras.layers.Layer):
         if self.pre_norm:
             return x + self.dropout(part(normalize(x)))
         return normalize(x + self.dropout(part(x)))
+
+
+def make_block(
+    width,
+    num_heads,
+    hidden,
+    activation,
+    norm,
+    initializer,
+    looks_across=False,
+    pre_norm=True,
+    dropout=0.0,
+    dtype=None,
+    name=None,
+):
+    """The `Block` of most transformers: heads share out the width; all has biases.
+
+    Args:
+        width: int. Length of a token's vector.
+        num_heads: int. Divides `width`.
+        hidden: int. Width inside the feed-forward network.
+        activation: of the feed-forward network, a name or a function.
+        initializer: function that returns a new initializer, called for each matrix:
+            one object draws the same numbers every time.
+        looks_across: bool. Whether the block attends to another sequence, too.
+        norm, pre_norm, dropout, dtype, name: as for `Block`.
+
+    Raises:
+        ValueError: if `width` is not a multiple of `num_heads`.
+    """
+    if width % num_heads:
+        raise ValueError(
+            "`width` must be a multiple of `num_heads`. "
+            f"Received: {width=}, {num_heads=}"
+        )
+
+    def part(kind, *arguments, name):
+        return kind(
+            *arguments,
+            initializer=initializer(),
+            output_initializer=initializer(),
+            dtype=dtype,
+            name=name,
+        )
+
+    heads = num_heads, width // num_heads
+    return Block(
+        part(Attention, *heads, name="attention"),
+        part(FeedForward, hidden, activation, name="feedforward"),
+        norm,
+        part(Attention, *heads, name="cross_attention") if looks_across else None,
+        pre_norm,
+        dropout,
+        dtype=dtype,
+        name=name,
+    )

@@ -7,15 +7,13 @@ import keras
 from keras import ops
 
 from keras_genai import registry
-from keras_genai.layers.attention import Attention
-from keras_genai.layers.embedding import TokenEmbedding, token_logits
-from keras_genai.layers.feedforward import ACTIVATIONS, FeedForward, check_activation
+from keras_genai.layers.embedding import token_head, token_logits, token_table
+from keras_genai.layers.feedforward import ACTIVATIONS, check_activation
 from keras_genai.layers.positions import LearnedPositions
-from keras_genai.layers.stacks import DecoderStack, EncoderStack, memory_mask
-from keras_genai.layers.transformer import Block
+from keras_genai.layers.stacks import DecoderStack, EncoderStack, layer_norm, make_stack
 from keras_genai.registry import register
 from keras_genai.samplers.settings import GenerationSettings
-from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.encoder_decoder import EncoderDecoderLM
 
 OFFSET = 2  # the first two rows of BART's position tables are never read
 
@@ -52,7 +50,7 @@ GENERATION = GenerationSettings()
 
 
 @register
-class BART(Seq2SeqLM):
+class BART(EncoderDecoderLM):
     """Encoder-decoder transformer, normalised after every part.
 
     Args:
@@ -101,52 +99,47 @@ class BART(Seq2SeqLM):
         self.dropout_rate = dropout
         self.style = style
         self.generation = generation
-        for heads in (num_heads, self.style.decoder_num_heads or num_heads):
-            if width % heads:
-                raise ValueError(
-                    "`width` must be a multiple of `num_heads`. "
-                    f"Received: {width=}, num_heads={heads}"
-                )
         self._make_layers()
 
     def _make_layers(self):
         style, policy = self.style, self.dtype_policy
         start = functools.partial(keras.initializers.RandomNormal, stddev=0.02)
-        self.embedding = self._make_embedding("embedding")
+        table = functools.partial(token_table, self.vocabulary_size, self.width)
+        self.embedding = table(start(), policy)
         self.decoder_embedding = self.embedding
         if not style.tie_embeddings:
-            self.decoder_embedding = self._make_embedding("decoder_embedding")
+            self.decoder_embedding = table(start(), policy, "decoder_embedding")
         self.dropout = keras.layers.Dropout(
             self.dropout_rate, dtype=policy, name="dropout"
         )
         self.encoder_positions, self.decoder_positions = (
             LearnedPositions(
-                self.context + OFFSET,
-                self.width,
-                start(),
-                dtype=policy,
-                name=f"{side}_positions",
+                self.context + OFFSET, self.width, start(), dtype=policy, name=name
             )
-            for side in ("encoder", "decoder")
+            for name in ("encoder_positions", "decoder_positions")
         )
-        self.encoder_norm = _norm(name="encoder_norm")
-        self.decoder_norm = _norm(name="decoder_norm")
-        self.encoder = EncoderStack(
-            [
-                self._make_block(index, self.num_heads, self.hidden)
-                for index in range(self.encoder_depth)
-            ],
+        self.encoder_norm = layer_norm("encoder_norm")
+        self.decoder_norm = layer_norm("decoder_norm")
+        stack = functools.partial(
+            make_stack,
+            width=self.width,
+            activation=ACTIVATIONS[style.activation],
+            initializer=start,
+            dropout=self.dropout_rate,
             dtype=policy,
+        )
+        self.encoder = stack(
+            EncoderStack,
+            self.encoder_depth,
+            num_heads=self.num_heads,
+            hidden=self.hidden,
             name="encoder",
         )
-        heads = style.decoder_num_heads or self.num_heads
-        hidden = style.decoder_hidden or self.hidden
-        self.decoder = DecoderStack(
-            [
-                self._make_block(index, heads, hidden, looks_across=True)
-                for index in range(self.decoder_depth)
-            ],
-            dtype=policy,
+        self.decoder = stack(
+            DecoderStack,
+            self.decoder_depth,
+            num_heads=style.decoder_num_heads or self.num_heads,
+            hidden=style.decoder_hidden or self.hidden,
             name="decoder",
         )
         for positions in (self.encoder_positions, self.decoder_positions):
@@ -155,14 +148,7 @@ class BART(Seq2SeqLM):
             layer.build((None, None, self.width))
         self.head = None
         if not style.tie_embeddings:
-            self.head = keras.layers.Dense(
-                self.vocabulary_size,
-                use_bias=False,
-                kernel_initializer=start(),
-                dtype=policy,
-                name="head",
-            )
-            self.head.build((None, None, self.width))
+            self.head = token_head(self.vocabulary_size, self.width, start(), policy)
         # Part of published checkpoints, and zero in most; never trained.
         self.logits_bias = self.add_weight(
             (self.vocabulary_size,),
@@ -172,88 +158,28 @@ class BART(Seq2SeqLM):
         )
         self.built = True
 
-    def _make_embedding(self, name):
-        layer = TokenEmbedding(
-            self.vocabulary_size,
-            self.width,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
-            dtype=self.dtype_policy,
-            name=name,
-        )
-        layer.build((None, None))
-        return layer
-
-    def _make_block(self, index, num_heads, hidden, looks_across=False):
-        policy = self.dtype_policy
-        start = functools.partial(keras.initializers.RandomNormal, stddev=0.02)
-
-        def attention(name):
-            return Attention(
-                num_heads,
-                self.width // num_heads,
-                initializer=start(),
-                output_initializer=start(),
-                dtype=policy,
-                name=name,
-            )
-
-        feedforward = FeedForward(
-            hidden,
-            ACTIVATIONS[self.style.activation],
-            initializer=start(),
-            output_initializer=start(),
-            dtype=policy,
-            name="feedforward",
-        )
-        return Block(
-            attention("attention"),
-            feedforward,
-            _norm,
-            cross_attention=attention("cross_attention") if looks_across else None,
-            pre_norm=False,
-            dropout=self.dropout_rate,
-            dtype=policy,
-            name=f"block_{index}",
-        )
-
-    def encode(self, inputs, inputs_mask):
-        """Keys and values of every decoder block. See `Seq2SeqLM`."""
-        positions = ops.arange(inputs.shape[1] or ops.shape(inputs)[1])[None]
-        x = self._scaled(self.embedding(inputs))
+    def embed_inputs(self, tokens, positions):
+        """Normalised sum of a token and its place. See `EncoderDecoderLM`."""
+        x = self._scaled(self.embedding(tokens))
         x = x + self.encoder_positions(positions + OFFSET)
-        x = self._normalized(x, self.encoder_norm)
-        x = self.encoder(x, memory_mask(inputs_mask))
-        return self.decoder.project_memory(x, inputs_mask)
+        return self._normalized(x, self.encoder_norm)
 
-    def read(self, targets, memory):
-        """Logits after every token. See `Seq2SeqLM`."""
-        positions = ops.arange(targets.shape[1] or ops.shape(targets)[1])[None]
-        return self._logits(self.decoder(self._targets(targets, positions), memory))
-
-    def empty_cache(self, batch_size, length):
-        """Empty cache of `length` slots. See `Seq2SeqLM`."""
-        return self.decoder.empty_cache(batch_size, length)
-
-    def decode(self, tokens, positions, cache, index):
-        """Logits of the next token, and the cache after `tokens`. See `Seq2SeqLM`."""
-        x = self._targets(tokens, positions)
-        x, cache = self.decoder.step(x, positions, cache, index)
-        return self._logits(x)[:, 0], cache
-
-    def _targets(self, tokens, positions):
+    def embed_targets(self, tokens, positions):
+        """Normalised sum of a token and its place. See `EncoderDecoderLM`."""
         x = self._scaled(self.decoder_embedding(tokens))
         x = x + self.decoder_positions(positions + OFFSET)
         return self._normalized(x, self.decoder_norm)
+
+    def logits(self, x):
+        """float32 logits of the decoder's output. See `EncoderDecoderLM`."""
+        logits = token_logits(x, self.embedding, self.head)
+        return logits + ops.cast(self.logits_bias, "float32")
 
     def _scaled(self, x):
         return x * self.width**0.5 if self.style.scale_embedding else x
 
     def _normalized(self, x, norm):
         return self.dropout(ops.cast(norm(x), self.compute_dtype))
-
-    def _logits(self, x):
-        logits = token_logits(x, self.embedding, self.head)
-        return logits + ops.cast(self.logits_bias, "float32")
 
     def get_config(self):
         return {
@@ -269,7 +195,3 @@ class BART(Seq2SeqLM):
             "style": registry.to_plain(self.style),
             "generation": registry.to_plain(self.generation),
         }
-
-
-def _norm(name):
-    return keras.layers.LayerNormalization(epsilon=1e-5, dtype="float32", name=name)

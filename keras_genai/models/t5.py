@@ -6,7 +6,7 @@ import keras
 
 from keras_genai import registry
 from keras_genai.layers.attention import Attention
-from keras_genai.layers.embedding import TokenEmbedding, token_logits
+from keras_genai.layers.embedding import token_head, token_logits, token_table
 from keras_genai.layers.feedforward import (
     ACTIVATIONS,
     FeedForward,
@@ -18,7 +18,7 @@ from keras_genai.layers.stacks import DecoderStack, EncoderStack, memory_mask
 from keras_genai.layers.transformer import Block
 from keras_genai.registry import register
 from keras_genai.samplers.settings import GenerationSettings
-from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.encoder_decoder import EncoderDecoderLM
 
 
 @register
@@ -57,7 +57,7 @@ GENERATION = GenerationSettings()
 
 
 @register
-class T5(Seq2SeqLM):
+class T5(EncoderDecoderLM):
     """Encoder-decoder transformer without biases or position vectors.
 
     Args:
@@ -111,14 +111,9 @@ class T5(Seq2SeqLM):
 
     def _make_layers(self):
         policy = self.dtype_policy
-        self.embedding = TokenEmbedding(
-            self.vocabulary_size,
-            self.width,
-            embeddings_initializer=_normal(1.0),
-            dtype=policy,
-            name="embedding",
+        self.embedding = token_table(
+            self.vocabulary_size, self.width, _normal(1.0), policy
         )
-        self.embedding.build((None, None))
         self.dropout = keras.layers.Dropout(
             self.dropout_rate, dtype=policy, name="dropout"
         )
@@ -136,19 +131,12 @@ class T5(Seq2SeqLM):
             dtype=policy,
             name="decoder",
         )
-        built = [self.encoder, self.decoder]
         self.head = None
         if not self.style.tie_embeddings:
-            self.head = keras.layers.Dense(
-                self.vocabulary_size,
-                use_bias=False,
-                kernel_initializer=_normal(self.width**-0.5),
-                dtype=policy,
-                name="head",
-            )
-            built.append(self.head)
-        for layer in built:
-            layer.build((None, None, self.width))
+            start = _normal(self.width**-0.5)
+            self.head = token_head(self.vocabulary_size, self.width, start, policy)
+        for stack in (self.encoder, self.decoder):
+            stack.build((None, None, self.width))
         self.built = True
 
     def _make_bias(self, causal):
@@ -206,26 +194,19 @@ class T5(Seq2SeqLM):
 
     def encode(self, inputs, inputs_mask):
         """Keys and values of every decoder block. See `Seq2SeqLM`."""
-        x = self.dropout(self.embedding(inputs))
-        x = self.dropout(self.encoder(x, memory_mask(inputs_mask)))
-        return self.decoder.project_memory(x, inputs_mask)
+        x = self.encoder(self.embed_inputs(inputs, None), memory_mask(inputs_mask))
+        return self.decoder.project_memory(self.dropout(x), inputs_mask)
 
-    def read(self, targets, memory):
-        """Logits after every token. See `Seq2SeqLM`."""
-        x = self.dropout(self.embedding(targets))
-        return self._logits(self.decoder(x, memory))
+    def embed_inputs(self, tokens, positions):
+        """The tokens' vectors; positions come in as a bias. See `EncoderDecoderLM`."""
+        return self.dropout(self.embedding(tokens))
 
-    def empty_cache(self, batch_size, length):
-        """Empty cache of `length` slots. See `Seq2SeqLM`."""
-        return self.decoder.empty_cache(batch_size, length)
+    def embed_targets(self, tokens, positions):
+        """The tokens' vectors; positions come in as a bias. See `EncoderDecoderLM`."""
+        return self.dropout(self.embedding(tokens))
 
-    def decode(self, tokens, positions, cache, index):
-        """Logits of the next token, and the cache after `tokens`. See `Seq2SeqLM`."""
-        x = self.dropout(self.embedding(tokens))
-        x, cache = self.decoder.step(x, positions, cache, index)
-        return self._logits(x)[:, 0], cache
-
-    def _logits(self, x):
+    def logits(self, x):
+        """float32 logits of the decoder's output. See `EncoderDecoderLM`."""
         x = self.dropout(x)
         if self.style.scale_logits:
             x = x * self.width**-0.5

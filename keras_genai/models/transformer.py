@@ -1,24 +1,22 @@
 """Transformer: the encoder-decoder of "Attention is all you need"."""
 
+import functools
+
 import keras
-from keras import ops
 
 from keras_genai import registry
-from keras_genai.layers.attention import Attention
-from keras_genai.layers.embedding import TokenEmbedding, token_logits
-from keras_genai.layers.feedforward import FeedForward
+from keras_genai.layers.embedding import token_logits, token_table
 from keras_genai.layers.positions import LearnedPositions
-from keras_genai.layers.stacks import DecoderStack, EncoderStack, memory_mask
-from keras_genai.layers.transformer import Block
+from keras_genai.layers.stacks import DecoderStack, EncoderStack, make_stack
 from keras_genai.registry import register
 from keras_genai.samplers.settings import GenerationSettings
-from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.encoder_decoder import EncoderDecoderLM
 
 GENERATION = GenerationSettings(max_length=100)
 
 
 @register
-class Transformer(Seq2SeqLM):
+class Transformer(EncoderDecoderLM):
     """Encoder-decoder transformer, normalised after every part; positions are learned.
 
     Token vectors are multiplied by `width ** 0.5`; both sides share one table. All
@@ -60,11 +58,6 @@ class Transformer(Seq2SeqLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if width % num_heads:
-            raise ValueError(
-                "`width` must be a multiple of `num_heads`. "
-                f"Received: {width=}, {num_heads=}"
-            )
         self.vocabulary_size = vocabulary_size
         self.context = context
         self.encoder_depth = encoder_depth
@@ -80,44 +73,34 @@ class Transformer(Seq2SeqLM):
 
     def _make_layers(self):
         policy = self.dtype_policy
-        self.embedding = TokenEmbedding(
-            self.vocabulary_size,
-            self.width,
-            embeddings_initializer=self._table_start(),
-            dtype=policy,
-            name="embedding",
+        self.embedding = token_table(
+            self.vocabulary_size, self.width, self._table_start(), policy
         )
-        self.embedding.build((None, None))
         self.dropout = keras.layers.Dropout(
             self.dropout_rate, dtype=policy, name="dropout"
         )
         self.encoder_positions, self.decoder_positions = (
             LearnedPositions(
-                self.context,
-                self.width,
-                self._table_start(),
-                dtype=policy,
-                name=f"{side}_positions",
+                self.context, self.width, self._table_start(), dtype=policy, name=name
             )
-            for side in ("encoder", "decoder")
+            for name in ("encoder_positions", "decoder_positions")
         )
-        self.encoder = EncoderStack(
-            [self._make_block(index) for index in range(self.encoder_depth)],
+        stack = functools.partial(
+            make_stack,
+            width=self.width,
+            num_heads=self.num_heads,
+            hidden=self.hidden,
+            activation="relu",
+            initializer=keras.initializers.GlorotUniform,
+            dropout=self.dropout_rate,
             dtype=policy,
-            name="encoder",
         )
-        self.decoder = DecoderStack(
-            [
-                self._make_block(index, looks_across=True)
-                for index in range(self.decoder_depth)
-            ],
-            dtype=policy,
-            name="decoder",
-        )
+        self.encoder = stack(EncoderStack, self.encoder_depth, name="encoder")
+        self.decoder = stack(DecoderStack, self.decoder_depth, name="decoder")
         for positions in (self.encoder_positions, self.decoder_positions):
             positions.build()
-        for stack in (self.encoder, self.decoder):
-            stack.build((None, None, self.width))
+        for layer in (self.encoder, self.decoder):
+            layer.build((None, None, self.width))
         self.head = None
         if not self.tie_embeddings:
             self.head = keras.layers.Dense(
@@ -128,54 +111,21 @@ class Transformer(Seq2SeqLM):
     def _table_start(self):
         return keras.initializers.RandomNormal(stddev=self.width**-0.5)
 
-    def _make_block(self, index, looks_across=False):
-        policy = self.dtype_policy
+    def embed_inputs(self, tokens, positions):
+        """Sum of a token and its place. See `EncoderDecoderLM`."""
+        return self._embedded(tokens, self.encoder_positions(positions))
 
-        def attention(name):
-            return Attention(
-                self.num_heads, self.width // self.num_heads, dtype=policy, name=name
-            )
+    def embed_targets(self, tokens, positions):
+        """Sum of a token and its place. See `EncoderDecoderLM`."""
+        return self._embedded(tokens, self.decoder_positions(positions))
 
-        return Block(
-            attention("attention"),
-            FeedForward(self.hidden, "relu", dtype=policy, name="feedforward"),
-            _norm,
-            cross_attention=attention("cross_attention") if looks_across else None,
-            pre_norm=False,
-            dropout=self.dropout_rate,
-            dtype=policy,
-            name=f"block_{index}",
-        )
-
-    def encode(self, inputs, inputs_mask):
-        """Keys and values of every decoder block. See `Seq2SeqLM`."""
-        places = ops.arange(inputs.shape[1] or ops.shape(inputs)[1])[None]
-        x = self._embedded(inputs, self.encoder_positions(places))
-        x = self.encoder(x, memory_mask(inputs_mask))
-        return self.decoder.project_memory(x, inputs_mask)
-
-    def read(self, targets, memory):
-        """Logits after every token. See `Seq2SeqLM`."""
-        places = ops.arange(targets.shape[1] or ops.shape(targets)[1])[None]
-        x = self._embedded(targets, self.decoder_positions(places))
-        return self._logits(self.decoder(x, memory))
-
-    def empty_cache(self, batch_size, length):
-        """Empty cache of `length` slots. See `Seq2SeqLM`."""
-        return self.decoder.empty_cache(batch_size, length)
-
-    def decode(self, tokens, positions, cache, index):
-        """Logits of the next token, and the cache after `tokens`. See `Seq2SeqLM`."""
-        x = self._embedded(tokens, self.decoder_positions(positions))
-        x, cache = self.decoder.step(x, positions, cache, index)
-        return self._logits(x)[:, 0], cache
+    def logits(self, x):
+        """float32 logits of the decoder's output. See `EncoderDecoderLM`."""
+        return token_logits(x, self.embedding, self.head)
 
     def _embedded(self, tokens, positions):
         # The table starts small for the output's sake; here it stands beside positions.
         return self.dropout(self.embedding(tokens) * self.width**0.5 + positions)
-
-    def _logits(self, x):
-        return token_logits(x, self.embedding, self.head)
 
     def get_config(self):
         return {
@@ -191,7 +141,3 @@ class Transformer(Seq2SeqLM):
             "tie_embeddings": self.tie_embeddings,
             "generation": registry.to_plain(self.generation),
         }
-
-
-def _norm(name):
-    return keras.layers.LayerNormalization(epsilon=1e-5, dtype="float32", name=name)

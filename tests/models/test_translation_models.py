@@ -184,16 +184,16 @@ def test_one_batch_can_be_learned_by_heart(name, dtype, jit_compile):
     labels = np.roll(batch["targets"], -1, axis=1)
     weight = np.arange(9)[None] < np.array([[8], [5]])
     model.compile(
-        optimizer=keras.optimizers.Adam(2e-2 if size else 1e-2),
+        optimizer=keras.optimizers.Adam(2e-2 if size else 7e-3),
         loss=SparseSmoothedCrossentropy(0.0),
         weighted_metrics=[],
         jit_compile=jit_compile,
     )
     data = tf.data.Dataset.from_tensors((batch, labels, weight.astype("float32")))
     history = model.fit(
-        data.repeat(), steps_per_epoch=40, epochs=2, shuffle=False, verbose=0
+        data.repeat(), steps_per_epoch=60, epochs=2, shuffle=False, verbose=0
     ).history
-    assert history["loss"][1] < 0.4 < history["loss"][0]
+    assert history["loss"][1] < 0.1 < history["loss"][0]
     model.generation = GenerationSettings(
         max_length=6, decoder_start_token=int(batch["targets"][0, 0]), end_tokens=(2,)
     )
