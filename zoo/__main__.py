@@ -1,4 +1,4 @@
-"""The command line over the zoo: list, show, sample, chat, verify, results."""
+"""The command line over the zoo: what there is, what it can do, what it reached."""
 
 import argparse
 import pathlib
@@ -7,16 +7,31 @@ import sys
 
 import zoo
 from zoo._chat import chat
+from zoo._opening import locate, open_model
 from zoo._quiet import start_tensorflow
+from zoo._tasks import answer, classify, summarize, translate
+
+NAME = "an entry (trained in runs/NAME, or published), a folder, or a hub name"
 
 
 def main(arguments=None):
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     try:
         return options.run(options)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"zoo: {' '.join(str(error).split())}", file=sys.stderr)
         return getattr(error, "exit_code", 2)
+
+
+def parse(arguments=None):
+    """The options; texts may follow an option, which argparse alone does not allow."""
+    known = parser()
+    options, rest = known.parse_known_args(arguments)
+    if rest and (not hasattr(options, "text") or any(t.startswith("-") for t in rest)):
+        known.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.text = [*options.text, *rest]
+    return options
 
 
 def parser():
@@ -33,7 +48,7 @@ def parser():
     add = verb(show, "print what an entry is and what it reached")
     add("name")
     add = verb(sample, "let a trained model write")
-    add("name", help="an entry, trained in runs/NAME")
+    add("name", help=NAME)
     add("--preset", help="preset folder (runs/NAME/preset)")
     add("--prompt", help="what to continue (the entry's own)")
     add("--max-length", type=int, default=400, help="in tokens, prompt included (400)")
@@ -45,11 +60,12 @@ def parser():
     add("--label", type=int, help="the class of all pictures (each in turn)")
     add("--out", default="sample.png", help="where pictures go (sample.png)")
     add = verb(chat, "talk with a trained language model")
-    add("name", help="an entry, trained in runs/NAME")
+    add("name", help=NAME)
     add("--preset", help="preset folder (runs/NAME/preset)")
     add("--temperature", type=float, help="0 is greedy (the model's own way)")
     add("--reply-length", type=int, help="tokens of a reply at most")
     add("--seed", type=int, default=0)
+    add_task_verbs(verb)
     add = verb(verify, "run a recipe and record what it reaches")
     add("name")
     add("--data-dir", help="where prepared or hand-placed data sets lie")
@@ -61,6 +77,33 @@ def parser():
     add("pattern", nargs="?", default="*", help="shell pattern")
     add("--picture", help="also draw them into this PNG")
     return parser
+
+
+def add_task_verbs(verb):
+    """The verbs of `zoo._tasks`; they have texts, or lines of standard input, to do."""
+    texts = {
+        translate: ("translate texts", "TEXT"),
+        summarize: ("summarise texts", "TEXT"),
+        classify: ("sort texts into a model's classes", "TEXT"),
+        answer: ("answer questions from a text", "QUESTION"),
+    }
+    for run, (line, what) in texts.items():
+        add = verb(run, line)
+        add("name", help=NAME)
+        one = f"each argument is one (else each line of standard input is a {what})"
+        add("text", nargs="*", metavar=what, help=one)
+        add("--preset", help="preset folder (runs/NAME/preset)")
+        if run in (translate, summarize):
+            add("--prefix", help="text before each text (what the model's files say)")
+            add("--max-length", type=int, help="tokens at most (the model's own)")
+        if run is translate:
+            add("--languages", help="from and to, if a model knows several: en-de")
+        if run is answer:
+            add(
+                "--context", required=True, metavar="FILE_OR_TEXT", help="where to look"
+            )
+            add("--stride", type=int, help="tokens by which windows overlap")
+            add("--allow-none", action="store_true", help="let it find no answer")
 
 
 def list(options):
@@ -79,23 +122,20 @@ def show(options):
 
 def sample(options):
     """Lets a trained model write, piece by piece, or draw into a file."""
-    zoo.describe(options.name)  # an unknown name ends here, with the nearest
-    folder = pathlib.Path(options.preset or f"runs/{options.name}/preset")
-    if not folder.is_dir():
-        raise ValueError(
-            f"There is no preset in {folder}. Train one first: "
-            f"python train.py {options.name}"
-        )
-    start_tensorflow()
-    from keras_genai import from_preset
+    place = locate(options.name, options.preset)
+    model = open_model(place, options.name, "sample")
     from keras_genai.samplers.tokens import Greedy, Sample
 
-    model = from_preset(folder)
     if hasattr(model, "image_shape"):
         return draw(model, options)
     if options.prompt is None:
-        print(zoo.get(options.name).sample(model, seed=options.seed))
+        print(entry_of(options).sample(model, seed=options.seed))
         return
+    if not hasattr(model, "generate"):
+        raise ValueError(
+            f"`--prompt` must be left out for a {type(model).__name__}, which does not "
+            f"write. Received: {options.prompt}"
+        )
     sampler = Greedy()
     if options.temperature:
         sampler = Sample(options.temperature, top_k=options.top_k, top_p=options.top_p)
@@ -109,6 +149,16 @@ def sample(options):
     for piece in pieces:
         print(piece, end="", flush=True)
     print()
+
+
+def entry_of(options):
+    """The entry whose way to sample is used, if nobody says what to continue."""
+    if options.name not in zoo.names():
+        raise ValueError(
+            f"`--prompt` must be given, because {options.name} is not an entry of the "
+            "zoo. Received none"
+        )
+    return zoo.get(options.name)
 
 
 def draw(model, options):
@@ -135,9 +185,10 @@ def verify(options):
     seed = options.seed if options.seed is not None else old.seed if old else 0
     folder = pathlib.Path(options.out or f"runs/verify/{options.name}")
     overrides = _settings.read_overrides(entry, options.set)
-    if not set(overrides["overrides"]) <= set(entry.parts):
+    allowed = {*entry.parts, "folder"}  # what a run starts from
+    if not set(overrides["overrides"]) <= allowed:
         raise ValueError(
-            f"`--set` must be of {sorted(entry.parts)}: the recipe is verified. "
+            f"`--set` must be of {sorted(allowed)}: the recipe is verified. "
             f"Received: {options.set}"
         )
     settings = _settings.Settings.of(

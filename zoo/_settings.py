@@ -145,9 +145,10 @@ def read_overrides(entry, pairs):
         key, equals, text = pair.partition("=")
         if not equals:
             raise ValueError(f"`--set` must be KEY=VALUE. Received: {pair}")
-        if key not in known and key in of_source:
+        if key in of_source:  # a folder, for instance, may be the model's, too
             source_overrides[key] = _parse(key, text, of_source[key])
-            continue
+            if key not in known:
+                continue
         if key not in known:
             raise ValueError(unknown("--set", key, {**known, **of_source}))
         value = _parse(key, text, known[key])

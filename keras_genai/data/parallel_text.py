@@ -28,8 +28,8 @@ def pair_batch(
         lengths: pair of int or `None`. The padded lengths of inputs and targets;
             `None` is each batch's own longest.
         start_token: int or `None` (the tokenizer's). What the decoder begins with.
-        max_lengths: pair of int or `None`. Inputs and targets are cut after so many
-            tokens.
+        max_lengths: pair of int or `None`. Inputs and targets are cut to so many
+            tokens, see `shortened`.
         same_length: bool. If `True`, a `length` is that of the targets, too.
 
     Returns:
@@ -61,7 +61,7 @@ def pair_batch(
 
     def collate(samples, length=None):
         inputs, targets = zip(*samples, strict=True)
-        inputs = [row[:longest_input] for row in encoded(inputs)]
+        inputs = [shortened(row, longest_input, end) for row in encoded(inputs)]
         labels = [ended(row) for row in encoded(targets)]
         sizes = (length, length if same_length else None)
         sizes = sizes if lengths is None else lengths
@@ -80,6 +80,23 @@ def pair_batch(
         return features, answers, is_label.astype("float32")
 
     return collate
+
+
+def shortened(row, most, end_token=None):
+    """Tokens cut to a length; a text that has an end token keeps it.
+
+    Args:
+        row: int array `(T,)`.
+        most: int >= 1 or `None`, any number of tokens.
+        end_token: int or `None`.
+
+    Returns:
+        int array, `(min(T, most),)`.
+    """
+    if most is None or len(row) <= most:
+        return row
+    ended = end_token is not None and row[-1] == end_token
+    return np.append(row[: most - 1], row[-1:]) if ended else row[:most]
 
 
 def parallel_splits(

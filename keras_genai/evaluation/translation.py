@@ -3,23 +3,29 @@
 import keras
 import numpy as np
 
-from keras_genai.data.parallel_text import pair_batch
+from keras_genai.data.parallel_text import pair_batch, shortened
 
 
-def translate(model, texts, sampler=None, max_length=None, batch_size=64):
+def translate(
+    model, texts, sampler=None, max_length=None, batch_size=64, input_length=None
+):
     """What a model makes of many texts, those of similar length together.
 
     Args:
         model: `Seq2SeqLM` with a tokenizer.
-        texts: sequence of str. What the model's context cannot hold is cut.
+        texts: sequence of str.
         sampler: `Greedy`, `Sample` or `Beam`, or `None`: the model's own settings.
         max_length: int or `None` (that of the settings), in tokens.
         batch_size: int.
+        input_length: int or `None` (the model's context). Texts are cut to so many
+            tokens.
 
     Returns:
         list of str, in the order of `texts`.
     """
-    rows = [row[: model.context] for row in model.tokenizer.encode_batch(list(texts))]
+    most, end = input_length or model.context, model.tokenizer.end_token
+    rows = model.tokenizer.encode_batch(list(texts))
+    rows = [shortened(row, most, end) for row in rows]
     order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
     found = [""] * len(rows)
     for first in range(0, len(order), batch_size):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
+from keras_genai.data.spans import answer_span, token_span, windows
 from keras_genai.registry import register
 from keras_genai.tasks.encoder import BATCH, EncoderTask
 
@@ -46,74 +47,84 @@ class QuestionAnswering(EncoderTask):
         logits = ops.cast(self.span(hidden), "float32")  # (B, T, 2)
         return {"start": logits[:, :, 0], "end": logits[:, :, 1]}
 
-    def answer(self, question, context, stride=128, longest=30, allow_none=False):
+    def answer(self, question, context, stride=None, longest=30, allow_none=False):
         """The best answer in a text of any length.
 
         A text that does not fit is read in windows that overlap.
 
         Args:
-            question: str.
-            context: str, the text to look in.
-            stride: int. Tokens by which neighbouring windows overlap, fewer than fit
-                beside the question.
+            question: str, or list of str.
+            context: str, the text to look in, or a list of as many.
+            stride: int or `None`. Tokens by which neighbouring windows overlap; see
+                `keras_genai.data.spans.windows`.
             longest: int. Tokens of an answer at most.
             allow_none: bool. If `True`, the answer is empty where the model prefers
                 the first token, which is no part of the text.
 
         Returns:
-            `Answer`.
+            `Answer`, or a list of them.
 
         Raises:
-            ValueError: if the question leaves no room for the text, or if there is
-                none.
+            ValueError: if a question leaves no room for the text, if a text has no
+                token, or if there are not as many texts as questions.
         """
-        windows = self._windows(question, context, stride)
-        best, none = None, np.inf
-        for window, logits in zip(windows, self._read(windows, BATCH), strict=True):
-            start, end, score = _best_span(window, logits, longest)
-            none = min(none, float(logits["start"][0] + logits["end"][0]))
-            if start is not None and (best is None or score > best.score):
-                best = Answer(context[start:end], start, end, score)
-        if best is None:
-            raise ValueError(f"`context` must have a token. Received: {context!r}")
-        return Answer("", 0, 0, none) if allow_none and none > best.score else best
+        if isinstance(question, str):
+            return self.answer([question], [context], stride, longest, allow_none)[0]
+        windows = [
+            self._windows(one, text, stride)
+            for one, text in zip(question, context, strict=True)
+        ]
+        read = iter(self._read([window for each in windows for window in each], BATCH))
+        return [
+            _best_answer(text, each, [next(read) for _ in each], longest, allow_none)
+            for text, each in zip(context, windows, strict=True)
+        ]
 
-    def targets(self, questions, contexts, starts, answers):
-        """A batch to train on, one window a question.
+    def targets(self, questions, contexts, starts, answers, stride=None):
+        """A batch to train on: every window of every text.
 
         Args:
             questions: list of str.
-            contexts: list of str. Cut to what fits.
+            contexts: list of str, of any length.
             starts: list of int, the character at which each answer begins.
-            answers: list of str. An empty one, or one that was cut off, is the first
-                token.
+            answers: list of str. In a window that has not the whole of it, and for an
+                empty one, the first token is the target.
+            stride: see `answer`.
 
         Returns:
             `(inputs, targets)`: the dict of `batch`, and a dict of int32 `start` and
-            `end`, `(B,)`.
+            `end`, `(W,)`, W the number of windows.
+
+        Raises:
+            ValueError: if an answer is not where it should begin.
         """
-        encodings = self._encode(questions, contexts)
-        spans = [
-            _token_span(encoding, begin, begin + len(answer))
-            for encoding, begin, answer in zip(encodings, starts, answers, strict=True)
-        ]
+        encodings, spans = [], []
+        for question, context, start, answer in zip(
+            questions, contexts, starts, answers, strict=True
+        ):
+            place = answer_span(context, start, answer)
+            for window in self._windows(question, context, stride):
+                encodings.append(window)
+                spans.append(token_span(window, *place))
         first, last = np.asarray(spans, "int32").T
         return self._collate(encodings), {"start": first, "end": last}
 
     def _windows(self, question, context, stride):
-        core = self._need_tokenizer().core
-        room = self.context - core.num_special_tokens_to_add(is_pair=True)
-        asked = core.encode(question, add_special_tokens=False)
-        room -= len(asked)
-        if not 0 <= stride < room:
-            raise ValueError(
-                f"`stride` must be from 0 to {room - 1}, what fits beside the "
-                f"{len(asked)} tokens of the question. Received: {stride}"
-            )
-        told = core.encode(context, add_special_tokens=False)
-        told.truncate(room, stride=stride)
-        framed = core.post_process(asked, told)
-        return [framed, *framed.overflowing]
+        tokenizer = self._need_tokenizer()
+        return windows(tokenizer, question, context, self.context, stride)
+
+
+def _best_answer(context, windows, outputs, longest, allow_none):
+    """The `Answer` of one question, from the logits of all its windows."""
+    best, none = None, np.inf
+    for window, logits in zip(windows, outputs, strict=True):
+        start, end, score = _best_span(window, logits, longest)
+        none = min(none, float(logits["start"][0] + logits["end"][0]))
+        if start is not None and (best is None or score > best.score):
+            best = Answer(context[start:end], start, end, score)
+    if best is None:
+        raise ValueError(f"`context` must have a token. Received: {context!r}")
+    return Answer("", 0, 0, none) if allow_none and none > best.score else best
 
 
 def _best_span(window, logits, longest):
@@ -128,14 +139,3 @@ def _best_span(window, logits, longest):
     first, last = np.unravel_index(np.argmax(scores), scores.shape)
     start, end = window.offsets[tokens[first]][0], window.offsets[tokens[last]][1]
     return start, end, float(scores[first, last])
-
-
-def _token_span(encoding, start, end):
-    """First and last token of the characters `start:end` of the second text."""
-    tokens = [
-        token
-        for token, (begin, finish) in enumerate(encoding.offsets)
-        if encoding.sequence_ids[token] == 1 and begin < end and finish > start
-    ]
-    whole = tokens and encoding.offsets[tokens[-1]][1] >= end
-    return (tokens[0], tokens[-1]) if whole else (0, 0)

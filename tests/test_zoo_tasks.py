@@ -1,0 +1,265 @@
+"""The verbs that use language models: what they open, read, print and refuse."""
+
+import io
+import json
+
+import pytest
+
+import zoo
+from keras_genai import from_preset
+from keras_genai.data import published, tokenizers
+from keras_genai.models.bart import BART
+from keras_genai.models.bert import BERT
+from keras_genai.samplers import GenerationSettings
+from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.encoder import SequenceClassifier
+from zoo import __main__ as command
+from zoo import _opening, _settings, _tasks
+
+SPECIAL = dict(pad_token="<pad>", start_token="<s>", end_token="</s>")
+TEXTS = ["the good cat sat", "a bad dog ran away to the sea"]
+
+
+def backbone(tokenizer, pooler):
+    return BERT(
+        tokenizer.vocabulary_size,
+        context=24,
+        depth=1,
+        width=8,
+        num_heads=2,
+        pooler=pooler,
+    )
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A classifier, a reader, and a writer in both formats."""
+    folder = tmp_path_factory.mktemp("presets")
+    words = published.for_encoder(tokenizers.wordpiece(TEXTS * 3, 80, lowercase=True))
+    tokens = tokenizers.byte_level(**SPECIAL)
+    writer = BART(
+        tokens.vocabulary_size,
+        context=40,
+        encoder_depth=1,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
+        generation=GenerationSettings(
+            max_length=6, decoder_start_token=2, end_tokens=(258,)
+        ),
+    )
+    models = {
+        "classifier": (
+            SequenceClassifier(backbone(words, True), ("bad", "good", "so-so")),
+            words,
+        ),
+        "reader": (QuestionAnswering(backbone(words, False)), words),
+        "writer": (writer, tokens),
+    }
+    for name, (model, tokenizer) in models.items():
+        model.tokenizer = tokenizer
+        model.save_to_preset(folder / name)
+    writer.save_to_preset(folder / "published", format="huggingface")
+    return folder
+
+
+@pytest.fixture
+def run(folders, capsys, monkeypatch):
+    """Runs a verb on one of the folders; returns its lines and its errors."""
+
+    def run(verb, name, *arguments, stdin=""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        code = command.main([verb, str(folders / name), *map(str, arguments)])
+        printed = capsys.readouterr()
+        assert code == (2 if printed.err.startswith("zoo: `") else None)
+        return printed.out.splitlines(), printed.err
+
+    return run
+
+
+def test_classes_are_named_with_their_probabilities(run, folders):
+    lines, _ = run("classify", "classifier", *TEXTS)
+    model = from_preset(folders / "classifier")
+    for line, label in zip(lines, model.classify(TEXTS), strict=True):
+        words = line.split()
+        assert words[0] == label.label
+        assert float(words[1]) == pytest.approx(label.probability, abs=1e-4)
+        assert sorted(words[::2]) == ["bad", "good", "so-so"]
+        assert sum(map(float, words[1::2])) == pytest.approx(1, abs=2e-4)
+
+
+def test_lines_of_standard_input_are_as_good_as_arguments(run):
+    given, _ = run("classify", "classifier", *TEXTS)
+    read, _ = run("classify", "classifier", stdin=f"{TEXTS[0]}\n\n  {TEXTS[1]}\n")
+    assert read == [given[0], "", given[1]]
+
+
+def test_an_answer_is_a_span_with_its_place_and_score(run, folders, tmp_path):
+    context = "The cat sat by the sea. " * 8
+    file = tmp_path / "context.txt"
+    file.write_text(context)
+    lines, _ = run("answer", "reader", "--context", context, "who sat?")
+    assert lines == run("answer", "reader", "who sat?", "--context", context)[0]
+    assert lines == run("answer", "reader", "--context", file, stdin="who sat?\n")[0]
+    found = from_preset(folders / "reader").answer("who sat?", context)
+    place = f"[{found.start}:{found.end}]"
+    assert lines == [f"{found.text}  {place}  score {found.score:.2f}"]
+    assert context[found.start : found.end] == found.text
+
+
+def test_texts_are_rewritten_by_the_models_own_settings(run, folders):
+    lines, errors = run("summarize", "writer", *TEXTS)
+    model = from_preset(folders / "writer")
+    model.jit_generate = False
+    assert lines == [" ".join(text.split()) for text in model.generate(TEXTS)]
+    assert errors == ""
+    assert run("translate", "writer", stdin="\n".join(TEXTS))[0] == lines
+    shorter, _ = run("summarize", "writer", TEXTS[0], "--max-length", "3")
+    assert len(shorter[0]) <= 3
+
+
+def test_what_is_too_long_is_cut_and_said_with_numbers(run):
+    long = "x" * 60
+    lines, errors = run("summarize", "writer", long, "--prefix", "sum: ")
+    assert "65 tokens was cut to the first 40" in errors
+    assert lines == run("summarize", "writer", "sum: " + long[:35])[0]
+    _, errors = run("classify", "classifier", "the cat " * 20)
+    assert "42 tokens was cut to the first 24" in errors
+
+
+@pytest.fixture
+def published_tasks(folders):
+    """Puts `task_specific_params` into the published folder's config.json."""
+    path = folders / "published" / "config.json"
+    (folders / "published" / "manifest.json").unlink(missing_ok=True)
+    config = json.loads(path.read_text())
+
+    def put(**tasks):
+        path.write_text(json.dumps({**config, "task_specific_params": tasks}))
+
+    yield put
+    path.write_text(json.dumps(config))
+
+
+def test_a_published_config_says_how_each_task_begins(
+    run, published_tasks, monkeypatch
+):
+    published_tasks(
+        summarization={"prefix": "summarize: ", "max_length": 4, "num_beams": 2},
+        translation_en_to_de={"prefix": "to German: ", "max_length": 5},
+        translation_en_to_fr={"prefix": "to French: "},
+    )
+    seen = []
+
+    def translate(model, texts, max_length=None):
+        seen.append((texts, model.generation.max_length, model.generation.num_beams))
+        return texts
+
+    monkeypatch.setattr("keras_genai.evaluation.translation.translate", translate)
+    run("summarize", "published", "a cat")
+    run("translate", "published", "a cat", "--languages", "en-de")
+    run("translate", "published", "a cat", "--prefix", "so: ")
+    assert seen == [
+        (["summarize: a cat"], 4, 2),
+        (["to German: a cat"], 5, 1),
+        (["so: a cat"], 6, 1),
+    ]
+    for languages in ((), ("--languages", "de-en")):
+        _, error = run("translate", "published", "a cat", *languages)
+        assert "`--languages` must be one of en-de, en-fr" in error
+
+
+def test_settings_of_a_wrong_type_are_one_clear_line(run, published_tasks):
+    published_tasks(summarization={"max_length": "long"})
+    _, error = run("summarize", "published", "a cat")
+    assert "`max_length` must be" in error
+    _, error = run("translate", "published", "a cat", "--languages", "en-de")
+    assert "`--languages` must be left out" in error
+
+
+def test_an_unknown_option_is_refused(capsys):
+    for arguments in (["answer", "x", "--context", "y", "--no"], ["list", "a", "b"]):
+        with pytest.raises(SystemExit):
+            command.main(arguments)
+        assert "unrecognized arguments" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "fitting"),
+    [
+        ("classify", "writer", "sample, chat, translate, summarize"),
+        ("translate", "classifier", "sample, classify"),
+        ("chat", "reader", "sample, answer"),
+    ],
+)
+def test_a_verb_that_does_not_fit_names_those_that_do(run, verb, name, fitting):
+    lines, error = run(verb, name)
+    assert lines == []
+    assert error.count("\n") == 1
+    assert f"`{verb}` does not fit" in error
+    assert error.endswith(f"What fits: {fitting}\n")
+
+
+def test_a_name_is_an_entry_a_folder_or_one_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert _opening.locate("google-t5/t5-small") == "google-t5/t5-small"
+    assert _opening.locate("t5_small") == zoo.get("t5_small").hub
+    for folder in ("runs/t5_small/preset", "other"):
+        (tmp_path / folder).mkdir(parents=True)
+    assert str(_opening.locate("t5_small")) == "runs/t5_small/preset"
+    assert str(_opening.locate("other")) == "other"
+    assert str(_opening.locate("t5_small", "other")) == "other"
+    with pytest.raises(ValueError, match="must be a folder that exists"):
+        _opening.locate("./no_such")
+    with pytest.raises(ValueError, match="Did you mean t5_small"):
+        _opening.locate("t5_smal")
+    with pytest.raises(ValueError, match=r"python train\.py lstm_sst2"):
+        _opening.locate("lstm_sst2")
+
+
+def test_the_prefix_of_an_entry_is_that_of_its_data():
+    assert _tasks._prefix_of_entry(_Named("t5_scitldr")) == "summarize: "
+    assert _tasks._prefix_of_entry(_Named("bart_scitldr")) == ""
+    assert _tasks._prefix_of_entry(_Named("some/folder")) == ""
+
+
+class _Named:
+    def __init__(self, name):
+        self.name = name
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "kind"),
+    [("bart_scitldr", "writer", BART), ("bert_answers", "reader", QuestionAnswering)],
+)
+def test_an_entry_starts_from_a_folder_and_speaks_its_tokens(
+    name, folder, kind, folders
+):
+    entry = zoo.get(name)
+    overrides = _settings.read_overrides(entry, [f"folder={folders / folder}"])
+    given = overrides["source_overrides"]
+    splits = entry.source(batch_size=2, stand_in=True, **given)
+    model = entry.build(splits, **overrides["overrides"])
+    assert type(model) is kind
+    stored = from_preset(folders / folder)
+    assert splits.tokenizer.to_json() == stored.tokenizer.to_json()
+    path, weight = next(iter(stored.preset_weights().items()))
+    assert (model.preset_weights()[path].numpy() == weight.numpy()).all()
+    if kind is BART:
+        inputs, *_ = next(iter(splits.train.dataset()))
+        assert (inputs["targets"][:, 0].numpy() == 2).all()
+        assert model.generation.max_length == 64
+
+
+def test_without_a_folder_it_says_that_weights_are_random(capsys):
+    entry = zoo.get("bart_scitldr")
+    entry.build(entry.stand_in(), **entry.tiny)
+    assert "bart_scitldr starts from random weights" in capsys.readouterr().err
+
+
+def test_a_classifiers_encoder_can_become_a_reader(folders):
+    entry = zoo.get("bert_answers")
+    reader = entry.model(80, folder=str(folders / "classifier"))
+    assert reader.answer("who?", "the cat sat").text
+    with pytest.raises(ValueError, match="`folder` must have a BERT"):
+        entry.model(80, folder=str(folders / "writer"))

@@ -1,0 +1,198 @@
+"""What people use language models for, text by text: the verbs beside `chat`."""
+
+import dataclasses
+import pathlib
+import sys
+
+import zoo
+from zoo._opening import locate, open_model
+
+BATCH = 32  # texts that are read at once, where there are many
+
+
+def translate(options):
+    """Translates texts, by the model's own decode settings.
+
+    A published model that knows several pairs of languages is told which with
+    `--languages`; what it was trained to read before a text is in its config.json.
+    """
+    _rewrite(options, "translate", "translation")
+
+
+def summarize(options):
+    """Summarises texts, by the model's own decode settings.
+
+    What a published model was trained to read before a text, and how it decodes a
+    summary, is in its config.json.
+    """
+    _rewrite(options, "summarize", "summarization")
+
+
+def classify(options):
+    """Prints the classes of each text and their probabilities, the likeliest first."""
+    place = locate(options.name, options.preset)
+    model = open_model(place, options.name, "classify")
+    import numpy as np
+
+    def work(texts):
+        _say_what_is_cut(model, texts)
+        for logits in np.asarray(model.predict_on_batch(model.batch(texts)), "float64"):
+            if len(model.labels) == 1:
+                yield f"{model.labels[0]} {logits[0]:.4f}"
+                continue
+            weights = np.exp(logits - logits.max())
+            shares = weights / weights.sum()
+            order = np.argsort(-shares, kind="stable")
+            yield "  ".join(f"{model.labels[i]} {shares[i]:.4f}" for i in order)
+
+    _print_each(options.text, work)
+
+
+def answer(options):
+    """Answers questions with spans of a text, their places and their scores.
+
+    A text of any length is read in windows. A place is that of the first character,
+    from 0, and the one after the last; a score is a sum of two logits.
+    """
+    context = _content(options.context)
+    place = locate(options.name, options.preset)
+    model = open_model(place, options.name, "answer")
+
+    def work(questions):
+        found = model.answer(
+            questions,
+            [context] * len(questions),
+            stride=options.stride,
+            allow_none=options.allow_none,
+        )
+        for each in found:
+            text = " ".join(each.text.split()) or "(no answer)"
+            yield f"{text}  [{each.start}:{each.end}]  score {each.score:.2f}"
+
+    _print_each(options.text, work)
+
+
+def _rewrite(options, verb, task):
+    place = locate(options.name, options.preset)
+    model = open_model(place, options.name, verb)
+    from keras_genai.evaluation.translation import translate
+
+    known = {} if options.prefix is not None else _published(place, task)
+    chosen = _choose(known, getattr(options, "languages", None))
+    prefix = options.prefix
+    if prefix is None:
+        prefix = chosen.get("prefix", _prefix_of_entry(options))
+    model.generation = _settings(model.generation, chosen)
+    if options.text:  # compiling would take longer than a few texts
+        model.jit_generate = False
+
+    def work(texts):
+        texts = [prefix + text for text in texts]
+        _say_what_is_cut(model, texts)
+        found = translate(model, texts, max_length=options.max_length)
+        return [" ".join(text.split()) for text in found]
+
+    _print_each(options.text, work)
+
+
+def _published(place, task):
+    """What a published config.json says about tasks of a kind: dict of dicts."""
+    from keras_genai.tasks.presets import CONFIG, find_folder, read_json
+
+    config = read_json(find_folder(place) / CONFIG)
+    found = config.get("task_specific_params") or {}
+    if not isinstance(found, dict) or not all(
+        isinstance(v, dict) for v in found.values()
+    ):
+        raise ValueError(f"`task_specific_params` of {place} must be a dict of dicts")
+    return {name: given for name, given in found.items() if name.startswith(task)}
+
+
+def _choose(known, languages):
+    """The settings of one task; `languages` is `"en-de"`, or `None` if there is one."""
+    if "summarization" in known:
+        return known["summarization"]
+    pairs = {
+        name.removeprefix("translation_").replace("_to_", "-"): given
+        for name, given in known.items()
+    }
+    if languages is None and len(pairs) < 2:
+        return next(iter(pairs.values()), {})
+    if languages not in pairs:
+        choice = f"one of {', '.join(sorted(pairs))}" if pairs else "left out"
+        raise ValueError(
+            f"`--languages` must be {choice}, or give a --prefix. Received: {languages}"
+        )
+    return pairs[languages]
+
+
+def _prefix_of_entry(options):
+    """What an entry's training data has before each text."""
+    if options.name not in zoo.names():
+        return ""
+    return zoo.get(options.name).source.keywords.get("prefix", "")
+
+
+def _settings(own, published):
+    """A model's `GenerationSettings`, with those of one task."""
+    known = {field.name for field in dataclasses.fields(own)}
+    changes = {key: value for key, value in published.items() if key in known}
+    try:
+        return dataclasses.replace(own, **changes)
+    except TypeError as error:
+        raise ValueError(f"`task_specific_params`: {error}") from None
+
+
+def _say_what_is_cut(model, texts):
+    """Names the texts of more tokens than the model reads, on stderr."""
+    for text in texts:
+        count = len(model.tokenizer.encode(text))
+        if model.context is not None and count > model.context:
+            print(
+                f"zoo: a text of {count:,} tokens was cut to the first "
+                f"{model.context:,}, which is all that this model reads: {text[:40]!r}",
+                file=sys.stderr,
+            )
+
+
+def _print_each(texts, work):
+    """Prints a line for every text: what `work` makes of it, nothing of nothing.
+
+    Args:
+        texts: list of str; an empty one asks for the lines of standard input.
+        work: function from a list of str to as many lines.
+    """
+    try:
+        for batch in [texts] if texts else _lines():
+            said = [text for text in batch if text.strip()]
+            lines = iter(work(said) if said else ())
+            for text in batch:
+                print(next(lines) if text.strip() else "", flush=True)
+    except KeyboardInterrupt:
+        print()
+
+
+def _lines():
+    """Yields lists of lines: single ones of a person, many of a file."""
+    size = 1 if sys.stdin.isatty() else BATCH
+    batch = []
+    for line in sys.stdin:
+        batch.append(line.strip())
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _content(file_or_text):
+    """The text of a file, or else the argument itself."""
+    try:
+        path = pathlib.Path(file_or_text).expanduser()
+        return path.read_text("utf-8") if path.is_file() else file_or_text
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"`--context` must be a UTF-8 file or a text. Received: {file_or_text}"
+        ) from None
+    except (OSError, RuntimeError):  # too long for a name, or ~ of nobody: a text
+        return file_or_text

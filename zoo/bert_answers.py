@@ -1,0 +1,23 @@
+"""Small BERT from scratch that finds the answers to questions in a text.
+
+Train: python train.py bert_answers
+Ask:   python -m zoo answer bert_answers --context FILE_OR_TEXT "Who moved to Cairo?"
+
+Made-up lives of people with real names, no download. The people of the test are in no
+text that was trained on: to answer, the model has to find the name in the text.
+"""
+
+from zoo import _answering
+from zoo.entry import Entry
+
+entry = Entry(
+    model=_answering.bert_reader,
+    config=dict(context=64, depth=3, width=128, num_heads=4),
+    tiny=dict(depth=1, width=8, num_heads=2),
+    source=_answering.source("people"),
+    embedded=True,
+    recipe=_answering.recipe(steps=3_500, rate=1e-3, batch_size=32),
+    evaluate=_answering.score,
+    sample=_answering.read,
+    paper="Devlin et al. 2019, section 4.2, https://arxiv.org/abs/1810.04805",
+)
