@@ -79,16 +79,15 @@ def draw(model, seed, count=64, **options):
         model: object with `generate(count, seed, ...)`.
         seed: int.
         count: int, about how many. Those of a conditional model make a square in
-            which every row is of one class.
+            which every row is of one class, unless `labels` are given.
         **options: arguments of `generate`.
 
     Returns:
         float32 `(N, H, W, C)` or `(N, F, H, W, C)` in [0, 1].
     """
     if getattr(model, "num_classes", None):
-        labels = sheet_labels(model.num_classes, count)
-        options = {"labels": labels, **options}
-        count = len(labels)
+        options.setdefault("labels", sheet_labels(model.num_classes, count))
+        count = len(options["labels"])
     return np.asarray(model.generate(count=count, seed=seed, **options))
 
 

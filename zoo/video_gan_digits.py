@@ -12,17 +12,19 @@ from zoo.entry import Entry, Recipe
 
 entry = Entry(
     model=VideoGAN,
-    config=dict(latent=100, width=16, num_classes=10),
+    config=dict(latent=64, width=32, num_classes=10),
     tiny=dict(latent=4, width=2),
-    source=functools.partial(video.moving_digits),
+    source=functools.partial(
+        video.moving_digits, image_size=16, digit_size=8, fastest=2.0
+    ),
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-4, critic_rate=4e-4),
-        batch_size=16,
+        batch_size=32,
         steps=6_000,
         log_every=200,
     ),
     evaluate=functools.partial(_images.score, count=500),
-    sample=functools.partial(_images.draw, count=20),
+    sample=functools.partial(_images.draw, labels=tuple(range(10))),
     paper="Vondrick et al. 2016, Generating Videos with Scene Dynamics",
     embedded=True,
 )

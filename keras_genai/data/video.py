@@ -58,11 +58,12 @@ def moving_digits(
     *,
     frames=8,
     image_size=32,
+    digit_size=16,
     digits=1,
     fastest=3.0,
     stand_in=False,
 ):
-    """Videos of scikit-learn's digits, drawn 16 pixels high, that bounce: embedded.
+    """Videos of scikit-learn's digits that bounce: embedded.
 
     Training videos are made anew in every step, from the training digits; 256
     validation and 512 test videos are the same in every run and show digits that
@@ -73,7 +74,8 @@ def moving_digits(
         seed: int.
         data_dir: unused.
         frames: int.
-        image_size: int, at least 17 pixels.
+        image_size: int, side of a frame in pixels, above `digit_size`.
+        digit_size: int, side of a digit in pixels; as they come, it is 8.
         digits: 1 or 2 in each video. Where two meet, the brighter pixel shows.
         fastest: float, pixels a frame in each direction.
         stand_in: bool. If `True`, 16 held-out videos of each kind.
@@ -87,9 +89,9 @@ def moving_digits(
 
     Reference: Srivastava et al. 2015, section 3.1, https://arxiv.org/abs/1502.04681
     """
-    _check(frames, image_size, digits)
+    _check(frames, image_size, digit_size, digits)
     move = Bounce(frames, image_size, fastest)
-    found = embedded_images.digits((16, 16))
+    found = embedded_images.digits((digit_size, digit_size))
     held_out = _fixed_videos(found["validation"], 16 if stand_in else 256, digits, move)
     test = _fixed_videos(found["test"], 16 if stand_in else 512, digits, move)
     transform = _filming(found["train"]["images"], digits, move)
@@ -146,13 +148,13 @@ def _fixed_videos(arrays, count, digits, move):
     return found if digits == 2 else {**found, "labels": arrays["labels"][index]}
 
 
-def _check(frames, image_size, digits):
+def _check(frames, image_size, digit_size, digits):
     if frames < 1:
         raise ValueError(f"`frames` must be at least 1. Received: {frames=}")
-    if not isinstance(image_size, int) or image_size < 17:
+    if not isinstance(image_size, int) or image_size <= digit_size:
         raise ValueError(
-            "`image_size` must be an int, at least 17, one more than a digit is high. "
-            f"Received: {image_size=}"
+            "`image_size` must be an int above `digit_size`. "
+            f"Received: {image_size=}, {digit_size=}"
         )
     if digits not in (1, 2):
         raise ValueError(f"`digits` must be 1 or 2. Received: {digits=}")

@@ -193,7 +193,7 @@ def test_a_digit_bounces_off_the_edges():
     ("changes", "message"),
     [
         (dict(frames=0), "`frames` must be at least 1"),
-        (dict(image_size=16), "`image_size` must be an int, at least 17"),
+        (dict(image_size=16), "`image_size` must be an int above `digit_size`"),
         (dict(digits=3), "`digits` must be 1 or 2"),
     ],
 )
