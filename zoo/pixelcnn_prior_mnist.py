@@ -19,7 +19,7 @@ STEPS = 8 * EPOCH
 
 entry = Entry(
     model=_priors.pixelcnn_prior,
-    config=dict(width=64, depth=5, dropout=0.05),
+    config=dict(width=128, depth=5, dropout=0.05, num_classes=10),
     tiny=dict(width=4, depth=1),
     source=functools.partial(images.mnist, validation=0),
     recipe=Recipe(
