@@ -30,7 +30,7 @@ class Wish(NamedTuple):
         start: float32 `(N, H, W, C)` in [0, 1], pictures to start from, or `None`.
         strength: float in (0, 1]. The first time.
         known: float32 `(N, H, W, C)` in [0, 1], pictures known in part, or `None`.
-        mask: bool `(N, H, W, 1)`, where they are not known.
+        mask: bool of the pictures' shape, where they are not known.
         resample: int. Times that each step is made.
         condition: float32 `(N, H, W, C')` in [0, 1], or `None`.
         noise: float32 `(N, *sample_shape)` to begin with, or `None`: drawn.
@@ -249,8 +249,8 @@ def _walker(model, wish):
                 begin,
                 end,
                 numbers["seed"],
-                None if known is None else 2 * known - 1,
-                mask,
+                None if known is None else model.to_latents(known),
+                None if mask is None else model.frames_to_channels(mask),
                 resample,
             )
 

@@ -25,7 +25,8 @@ class Diffusion(Editing, Task):
     sampler are objects that know nothing of it, nor of each other.
 
     Args:
-        image_shape: `(H, W, C)`.
+        image_shape: `(H, W, C)`, or `(F, H, W, C)` of videos, whose frames the network
+            sees as channels.
         num_classes: int or `None`. If given, pictures are conditioned on labels.
         condition_shape: `(H, W, C')` or `None`. If given, on another picture, too.
         schedule: object of `keras_genai.schedules`. Default: `CosineNoise()`.
@@ -92,6 +93,9 @@ class Diffusion(Editing, Task):
         self.codec = codec
         self.latent_scale = latent_scale
         self.sample_shape = self.image_shape
+        if len(self.image_shape) == 4:
+            frames, *sides, channels = self.image_shape
+            self.sample_shape = (*sides, frames * channels)
         self._check()
         if codec is not None:
             codec.trainable = False
@@ -112,7 +116,7 @@ class Diffusion(Editing, Task):
         check_number(
             "label_dropout", self.label_dropout, "in [0, 1)", lambda x: 0 <= x < 1
         )
-        if self.condition_shape and self.condition_shape[:2] != self.image_shape[:2]:
+        if self.condition_shape and self.condition_shape[:2] != self.sample_shape[:2]:
             raise ValueError(
                 "`condition_shape` must have the sides of `image_shape`. "
                 f"Received: {self.condition_shape} and {self.image_shape}"
@@ -190,15 +194,28 @@ class Diffusion(Editing, Task):
         """Pictures in [0, 1] as what is noised: in [-1, 1], or the codec's latents."""
         images = ops.cast(images, "float32")
         if self.codec is None:
-            return 2 * images - 1
+            return 2 * self.frames_to_channels(images) - 1
         latents = latent.encode(self.codec, images)
         return ops.stop_gradient(latents) * self.latent_scale
 
     def to_images(self, latents):
         """The inverse of `to_latents`, in [0, 1]."""
-        if self.codec is None:
-            return ops.clip((latents + 1) / 2, 0, 1)
-        return latent.decode(self.codec, latents / self.latent_scale)
+        if self.codec is not None:
+            return latent.decode(self.codec, latents / self.latent_scale)
+        images = ops.clip((latents + 1) / 2, 0, 1)
+        if len(self.image_shape) == 3:
+            return images
+        frames, *sides, channels = self.image_shape
+        images = ops.reshape(images, (-1, *sides, frames, channels))
+        return ops.moveaxis(images, -2, 1)
+
+    def frames_to_channels(self, images):
+        """Videos `(B, F, H, W, C)` as `(B, H, W, F * C)`; pictures as they are."""
+        if len(self.image_shape) == 3:
+            return images
+        frames, *sides, _ = self.image_shape
+        images = ops.moveaxis(images, 1, -2)  # (B, H, W, F, C)
+        return ops.reshape(images, (-1, *sides, frames * images.shape[-1]))
 
     def generate(
         self,

@@ -58,7 +58,8 @@ class Editing:
 
         Args:
             images: uint8, or float in [0, 1], `(N, H, W, C)`.
-            mask: bool `(H, W)` or `(N, H, W)`. True where to paint.
+            mask: bool `(H, W)` or `(N, H, W)`, of videos `(F, H, W)` or
+                `(N, F, H, W)`. True where to paint.
             labels: as in `generate`. Default: any.
             guidance, steps, seed, progress: see `generate`.
             sampler: as in `generate`, but one that looks at one level only. Default:
@@ -207,13 +208,13 @@ class Editing:
 
 
 def _to_mask(mask, shape):
-    """bool `(N, H, W, 1)`, where to paint."""
+    """bool array of pictures' `shape`, where to paint."""
     mask = np.asarray(mask)
-    if mask.ndim == 4 and mask.shape[-1] == 1:
+    if mask.ndim == len(shape) and mask.shape[-1] == 1:
         mask = mask[..., 0]
-    if mask.dtype != bool or mask.shape not in (shape[1:3], shape[:3]):
+    if mask.dtype != bool or mask.shape not in (shape[1:-1], shape[:-1]):
         raise ValueError(
-            f"`mask` must be bool {shape[1:3]} or {shape[:3]}. "
+            f"`mask` must be bool {shape[1:-1]} or {shape[:-1]}. "
             f"Received: {mask.dtype} {mask.shape}"
         )
-    return np.broadcast_to(mask, shape[:3])[..., None]
+    return np.broadcast_to(mask[..., None], shape)

@@ -11,7 +11,7 @@ def check_batch(inputs, image_shape, num_classes=None):
 
     Args:
         inputs: dict with `images`, and `labels` if there are classes.
-        image_shape: `(H, W, C)` that the model was built for.
+        image_shape: `(H, W, C)`, or of videos, that the model was built for.
         num_classes: int or `None`.
 
     Returns:
@@ -27,7 +27,7 @@ def check_batch(inputs, image_shape, num_classes=None):
             f"`inputs` must be a dict with {sorted(wanted)}. Received: {came}"
         )
     images = inputs["images"]
-    if len(images.shape) != 4 or tuple(images.shape[1:]) != tuple(image_shape):
+    if tuple(images.shape[1:]) != tuple(image_shape):
         raise ValueError(
             f"`images` must be (batch, {', '.join(map(str, image_shape))}). "
             f"Received: shape {tuple(images.shape)}"
@@ -51,7 +51,7 @@ def to_pictures(images, image_shape, name="images"):
         ValueError: for another shape or values out of range.
     """
     images = np.asarray(images)
-    if images.ndim == 3:
+    if images.ndim == len(image_shape):
         images = images[None]
     if images.shape[1:] != tuple(image_shape) or not len(images):
         raise ValueError(

@@ -193,6 +193,23 @@ def test_inpainting_leaves_the_rest_as_it_was(model):
     assert np.abs(painted - IMAGES)[:, mask].max() > 0.01
 
 
+def test_the_frames_of_a_video_are_channels_and_come_back_as_frames():
+    shape = (5, 8, 6, 3)  # no two sizes alike: no axis can be taken for another
+    videos = RANDOM.uniform(size=(2, *shape)).astype("float32")
+    model = SmallPictures(shape)
+    seen = ops.convert_to_numpy(model.to_latents(videos))
+    assert seen.shape == (2, *model.sample_shape) == (2, 8, 6, 15)
+    frame = (seen[..., 3:6] + 1) / 2
+    np.testing.assert_allclose(frame, videos[:, 1], atol=1e-6)
+    np.testing.assert_allclose(model.to_images(seen), videos, atol=1e-6)
+    assert model.generate(2, steps=2).shape == (2, *shape)
+    mask = np.zeros(shape[:-1], bool)
+    mask[2:4, 1:5] = True
+    painted = model.inpaint(videos, mask, steps=2, resample=1)
+    np.testing.assert_array_equal(painted[:, ~mask], videos[:, ~mask])
+    assert np.abs(painted - videos)[:, mask].max() > 0.01
+
+
 def test_a_weak_edit_stays_near_the_picture(ideal):
     images = gaussian_images(4)
     near = ideal.edit(images, strength=0.05)
