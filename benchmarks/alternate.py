@@ -35,6 +35,7 @@ def main(sides, parser=None, unit="step", scale=1e3, label="ms"):
             `options.steps` units of work and may return a dict of own figures, of
             which `seconds` replaces the time measured around the call.
         parser: `argparse.ArgumentParser` or `None`, for the benchmark's own options.
+            Its `set_defaults` may say other `rounds` and `steps` than 10.
         unit: str. What one of `--steps` is called in the table.
         scale: float. Factor from seconds a unit to the printed figure.
         label: str. Unit of that figure.
@@ -44,8 +45,9 @@ def main(sides, parser=None, unit="step", scale=1e3, label="ms"):
         in a worker `None`.
     """
     parser = parser or argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=10, help="rounds of each side")
-    parser.add_argument("--steps", type=int, default=10, help=f"{unit}s a round")
+    rounds, steps = (parser.get_default(name) or 10 for name in ("rounds", "steps"))
+    parser.add_argument("--rounds", type=int, default=rounds, help="of each side")
+    parser.add_argument("--steps", type=int, default=steps, help=f"{unit}s a round")
     parser.add_argument("--threads", type=int, default=2, help="threads of each side")
     parser.add_argument(
         "--sides", default=",".join(sides), help="comma-separated subset to run"

@@ -184,8 +184,7 @@ class Blenderbot(EncoderDecoderLM):
 
     def logits(self, x):
         """float32 logits of the decoder's output. See `EncoderDecoderLM`."""
-        logits = token_logits(x, self.embedding, self.head)
-        return logits + ops.cast(self.logits_bias, "float32")
+        return token_logits(x, self.embedding, self.head, self.logits_bias)
 
     def _scaled(self, x):
         return x * self.width**0.5 if self.style.scale_embedding else x

@@ -188,7 +188,10 @@ def _may_win(beams, lengths, count, sampler, numbers):
     if sampler.early_stopping == "never":
         longest = numbers["max_length"] - (lengths - count)
         length = tf.where(penalty > 0, longest, length)
-    reachable = beams.scores[:, 0] / tf.cast(length, tf.float32) ** penalty
+    # Not `scores[:, 0]`: XLA merges such a slice with that of the `top_k` they are
+    # from, does not know it again for one, and sorts all candidates.
+    best = tf.reduce_max(beams.scores, axis=1)
+    reachable = best / tf.cast(length, tf.float32) ** penalty
     worst = tf.reduce_min(beams.finished_scores, axis=1)
     # A place that nothing has finished in is free to any candidate.
     to_beat = tf.where(tf.reduce_all(beams.is_finished, axis=1), worst, NEVER)

@@ -1,0 +1,98 @@
+"""Forward pass of a BERT-base shape, 8 texts of 128 tokens: ours and transformers'.
+
+Run:  python -m pip install -e ".[bench]"
+      python benchmarks/bert_forward.py
+
+Both sides open one folder of random float32 weights. Ours is called by
+`predict_on_batch`, transformers' `BertModel` in eval and inference mode; what they make
+of the first batch is compared. One `step` is one batch.
+"""
+
+import argparse
+
+import alternate
+import folders
+
+BATCH, LENGTH = 8, 128
+
+
+def write(folder, options):
+    import transformers
+
+    transformers.BertModel(transformers.BertConfig()).save_pretrained(folder)
+
+
+def batches(options, vocabulary_size):
+    """int32 `(steps, BATCH, LENGTH)`, and a mask in which texts differ in length."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    tokens = random.integers(
+        1, vocabulary_size, (options.steps, BATCH, LENGTH), dtype="int32"
+    )
+    lengths = random.integers(LENGTH // 2, LENGTH + 1, (options.steps, BATCH, 1))
+    return tokens, (np.arange(LENGTH) < lengths).astype("int32")
+
+
+def ours(options):
+    import tensorflow as tf
+
+    import keras_genai
+
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    model = keras_genai.from_preset(options.folder)
+    model.compile(jit_compile=options.jit)
+    tokens, masks = batches(options, model.vocabulary_size)
+
+    def run():
+        found = [
+            model.predict_on_batch({"tokens": batch, "tokens_mask": mask})
+            for batch, mask in zip(tokens, masks, strict=True)
+        ]
+        return {"pooled": found[0]["pooled"].tolist()}
+
+    run()
+    return run
+
+
+def transformers_bert(options):
+    import torch
+    import transformers
+
+    torch.set_num_threads(options.threads)
+    model = transformers.BertModel.from_pretrained(options.folder).eval()
+    tokens, masks = (
+        torch.from_numpy(part).long()
+        for part in batches(options, model.config.vocab_size)
+    )
+
+    def run():
+        with torch.inference_mode():
+            found = [
+                model(input_ids=batch, attention_mask=mask)
+                for batch, mask in zip(tokens, masks, strict=True)
+            ]
+        return {"pooled": found[0].pooler_output.tolist()}
+
+    run()
+    return run
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--jit",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="compile our side with XLA",
+    )
+    with folders.written(write, parser):
+        results = alternate.main(
+            {"ours": ours, "transformers": transformers_bert}, parser, unit="batch"
+        )
+    if results and len(results) == 3:
+        import numpy as np
+
+        alternate.print_ratio(results, "ours", "transformers", 0.8)
+        both = [results[side][0]["pooled"] for side in ("ours", "transformers")]
+        print(f"largest difference: {np.abs(np.subtract(*both)).max():.1e}")
