@@ -3,7 +3,6 @@
 import io
 import json
 import math
-import os
 import signal
 
 import keras
@@ -281,11 +280,11 @@ def test_fresh_removes_what_a_run_wrote_and_nothing_else(tmp_path):
 def test_the_second_ctrl_c_stops_at_once():
     said = []
     with Interrupt(said.append) as interrupt:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert interrupt.signal_number == signal.SIGINT
         assert len(said) == 1
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
