@@ -5,10 +5,11 @@ Run:  python train.py bert_sst2_mlm --data-dir DIR_WITH_sst2
           --data-dir DIR_WITH_sst2
 
 Every way starts from the weights of `--folder` and a new head, sees the same sentences
-for `--steps` updates of 32 sentences, and runs in a process of its own. The learning
-rate is each way's best of a few, on the validation sentences. Printed is a table in
-Markdown. Memory is the peak of the process; in brackets, what training added to it.
-Seconds are those of the training without compilation.
+in `--steps` updates of `--batch` sentences, and runs in a process of its own. The fewer
+weights are trained, the larger the rate. "Recomputed" is gradient checkpointing;
+"accumulated" reads a quarter of a batch at a time. Printed is a table in Markdown.
+Memory is the peak of the process; in brackets, what training added to it, compilation
+included. Seconds are those of the training without compilation.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import time
 
 import alternate
 
-BATCH, LENGTH, DROPOUT = 32, 48, 0.3
+LENGTH, DROPOUT = 48, 0.3
 PARTS = 4  # of a batch, for accumulation
 
 
@@ -85,8 +86,8 @@ WAYS = {
     "last blocks": last,
     "LoRA": lora,
     "gradual unfreezing": gradual,
-    "whole, gradient checkpointing": checkpointed,
-    f"whole, {PARTS} x {BATCH // PARTS} accumulated": accumulated,
+    "whole weights recomputed": checkpointed,
+    "whole weights accumulated": accumulated,
 }
 
 
@@ -114,7 +115,7 @@ def fine_tune(options):
     model = SequenceClassifier(backbone, sentiment.LABELS, DROPOUT, pooling="mean")
     parts = PARTS if options.way.endswith("accumulated") else 1
     splits = sentiment.sst2(
-        BATCH // parts,
+        options.batch // parts,
         options.seed,
         options.data_dir,
         length=LENGTH,
@@ -167,6 +168,7 @@ if __name__ == "__main__":
     parser.add_argument("--folder", required=True, help="preset of a pretrained BERT")
     parser.add_argument("--data-dir", help="where the folder `sst2` lies")
     parser.add_argument("--steps", type=int, default=600, help="updates")
+    parser.add_argument("--batch", type=int, default=32, help="sentences an update")
     parser.add_argument("--last", type=int, default=1, help="blocks of `last blocks`")
     parser.add_argument("--rank", type=int, default=8, help="of LoRA")
     parser.add_argument("--seed", type=int, default=0)
