@@ -18,7 +18,7 @@ from keras_genai.samplers import GenerationSettings
 from zoo import _translation
 from zoo.entry import Entry, Recipe
 
-STEPS = 2_400
+STEPS = 1_500
 
 entry = Entry(
     model=RecurrentSeq2Seq,
@@ -47,7 +47,7 @@ entry = Entry(
         precision="mixed_bfloat16",
         steps_per_execution=5,
         log_every=50,
-        validate_every=600,
+        validate_every=500,
     ),
     evaluate=_translation.score_sentences,
     sample=functools.partial(_translation.write, texts=_translation.SENTENCES),

@@ -16,7 +16,7 @@ from keras_genai.samplers import GenerationSettings
 from zoo import _translation
 from zoo.entry import Entry, Recipe
 
-STEPS = 2_800
+STEPS = 1_800
 
 entry = Entry(
     model=Transformer,
@@ -50,7 +50,7 @@ entry = Entry(
         precision="mixed_bfloat16",
         steps_per_execution=5,
         log_every=50,
-        validate_every=700,
+        validate_every=450,
     ),
     evaluate=_translation.score_sentences,
     sample=functools.partial(_translation.write, texts=_translation.SENTENCES),
