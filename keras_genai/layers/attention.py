@@ -28,8 +28,7 @@ def attend(query, key, value, bias=None, attention_mask=None, scale=1.0):
     groups, slots = key.shape[1], ops.shape(key)[2]
     if heads != groups:  # fold the heads of a group into its rows
         query = ops.reshape(query, (-1, groups, heads // groups * length, head_dim))
-    logits = ops.matmul(query * scale, ops.swapaxes(key, -1, -2))
-    logits = ops.cast(logits, "float32")
+    logits = ops.cast(_products(query * scale, key), "float32")
     if heads != groups:
         logits = ops.reshape(logits, (-1, heads, length, slots))
     if bias is not None:
@@ -44,6 +43,13 @@ def attend(query, key, value, bias=None, attention_mask=None, scale=1.0):
     if heads != groups:
         weights = ops.reshape(weights, (-1, groups, heads // groups * length, slots))
     return ops.reshape(ops.matmul(weights, value), (-1, heads, length, head_dim))
+
+
+def _products(query, key):
+    """`(B, G, Q, K)`: of every query `(B, G, Q, D)` with every key `(B, G, K, D)`."""
+    if query.shape[2] == 1:  # XLA would write the keys down transposed, for every token
+        return ops.swapaxes(ops.matmul(key, ops.swapaxes(query, -1, -2)), -1, -2)
+    return ops.matmul(query, ops.swapaxes(key, -1, -2))
 
 
 def causal_mask(length):

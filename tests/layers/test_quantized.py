@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_genai import from_preset
 from keras_genai.layers import adapters
@@ -104,3 +105,13 @@ def test_what_cannot_be_quantized_is_refused():
     quantize(model)
     with pytest.raises(ValueError, match="twice"):
         quantize(model)
+
+
+def test_a_single_vector_in_xla_gets_what_many_get_outside():
+    model = untied()
+    quantize(model)
+    compiled = tf.function(model, jit_compile=True)
+    for row in TOKENS:
+        np.testing.assert_allclose(
+            compiled(row[None, :1]), model(row[None])[:, :1], atol=1e-5
+        )
