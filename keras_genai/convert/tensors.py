@@ -13,6 +13,7 @@ import pathlib
 
 import numpy as np
 
+from keras_genai.tasks.filling import aligned_empty
 from keras_genai.tasks.presets import PresetError, read_json
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -85,12 +86,10 @@ class Tensors:
                 f"{tensor.path}: {name} must be one of {', '.join(_FLOATS)}. "
                 f"Received: {tensor.dtype}"
             )
-        array = np.fromfile(
-            tensor.path,
-            _FLOATS[tensor.dtype],
-            count=math.prod(tensor.shape),
-            offset=tensor.start,
-        )
+        array = aligned_empty((math.prod(tensor.shape),), _FLOATS[tensor.dtype])
+        with tensor.path.open("rb", buffering=0) as file:
+            file.seek(tensor.start)
+            _fill(array, file)
         if tensor.dtype == "BF16":  # the upper half of a float32
             array = (array.astype("<u4") << 16).view("<f4")
         with np.errstate(invalid="ignore"):
@@ -98,6 +97,15 @@ class Tensors:
         if not np.isfinite(total):
             raise PresetError(f"{tensor.path} is damaged: {name} is not finite")
         return array.astype("float32", copy=False).reshape(tensor.shape)
+
+
+def _fill(array, file):
+    left = memoryview(array).cast("B") if array.size else b""
+    while left:
+        count = file.readinto(left)
+        if not count:
+            raise PresetError(f"{file.name} has shrunk while it was read")
+        left = left[count:]
 
 
 def _read_shards(folder):

@@ -1,8 +1,13 @@
 """Models that start from stored numbers instead of drawing ones nobody will use."""
 
+import math
+
 import keras
+import numpy as np
+import tensorflow as tf
 from keras.src.backend.common import global_state
 
+ALIGNMENT = 64  # bytes
 _PENDING = "uninitialized_variables"  # Keras' list of variables without values
 
 
@@ -39,8 +44,36 @@ def build_filled(build, find_readers):
     return model
 
 
+def aligned_empty(shape, dtype):
+    """An array whose memory TensorFlow can take over: its kernels want 64 bytes.
+
+    Args:
+        shape: tuple of int.
+        dtype: NumPy's.
+
+    Returns:
+        array without values.
+    """
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + ALIGNMENT, "uint8")
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
 def _as_initializer(read):
     def initialize(shape, dtype=None):
-        return keras.ops.convert_to_tensor(read(), dtype)
+        array = read()
+        if array.dtype == dtype and array.size:
+            return _shared(array)
+        return keras.ops.convert_to_tensor(array, dtype)
 
     return initialize
+
+
+def _shared(array):
+    """A tensor in the memory of an array, which nobody may write to from now on."""
+    if not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
+        array, source = aligned_empty(array.shape, array.dtype), array
+        array[...] = source
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
