@@ -1,5 +1,7 @@
 """Text for masked language models: some tokens hidden, and weights that say which."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
@@ -31,7 +33,8 @@ def python_docs(
         stand_in: bool. If `True`, a small part, for tests.
 
     Returns:
-        `Splits`. A batch is `({"tokens"}, targets, sample_weight)`, each `(B, T)`.
+        `Splits`. A batch is `({"tokens", "places"}, targets, sample_weight)`, see
+        `masker`.
     """
     splits = text.python_docs(
         batch_size, length=length, tokenizer=tokenizer, stand_in=stand_in
@@ -64,8 +67,10 @@ def masker(tokenizer, rate=0.15):
 
     Returns:
         Function of int `(B, T)` tokens and a seed, int64 `(2,)`, to
-        `({"tokens"}, targets, sample_weight)`. The weights are such that the mean loss
-        of a batch is the mean over its hidden tokens.
+        `({"tokens", "places"}, targets, sample_weight)`. `places`, targets and weights
+        are `(B, P)`: where a guess is asked for, what stood there, and a weight that
+        is 0 where fewer than `P` are; `P` is 1.5 times what is expected of a full row,
+        and no more are hidden. The mean loss of a batch is that of its hidden tokens.
 
     Raises:
         ValueError: if the tokenizer has no `[MASK]`.
@@ -86,12 +91,16 @@ def masker(tokenizer, rate=0.15):
         fate = tf.random.stateless_uniform(shape, first + 1)
         others = tf.random.stateless_uniform(shape, first - 1, 0, size, "int32")
         plain = tf.reduce_all(tokens[..., None] != tf.constant(special, "int32"), -1)
-        guessed = (draw < rate) & plain
+        most = math.ceil(1.5 * rate * tokens.shape[1])
+        lowest, places = tf.math.top_k(-tf.where(plain, draw, 1.0), most)
+        chosen = lowest > -rate
+        guessed = tf.one_hot(places, shape[1], True, False) & chosen[..., None]
+        guessed = tf.reduce_any(guessed, axis=1)
         hidden = tf.where(fate < 0.8, mask, tf.where(fate < 0.9, others, tokens))
-        weight = tf.cast(guessed, "float32")
+        weight = tf.cast(chosen, "float32")
         share = tf.maximum(tf.reduce_mean(weight), 1e-6)
-        inputs = {"tokens": tf.where(guessed, hidden, tokens)}
-        return inputs, tokens, weight / share
+        inputs = {"tokens": tf.where(guessed, hidden, tokens), "places": places}
+        return inputs, tf.gather(tokens, places, batch_dims=1), weight / share
 
     return hide
 

@@ -85,8 +85,8 @@ def sst2_masked(
         rate: float. Share of tokens to be guessed.
 
     Returns:
-        `Splits`. A batch is `({"tokens", "tokens_mask"}, targets, sample_weight)`, all
-        `(B, length)`; see `keras_genai.data.masking.masker`.
+        `Splits`. A batch is `({"tokens", "tokens_mask", "places"}, targets,
+        sample_weight)`, see `keras_genai.data.masking.masker`.
 
     Raises: as `sst2`.
     """

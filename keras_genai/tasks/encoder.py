@@ -150,11 +150,13 @@ class MaskedLM(EncoderTask):
         tie_embeddings: bool. The output matrix is the token table.
 
     Call arguments:
-        inputs: what the backbone is called with.
+        inputs: what the backbone is called with, and perhaps `places`, int `(B, P)`:
+            where guesses are wanted. The vocabulary is most of the work of a small
+            model, and a seventh of the tokens is hidden.
         training: bool.
 
     Returns:
-        float32 logits `(B, T, vocabulary_size)`.
+        float32 logits `(B, T, vocabulary_size)`, or `(B, P, vocabulary_size)`.
 
     Reference: Devlin et al. 2019, section 3.1, https://arxiv.org/abs/1810.04805
     """
@@ -186,7 +188,11 @@ class MaskedLM(EncoderTask):
         self.built = True
 
     def call(self, inputs, training=False):
+        inputs = dict(inputs)
+        places = inputs.pop("places", None)
         hidden = self.backbone(inputs, training=training)["hidden"]
+        if places is not None:
+            hidden = ops.take_along_axis(hidden, places[..., None], axis=1)
         x = self.transform_norm(self.transform(hidden))
         x = ops.cast(x, self.compute_dtype)
         logits = token_logits(x, self.backbone.embedding, self.decoder)

@@ -107,10 +107,14 @@ def test_masks_follow_the_seed_and_the_published_shares():
     inputs, targets, weight = hide(tokens, np.array([3, 7], "int64"))
     again, _, _ = hide(tokens, np.array([3, 7], "int64"))
     other, _, _ = hide(tokens, np.array([3, 8], "int64"))
-    np.testing.assert_array_equal(targets, tokens)
     np.testing.assert_array_equal(inputs["tokens"], again["tokens"])
     assert (inputs["tokens"] != other["tokens"]).numpy().any()
-    inputs, guessed = inputs["tokens"].numpy(), weight.numpy() > 0
+    inputs, places = inputs["tokens"].numpy(), inputs["places"].numpy()
+    assert places.shape == targets.shape == weight.shape == (200, 23)
+    np.testing.assert_array_equal(targets, np.take_along_axis(tokens, places, axis=1))
+    guessed = np.zeros(tokens.shape, bool)
+    np.put_along_axis(guessed, places, weight.numpy() > 0, axis=1)
+    assert guessed.sum() == (weight.numpy() > 0).sum()
     mask = speaks.core.token_to_id("[MASK]")
     assert not guessed[:, 0].any()
     assert (inputs == tokens)[~guessed].all()
@@ -123,7 +127,8 @@ def test_masks_follow_the_seed_and_the_published_shares():
 def test_masked_documentation_is_a_source():
     splits = masking.python_docs(4, length=16, tokenizer="wordpiece:300", stand_in=True)
     inputs, targets, weight = next(iter(splits.train.dataset(5)))
-    assert inputs["tokens"].shape == targets.shape == weight.shape == (4, 16)
+    assert inputs["tokens"].shape == (4, 16)
+    assert inputs["places"].shape == targets.shape == weight.shape == (4, 4)
     later = next(iter(splits.train.dataset().skip(5)))
     np.testing.assert_array_equal(inputs["tokens"], later[0]["tokens"])
     assert (

@@ -140,6 +140,17 @@ def test_a_masked_model_learns_to_fill_gaps(make, tokenizer):
         model.fill("no gap")
 
 
+def test_a_masked_model_guesses_only_where_it_is_asked(make, tokenizer):
+    model = make(MaskedLM)
+    x = model.batch(TEXTS)
+    places = np.array([[2, 0], [1, 1], [0, 3], [3, 2]], "int32")
+    np.testing.assert_allclose(
+        model({**x, "places": places}),
+        np.take_along_axis(model(x).numpy(), places[..., None], axis=1),
+        atol=1e-5,
+    )
+
+
 def test_question_answering_learns_spans_of_the_text(make):
     model = make(QuestionAnswering)
     contexts = ["The cat sat in the old house.", "The dog ran to the sea."]
