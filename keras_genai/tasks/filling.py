@@ -1,5 +1,6 @@
 """Models that start from stored numbers instead of drawing ones nobody will use."""
 
+import concurrent.futures
 import math
 
 import keras
@@ -8,6 +9,7 @@ import tensorflow as tf
 from keras.src.backend.common import global_state
 
 ALIGNMENT = 64  # bytes
+READERS = 2  # threads
 _PENDING = "uninitialized_variables"  # Keras' list of variables without values
 
 
@@ -15,7 +17,7 @@ def build_filled(build, find_readers):
     """Builds a model without drawing its weights, then reads each from its store.
 
     Until `find_readers` has agreed, no weight takes memory; after it, each takes its
-    own size, and one at a time is also in the hands of its reader.
+    own size, and a few at a time are also in the hands of their readers.
 
     Args:
         build: function without arguments that returns a `Task`.
@@ -36,11 +38,20 @@ def build_filled(build, find_readers):
         global_state.set_global_attribute(_PENDING, [])
     weights = model.preset_weights()
     stored = {id(weights[path]): read for path, read in readers.items()}
-    for variable in pending:
-        read = stored.get(id(variable))
-        if read is not None:
-            variable._initializer = _as_initializer(read)
-        variable._deferred_initialize()
+    with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
+        try:
+            jobs = {
+                id(variable): pool.submit(_tensor, stored[id(variable)], variable.dtype)
+                for variable in pending
+                if id(variable) in stored
+            }
+            for variable in pending:
+                if id(variable) in jobs:
+                    tensor = jobs.pop(id(variable)).result()
+                    variable._initializer = lambda shape, dtype, tensor=tensor: tensor
+                variable._deferred_initialize()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
     return model
 
 
@@ -61,18 +72,11 @@ def aligned_empty(shape, dtype):
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-def _as_initializer(read):
-    def initialize(shape, dtype=None):
-        array = read()
-        if array.dtype == dtype and array.size:
-            return _shared(array)
+def _tensor(read, dtype):
+    """What `read` returns as a tensor; nobody may write to that array any more."""
+    array = read()
+    if array.dtype != dtype or not array.size:
         return keras.ops.convert_to_tensor(array, dtype)
-
-    return initialize
-
-
-def _shared(array):
-    """A tensor in the memory of an array, which nobody may write to from now on."""
     if not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
         array, source = aligned_empty(array.shape, array.dtype), array
         array[...] = source
