@@ -77,11 +77,7 @@ def masker(tokenizer, rate=0.15):
 
     Reference: Devlin et al. 2019, section 3.1, https://arxiv.org/abs/1810.04805
     """
-    mask = tokenizer.core.token_to_id(MASK)
-    if mask is None:
-        raise ValueError(f"`tokenizer` must have a token {MASK}. Received one without")
-    special = tokenizer.core.get_added_tokens_decoder().items()
-    special = [index for index, token in special if token.special]
+    mask, special = _mask_and_special(tokenizer)
     size = tokenizer.vocabulary_size
 
     def hide(tokens, seed):
@@ -90,7 +86,7 @@ def masker(tokenizer, rate=0.15):
         draw = tf.random.stateless_uniform(shape, first)
         fate = tf.random.stateless_uniform(shape, first + 1)
         others = tf.random.stateless_uniform(shape, first - 1, 0, size, "int32")
-        plain = tf.reduce_all(tokens[..., None] != tf.constant(special, "int32"), -1)
+        plain = _plain(tokens, special)
         most = math.ceil(1.5 * rate * tokens.shape[1])
         lowest, places = tf.math.top_k(-tf.where(plain, draw, 1.0), most)
         chosen = lowest > -rate
@@ -103,6 +99,40 @@ def masker(tokenizer, rate=0.15):
         return inputs, tf.gather(tokens, places, batch_dims=1), weight / share
 
     return hide
+
+
+def hider(tokenizer):
+    """Hides tokens for robustness, not to be guessed.
+
+    Args:
+        tokenizer: `Tokenizer` with a token `[MASK]`.
+
+    Returns:
+        Function of int `(B, T)` tokens, a rate and a seed, int64 `(2,)`, to the tokens
+        with that share of the plain ones, not the special ones, turned to `[MASK]`.
+
+    Raises:
+        ValueError: if the tokenizer has no `[MASK]`.
+    """
+    mask, special = _mask_and_special(tokenizer)
+
+    def hide(tokens, rate, seed):
+        draw = tf.random.stateless_uniform(tf.shape(tokens), seed)
+        return tf.where((draw < rate) & _plain(tokens, special), mask, tokens)
+
+    return hide
+
+
+def _mask_and_special(tokenizer):
+    mask = tokenizer.core.token_to_id(MASK)
+    if mask is None:
+        raise ValueError(f"`tokenizer` must have a token {MASK}. Received one without")
+    special = tokenizer.core.get_added_tokens_decoder().items()
+    return mask, [index for index, token in special if token.special]
+
+
+def _plain(tokens, special):
+    return tf.reduce_all(tokens[..., None] != tf.constant(special, tokens.dtype), -1)
 
 
 def _rows(tokens, length):

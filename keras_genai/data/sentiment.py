@@ -28,6 +28,7 @@ def sst2(
     *,
     length=48,
     tokenizer="wordpiece:10000",
+    token_dropout=0.0,
     stand_in=False,
 ):
     """The Stanford Sentiment Treebank, whole sentences: 6,920 / 872 / 1,821.
@@ -40,6 +41,8 @@ def sst2(
             longer is cut.
         tokenizer: `"wordpiece:SIZE"` or `"characters"`, which learn from the training
             sentences, or a `Tokenizer` with a padding, a start and an end token.
+        token_dropout: float. Share of the training tokens that become `[MASK]`, others
+            in every epoch; Iyyer et al. 2015, section 2.2, on words.
         stand_in: bool. If `True`, the forty sentences, split 24 / 8 / 8, for tests.
 
     Returns:
@@ -56,7 +59,12 @@ def sst2(
     tokenizer = _tokenizer(tokenizer, parts[0])
     train, held_out, test = (_arrays(part, tokenizer, length) for part in parts)
     return Splits(
-        DataLoader(_supervised(train), batch_size, seed=seed),
+        DataLoader(
+            _supervised(train),
+            batch_size,
+            seed=seed,
+            transform=_token_dropout(tokenizer, token_dropout),
+        ),
         DataLoader(
             _supervised(held_out), batch_size, shuffle=False, drop_remainder=False
         ),
@@ -177,6 +185,19 @@ def _arrays(pairs, tokenizer, length):
         "tokens_mask": (tokens != tokenizer.pad_token).astype("int32"),
         "labels": np.array(labels, "int32"),
     }
+
+
+def _token_dropout(tokenizer, rate):
+    """A transform of supervised batches that hides so many of their tokens."""
+    if not rate:
+        return None
+    hide = masking.hider(tokenizer)
+
+    def transform(batch, seed):
+        inputs, labels = batch
+        return {**inputs, "tokens": hide(inputs["tokens"], rate, seed)}, labels
+
+    return transform
 
 
 def _supervised(arrays):

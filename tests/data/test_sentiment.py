@@ -74,3 +74,24 @@ def test_both_stages_learn_the_same_vocabulary():
     first = sentiment.sst2(2, stand_in=True).tokenizer
     second = sentiment.sst2_masked(2, stand_in=True).tokenizer
     assert first.to_json() == second.to_json()
+
+
+def test_token_dropout_hides_training_tokens_only_and_no_special_ones():
+    plain = sentiment.sst2(24, stand_in=True)
+    splits = sentiment.sst2(24, stand_in=True, token_dropout=0.5)
+    (inputs, labels), (whole, expected) = (
+        next(iter(source.train.dataset())) for source in (splits, plain)
+    )
+    np.testing.assert_array_equal(labels, expected)
+    tokens, whole = inputs["tokens"].numpy(), whole["tokens"].numpy()
+    hidden = tokens == splits.tokenizer.core.token_to_id("[MASK]")
+    np.testing.assert_array_equal(tokens[~hidden], whole[~hidden])
+    special = [plain.tokenizer.pad_token, plain.tokenizer.start_token]
+    assert not hidden[np.isin(whole, special)].any()
+    assert 0.4 < hidden[~np.isin(whole, special)].mean() < 0.6
+    again = next(iter(splits.train.dataset().skip(1)))[0]["tokens"].numpy()
+    assert (again == splits.tokenizer.core.token_to_id("[MASK]")).any()
+    for one, other in zip(
+        splits.validation.epoch(), plain.validation.epoch(), strict=True
+    ):
+        np.testing.assert_array_equal(one[0]["tokens"], other[0]["tokens"])
