@@ -12,7 +12,12 @@ from zoo import _chat
 
 def options(**changes):
     chosen = dict(
-        name="gpt_shakespeare", preset=None, temperature=0.0, reply_length=4, seed=0
+        name="gpt_shakespeare",
+        preset=None,
+        int8=False,
+        temperature=0.0,
+        reply_length=4,
+        seed=0,
     )
     return types.SimpleNamespace(**{**chosen, **changes})
 

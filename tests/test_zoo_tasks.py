@@ -8,6 +8,7 @@ import pytest
 import zoo
 from keras_genai import from_preset
 from keras_genai.data import published, tokenizers
+from keras_genai.layers.quantized import Int8Weights
 from keras_genai.models.bart import BART
 from keras_genai.models.bert import BERT
 from keras_genai.samplers import GenerationSettings
@@ -86,6 +87,22 @@ def test_classes_are_named_with_their_probabilities(run, folders):
         assert float(words[1]) == pytest.approx(label.probability, abs=1e-4)
         assert sorted(words[::2]) == ["bad", "good", "so-so"]
         assert sum(map(float, words[1::2])) == pytest.approx(1, abs=2e-4)
+
+
+def test_weights_can_be_8_bit_integers(run, folders, monkeypatch):
+    opened = []
+    open_model = _opening.open_model
+
+    def note(*args):
+        opened.append(open_model(*args))
+        return opened[-1]
+
+    monkeypatch.setattr(_tasks, "open_model", note)
+    plain, _ = run("classify", "classifier", TEXTS[0])
+    small, _ = run("classify", "classifier", "--int8", TEXTS[0])
+    assert [model.changes for model in opened] == [(), (Int8Weights(),)]
+    for (line,) in (plain, small):
+        assert {"bad", "good", "so-so"} <= set(line.split())
 
 
 def test_lines_of_standard_input_are_as_good_as_arguments(run):

@@ -48,8 +48,7 @@ def parser():
     add = verb(show, "print what an entry is and what it reached")
     add("name")
     add = verb(sample, "let a trained model write")
-    add("name", help=NAME)
-    add("--preset", help="preset folder (runs/NAME/preset)")
+    add_model(add)
     add("--prompt", help="what to continue (the entry's own)")
     add("--max-length", type=int, default=400, help="in tokens, prompt included (400)")
     add("--temperature", type=float, default=0.8, help="0 is greedy (0.8)")
@@ -60,8 +59,7 @@ def parser():
     add("--label", type=int, help="the class of all pictures (each in turn)")
     add("--out", default="sample.png", help="where pictures go (sample.png)")
     add = verb(chat, "talk with a trained language model")
-    add("name", help=NAME)
-    add("--preset", help="preset folder (runs/NAME/preset)")
+    add_model(add)
     add("--temperature", type=float, help="0 is greedy (the model's own way)")
     add("--reply-length", type=int, help="tokens of a reply at most")
     add("--seed", type=int, default=0)
@@ -79,6 +77,13 @@ def parser():
     return parser
 
 
+def add_model(add):
+    """Which model a verb opens, and how."""
+    add("name", help=NAME)
+    add("--preset", help="preset folder (runs/NAME/preset)")
+    add("--int8", action="store_true", help="8-bit weights: a quarter of the memory")
+
+
 def add_task_verbs(verb):
     """The verbs of `zoo._tasks`; they have texts, or lines of standard input, to do."""
     texts = {
@@ -89,10 +94,9 @@ def add_task_verbs(verb):
     }
     for run, (line, what) in texts.items():
         add = verb(run, line)
-        add("name", help=NAME)
+        add_model(add)
         one = f"each argument is one (else each line of standard input is a {what})"
         add("text", nargs="*", metavar=what, help=one)
-        add("--preset", help="preset folder (runs/NAME/preset)")
         if run in (translate, summarize):
             add("--prefix", help="text before each text (what the model's files say)")
             add("--max-length", type=int, help="tokens at most (the model's own)")
@@ -123,7 +127,7 @@ def show(options):
 def sample(options):
     """Lets a trained model write, piece by piece, or draw into a file."""
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "sample")
+    model = open_model(place, options.name, "sample", options.int8)
     from keras_genai.samplers.tokens import Greedy, Sample
 
     if hasattr(model, "image_shape"):

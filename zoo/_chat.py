@@ -6,7 +6,7 @@ from zoo._opening import locate, open_model
 def chat(options):
     """Talks with a trained or published model, until `quit`."""
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "chat")
+    model = open_model(place, options.name, "chat", options.int8)
     from keras_genai.samplers import Greedy, Sample
     from keras_genai.serving import Chat, terminal
 

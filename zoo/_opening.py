@@ -41,19 +41,21 @@ def locate(name, preset=None):
     return hub
 
 
-def open_model(place, name, verb):
+def open_model(place, name, verb, int8=False):
     """The model in a place, if a verb fits it.
 
     Args:
         place: what `locate` returned.
         name: str, what a person calls it.
         verb: str.
+        int8: bool. Whether its weights are made 8-bit integers.
 
     Returns:
         `Task`.
 
     Raises:
-        ValueError: if the verb does not fit; one line that says which do.
+        ValueError: if the verb does not fit, one line that says which do; or if the
+            model has nothing to be made 8-bit integers.
     """
     start_tensorflow()
     from keras_genai import from_preset
@@ -67,6 +69,10 @@ def open_model(place, name, verb):
         )
     if verb != "sample" and model.tokenizer is None:
         raise ValueError(f"{name} must have a tokenizer to {verb}. Received none")
+    if int8:
+        from keras_genai.layers.quantized import quantize
+
+        quantize(model)
     return model
 
 

@@ -31,7 +31,7 @@ def summarize(options):
 def classify(options):
     """Prints the classes of each text and their probabilities, the likeliest first."""
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "classify")
+    model = open_model(place, options.name, "classify", options.int8)
     import numpy as np
 
     def work(texts):
@@ -56,7 +56,7 @@ def answer(options):
     """
     context = _content(options.context)
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "answer")
+    model = open_model(place, options.name, "answer", options.int8)
 
     def work(questions):
         found = model.answer(
@@ -74,7 +74,7 @@ def answer(options):
 
 def _rewrite(options, verb, task):
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, verb)
+    model = open_model(place, options.name, verb, options.int8)
     from keras_genai.evaluation.translation import translate
 
     known = {} if options.prefix is not None else _published(place, task)
