@@ -16,7 +16,7 @@ from keras_genai.samplers import GenerationSettings
 from zoo import _translation
 from zoo.entry import Entry, Recipe
 
-STEPS = 1_800
+STEPS = 3_200
 
 entry = Entry(
     model=Transformer,
@@ -32,12 +32,12 @@ entry = Entry(
     ),
     tiny=dict(encoder_depth=1, decoder_depth=1, width=8, num_heads=2, hidden=12),
     source=functools.partial(
-        translation.multi30k, tokenizer="bpe:8000", max_tokens=4096
+        translation.multi30k, tokenizer="bpe:8000", max_tokens=2048
     ),
     recipe=Recipe(
         compile=lambda steps=STEPS: _translation.compiled(
-            1e-3,
-            400,
+            7e-4,
+            600,
             steps,
             jit_compile=False,
             beta_2=0.98,
@@ -50,7 +50,7 @@ entry = Entry(
         precision="mixed_bfloat16",
         steps_per_execution=5,
         log_every=50,
-        validate_every=450,
+        validate_every=800,
     ),
     evaluate=_translation.score_sentences,
     sample=functools.partial(_translation.write, texts=_translation.SENTENCES),
