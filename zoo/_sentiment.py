@@ -77,7 +77,7 @@ def bert_classifier(
         backbone: trained `MaskedLM`, whose encoder is taken; `None` makes an untrained
             one of the next four arguments.
         context, depth, width, num_heads: see `BERT`.
-        dropout: float. Rate before the head, and inside an untrained encoder.
+        dropout: float. Rate before the head and inside the encoder.
         dtype: Keras dtype policy.
         name: str or `None`.
 
@@ -100,7 +100,9 @@ def bert_classifier(
             name="backbone",
         )
     else:
-        encoder = backbone.backbone
+        trained = backbone.backbone
+        encoder = BERT.from_config({**trained.get_config(), "dropout": dropout})
+        encoder.set_weights(trained.get_weights())
     if encoder.vocabulary_size != vocabulary_size:
         raise ValueError(
             f"`backbone` must know {vocabulary_size} tokens, as the data does. "
@@ -111,13 +113,24 @@ def bert_classifier(
     )
 
 
-def recipe(steps, rate, weight_decay=0.1):
-    """Training that ends with the weights of the lowest validation loss."""
+def recipe(steps, rate, keep_best=True, weight_decay=0.1, **optimizer):
+    """Training that ends with the weights of the lowest validation loss, or the last.
+
+    Args:
+        steps: int.
+        rate: float, the highest learning rate.
+        keep_best: bool.
+        weight_decay, **optimizer: of `adamw`.
+
+    Returns:
+        `Recipe`.
+    """
     return Recipe(
         compile=lambda steps=steps: dict(
             optimizer=adamw(
                 warmup_cosine(rate, max(1, steps // 10), steps),
                 weight_decay=weight_decay,
+                **optimizer,
             ),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
@@ -127,7 +140,7 @@ def recipe(steps, rate, weight_decay=0.1):
         steps=steps,
         log_every=50,
         validate_every=100,
-        keep_best=True,
+        keep_best=keep_best,
     )
 
 

@@ -3,6 +3,8 @@
 Train: python train.py bert_sst2_mlm --data-dir DIR_WITH_sst2, and then
        python train.py bert_sst2 --data-dir DIR_WITH_sst2
 Aim:   above 0.802, the test accuracy of a bag of words
+
+Hidden tokens and averaged weights keep it from learning 6,920 sentences by heart.
 """
 
 import functools
@@ -16,9 +18,14 @@ entry = Entry(
     config=dict(dropout=0.3),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(
-        sentiment.sst2, length=_sentiment.LENGTH, tokenizer=_sentiment.TOKENIZER
+        sentiment.sst2,
+        length=_sentiment.LENGTH,
+        tokenizer=_sentiment.TOKENIZER,
+        token_dropout=0.3,
     ),
-    recipe=_sentiment.recipe(steps=1_000, rate=3e-4),
+    recipe=_sentiment.recipe(
+        steps=800, rate=1e-3, keep_best=False, use_ema=True, ema_momentum=0.99
+    ),
     evaluate=_sentiment.score,
     sample=_sentiment.judge,
     paper="Devlin et al. 2019, BERT, https://arxiv.org/abs/1810.04805",
