@@ -1,5 +1,7 @@
 """Attention: one function, one layer, and the masks and cache that go with it."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -74,9 +76,19 @@ def position_mask(query_positions, key_positions):
 
 def write_slots(buffer, values, index, axis):
     """`buffer` with `values` written from slot `index` on along `axis`."""
+    values = ops.cast(values, buffer.dtype)
     start = [0] * len(buffer.shape)
     start[axis] = index
-    return ops.slice_update(buffer, start, ops.cast(values, buffer.dtype))
+    if axis < 2 or None in (*buffer.shape, *values.shape):
+        return ops.slice_update(buffer, start, values)
+    # With all axes before it as one, as products read it and loops carry it: XLA
+    # writes in place then, and otherwise copies the whole buffer.
+    shape = buffer.shape
+    buffer, values = (
+        ops.reshape(part, (math.prod(shape[:axis]), *part.shape[axis:]))
+        for part in (buffer, values)
+    )
+    return ops.reshape(ops.slice_update(buffer, [0, *start[axis:]], values), shape)
 
 
 @register

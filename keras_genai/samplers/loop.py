@@ -64,6 +64,7 @@ def advance(decoder, sampler, text, offsets, cache, index, budget, numbers):
         `(text, cache, index)`.
     """
     end = index + budget
+    shapes = tf.nest.map_structure(lambda part: part.shape, cache)
 
     def goes_on(text, cache, index):
         has_place = tf.constant(True)
@@ -77,10 +78,28 @@ def advance(decoder, sampler, text, offsets, cache, index, budget, numbers):
         positions = text.lengths - offsets - 1
         if decoder.context is not None:  # an ended row may stand beyond the last one
             positions = tf.minimum(positions, decoder.context - 1)
+        cache = tf.nest.map_structure(tf.reshape, cache, shapes)
         logits, cache = decoder.decode(last[:, None], positions[:, None], cache, index)
-        return _append(sampler, logits, text, numbers), cache, index + 1
+        return _append(sampler, logits, text, numbers), _folded(cache), index + 1
 
-    return tf.while_loop(goes_on, step, (text, cache, index))
+    text, cache, index = tf.while_loop(goes_on, step, (text, _folded(cache), index))
+    return text, tf.nest.map_structure(tf.reshape, cache, shapes), index
+
+
+def _folded(cache):
+    """Keys and values with their heads among the rows: `(B * G, K, D)`.
+
+    So a product reads them. As `(B, G, K, D)` between two steps of a loop, XLA would
+    write every new key and value twice, into copies of the whole cache.
+    """
+
+    def fold(part):
+        if len(part.shape) != 4:
+            return part
+        rows, groups, *rest = part.shape
+        return tf.reshape(part, (rows * groups, *rest))
+
+    return tf.nest.map_structure(fold, cache)
 
 
 def _append(sampler, logits, text, numbers):
