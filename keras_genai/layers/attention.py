@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_genai.layers.dense import Dense
 from keras_genai.layers.positions import rotate
 from keras_genai.registry import register
 
@@ -201,7 +202,7 @@ class Attention(keras.layers.Layer):
 
     def _dense(self, units, name, initializer=None):
         # A clone, because one initializer draws the same numbers every time.
-        return keras.layers.Dense(
+        return Dense(
             units,
             use_bias=self.use_bias,
             kernel_initializer=(initializer or self.initializer).clone(),

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_genai.layers.dense import Dense
 from keras_genai.registry import register
 
 
@@ -65,14 +66,14 @@ class FeedForward(keras.layers.Layer):
         self.output_initializer = keras.initializers.get(output_initializer)
 
     def build(self, input_shape):
-        self.expand = keras.layers.Dense(
+        self.expand = Dense(
             self.inner_matrices * self.hidden,
             use_bias=self.use_bias,
             kernel_initializer=self.initializer,
             dtype=self.dtype_policy,
             name="expand",
         )
-        self.contract = keras.layers.Dense(
+        self.contract = Dense(
             input_shape[-1],
             use_bias=self.use_bias,
             kernel_initializer=self.output_initializer,

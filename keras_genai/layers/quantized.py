@@ -5,15 +5,14 @@ sums stay float; see Dettmers et al. 2022, section 2, https://arxiv.org/abs/2208
 """
 
 import dataclasses
-import math
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 from tensorflow.compiler.tf2xla.python import xla
-from tensorflow.python.ops import control_flow_util
 
+from keras_genai.layers.dense import Dense, is_vector_in_xla, unforeseen_one
 from keras_genai.layers.low_rank import AdaptedDense
 from keras_genai.layers.replacing import name_scopes, replace
 from keras_genai.registry import register
@@ -147,7 +146,7 @@ def to_int8(matrix):
 
 
 def _quantized(layer):
-    if type(layer) is keras.layers.Dense:
+    if type(layer) in (keras.layers.Dense, Dense):
         return Int8Dense(layer)
     if isinstance(layer, keras.layers.Embedding):
         return Int8Embedding(layer)
@@ -156,9 +155,7 @@ def _quantized(layer):
 
 def _product(x, matrix, scale):
     """float `(..., inputs)` times `[outputs, inputs]`, scale on the sums."""
-    graph = tf.compat.v1.get_default_graph()
-    single = math.prod(size or 2 for size in x.shape[:-1]) == 1
-    if single and control_flow_util.GraphOrParentsInXlaContext(graph):
+    if is_vector_in_xla(x):
         product = _vector_product(x, ops.convert_to_tensor(matrix), scale)
     else:
         product = ops.matmul(x, ops.transpose(ops.cast(matrix, x.dtype)))
@@ -175,8 +172,8 @@ def _vector_product(x, matrix, scale):
     every row of the matrix, were the last step as cheap as a product.
     """
     x, matrix = xla.optimization_barrier(x, matrix)
-    one = ops.cast(scale[0] / scale[0], x.dtype)
-    rows = ops.reshape(x, (1, x.shape[-1])) / one
+    rows = ops.reshape(x, (1, x.shape[-1]))
+    rows = rows / ops.cast(unforeseen_one(scale), x.dtype)
     product = tf.matmul(rows, ops.cast(matrix, x.dtype), transpose_b=True)
     return ops.reshape(product, (*x.shape[:-1], matrix.shape[0]))
 
