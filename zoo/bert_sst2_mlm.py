@@ -18,9 +18,9 @@ entry = Entry(
         sentiment.sst2_masked, length=_sentiment.LENGTH, tokenizer=_sentiment.TOKENIZER
     ),
     recipe=dataclasses.replace(
-        _encoder.recipe(steps=3_000, rate=1e-3, batch_size=64),
+        _encoder.recipe(steps=4_800, rate=1e-3, batch_size=64),
         log_every=100,
-        validate_every=500,
+        validate_every=800,
     ),
     evaluate=_encoder.score,
     sample=functools.partial(_encoder.fill, text="this is a [MASK] film ."),
