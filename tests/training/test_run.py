@@ -277,6 +277,15 @@ def test_fresh_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     assert len(kept) == 1
 
 
+@pytest.fixture
+def python_handles_ctrl_c():
+    """As in a terminal; a job in the background may have been told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_handles_ctrl_c")
 def test_the_second_ctrl_c_stops_at_once():
     said = []
     with Interrupt(said.append) as interrupt:
