@@ -80,10 +80,11 @@ def write_slots(buffer, values, index, axis):
     values = ops.cast(values, buffer.dtype)
     start = [0] * len(buffer.shape)
     start[axis] = index
-    if axis < 2 or None in (*buffer.shape, *values.shape):
+    if axis < 2 or buffer.shape[0] != 1 or None in (*buffer.shape, *values.shape):
         return ops.slice_update(buffer, start, values)
-    # With all axes before it as one, as products read it and loops carry it: XLA
-    # writes in place then, and otherwise copies the whole buffer.
+    # Of a single text with all axes before it as one, as products read it and loops
+    # carry it: XLA writes in place then, and otherwise copies the whole buffer. With
+    # more rows it is the other way round.
     shape = buffer.shape
     buffer, values = (
         ops.reshape(part, (math.prod(shape[:axis]), *part.shape[axis:]))

@@ -15,16 +15,29 @@ class Dense(keras.layers.Dense):
     """`keras.layers.Dense`, whose product of one vector uses all cores.
 
     XLA fuses the product of a single vector with the bias behind it, and what it fuses
-    so runs on one core. A division between the two keeps them apart.
+    so runs on one core; and of a tall kernel it reads rows that are far apart. As a
+    batch of products, whose sum is taken after, the kernel is read at full speed.
     """
 
     def call(self, inputs, training=None):
-        plain = not self.use_bias or self.lora_enabled or self.quantization_mode
+        plain = self.lora_enabled or self.quantization_mode
         if plain or not is_vector_in_xla(inputs):
             return super().call(inputs, training=training)
-        product = ops.matmul(inputs, self.kernel) / unforeseen_one(self.bias)
-        x = product + self.bias
+        x = _product_in_parts(inputs, self.kernel)
+        if self.use_bias:
+            x = x + self.bias
         return x if self.activation is None else self.activation(x)
+
+
+def _product_in_parts(x, kernel):
+    """`(..., units)`: of one vector `x`, `(..., size)`, with `kernel`."""
+    size, units = kernel.shape
+    parts = math.gcd(size, 8)  # measured: 28 instead of 21 GB/s for 3072x768
+    products = ops.matmul(
+        ops.reshape(x, (parts, 1, size // parts)),
+        ops.reshape(kernel, (parts, size // parts, units)),
+    )
+    return ops.reshape(ops.sum(products, axis=0), (*x.shape[:-1], units))
 
 
 def is_vector_in_xla(x):

@@ -87,17 +87,17 @@ def advance(decoder, sampler, text, offsets, cache, index, budget, numbers):
 
 
 def _folded(cache):
-    """Keys and values with their heads among the rows: `(B * G, K, D)`.
+    """Keys and values of a single text as `(G, K, D)`; those of more as they are.
 
-    So a product reads them. As `(B, G, K, D)` between two steps of a loop, XLA would
-    write every new key and value twice, into copies of the whole cache.
+    So a product reads them. As `(1, G, K, D)` between two steps of a loop, XLA would
+    write every new key and value twice, into copies of the whole cache; with more
+    rows it copies them when they are folded (measured).
     """
 
     def fold(part):
-        if len(part.shape) != 4:
+        if len(part.shape) != 4 or part.shape[0] != 1:
             return part
-        rows, groups, *rest = part.shape
-        return tf.reshape(part, (rows * groups, *rest))
+        return tf.reshape(part, part.shape[1:])
 
     return tf.nest.map_structure(fold, cache)
 
