@@ -15,7 +15,7 @@ entry = Entry(
     config=dict(embedding_dim=128, units=96, dropout=0.5, token_dropout=0.2),
     tiny=dict(embedding_dim=8, units=8),
     source=functools.partial(
-        sentiment.sst2, length=_sentiment.LENGTH, tokenizer=_sentiment.TOKENIZER
+        sentiment.sst2, length=_sentiment.LENGTH, tokenizer="wordpiece:10000"
     ),
     recipe=_sentiment.recipe(steps=2_000, rate=1e-3),
     evaluate=_sentiment.score,

@@ -3,10 +3,9 @@
 import math
 
 import keras
-import tensorflow as tf
 from keras import ops
-from tensorflow.python.ops import control_flow_util
 
+from keras_genai.layers.xla import is_vector_in_xla
 from keras_genai.registry import register
 
 
@@ -38,16 +37,3 @@ def _product_in_parts(x, kernel):
         ops.reshape(kernel, (parts, size // parts, units)),
     )
     return ops.reshape(ops.sum(products, axis=0), (*x.shape[:-1], units))
-
-
-def is_vector_in_xla(x):
-    """Whether `x`, `(..., size)`, is one vector in a function that XLA compiles."""
-    graph = tf.compat.v1.get_default_graph()
-    single = math.prod(size or 2 for size in x.shape[:-1]) == 1
-    return single and control_flow_util.GraphOrParentsInXlaContext(graph)
-
-
-def unforeseen_one(values):
-    """1 in the dtype of `values`, as long as they are finite; XLA does not know it."""
-    values = ops.convert_to_tensor(values)
-    return ops.cast(values[0] == values[0], values.dtype)

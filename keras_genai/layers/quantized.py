@@ -12,9 +12,10 @@ import tensorflow as tf
 from keras import ops
 from tensorflow.compiler.tf2xla.python import xla
 
-from keras_genai.layers.dense import Dense, is_vector_in_xla, unforeseen_one
+from keras_genai.layers.dense import Dense
 from keras_genai.layers.low_rank import AdaptedDense
 from keras_genai.layers.replacing import name_scopes, replace
+from keras_genai.layers.xla import is_vector_in_xla
 from keras_genai.registry import register
 
 LARGEST = 127
@@ -173,9 +174,15 @@ def _vector_product(x, matrix, scale):
     """
     x, matrix = xla.optimization_barrier(x, matrix)
     rows = ops.reshape(x, (1, x.shape[-1]))
-    rows = rows / ops.cast(unforeseen_one(scale), x.dtype)
+    rows = rows / ops.cast(_unforeseen_one(scale), x.dtype)
     product = tf.matmul(rows, ops.cast(matrix, x.dtype), transpose_b=True)
     return ops.reshape(product, (*x.shape[:-1], matrix.shape[0]))
+
+
+def _unforeseen_one(values):
+    """1 in the dtype of `values`, as long as they are finite; XLA does not know it."""
+    values = ops.convert_to_tensor(values)
+    return ops.cast(values[0] == values[0], values.dtype)
 
 
 def _stored_like(weight, values, dtype, name=None):

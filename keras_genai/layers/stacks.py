@@ -49,8 +49,9 @@ class EncoderStack(keras.layers.Layer):
         if self.position_bias is not None:
             positions = ops.arange(ops.shape(inputs)[1])
             bias = self.position_bias(positions, positions)
+        real = None if attention_mask is None else attention_mask[:, 0, 0]  # (B, S)
         for block in self.blocks:
-            x, _ = block(x, attention_mask=attention_mask, bias=bias)
+            x, _ = block(x, attention_mask=attention_mask, bias=bias, real=real)
         return _normalized(x, self.norm, self.compute_dtype)
 
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_genai.layers.attention import Attention, write_slots
 from keras_genai.layers.feedforward import FeedForward
+from keras_genai.layers.padding import at_real_tokens
 from keras_genai.layers.recompute import recomputed
 from keras_genai.registry import register
 
@@ -35,6 +36,8 @@ class Block(keras.layers.Layer):
         memory: what `cross_attention.project_memory` returned, for each row or for
             each group of neighbouring rows, such as the beams of one text.
         memory_mask: bool, broadcast to `(B, H, T, K)`.
+        real: bool `(B, T)`, `False` at padding, which the feed-forward network then
+            leaves out unless XLA compiles it; or `None`.
 
     Returns:
         float `(B, T, width)`, and the pair of keys and values that was attended
@@ -90,6 +93,7 @@ class Block(keras.layers.Layer):
         index=0,
         memory=None,
         memory_mask=None,
+        real=None,
         training=None,  # for the layers inside, to which Keras hands it on
     ):
         kept = None
@@ -113,10 +117,13 @@ class Block(keras.layers.Layer):
             folded = self.cross_attention(folded, memory, attention_mask=memory_mask)
             return ops.reshape(folded, (rows, -1, x.shape[-1]))
 
+        def think(x):
+            return at_real_tokens(self.feedforward, x, real)
+
         x = self._add(inputs, look_back, self.attention_norm)
         if self.cross_attention:
             x = self._add(x, look_across, self.cross_norm)
-        return self._add(x, self.feedforward, self.feedforward_norm), kept
+        return self._add(x, think, self.feedforward_norm), kept
 
     def _add(self, x, part, norm):
         """A residual connection around `part`, normalised before or after."""

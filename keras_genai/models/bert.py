@@ -179,12 +179,13 @@ class BERT(Task):
         x = self.embedding(tokens) + self.positions(ops.arange(length)[None])
         x = self.embedding_norm(x + self.segments(segments))
         x = self.dropout(ops.cast(x, self.compute_dtype))
-        mask = inputs.get("tokens_mask")
+        real = mask = inputs.get("tokens_mask")
         if mask is not None:
-            mask = ops.cast(mask, "bool")[:, None, None]  # (B, 1, 1, T)
+            real = ops.cast(mask, "bool")
+            mask = real[:, None, None]  # (B, 1, 1, T)
         states = [x]
         for block in self.blocks:
-            x, _ = block(x, attention_mask=mask)
+            x, _ = block(x, attention_mask=mask, real=real)
             states.append(x)
         return [ops.cast(state, "float32") for state in states]
 

@@ -1,0 +1,66 @@
+"""Padding is left out, and real tokens do not notice."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_genai.layers.padding import at_real_tokens
+from keras_genai.models.bert import BERT
+from keras_genai.models.t5 import T5
+
+REAL = np.arange(6) < np.array([[6], [2], [4]])
+TOKENS = np.random.default_rng(0).integers(0, 20, REAL.shape).astype("int32")
+
+
+def test_layer_sees_real_tokens_only():
+    x = np.random.default_rng(1).normal(size=(3, 6, 4)).astype("float32")
+    seen = []
+
+    def layer(tokens):
+        seen.append(tokens.shape)
+        return tokens + 1
+
+    found = at_real_tokens(layer, tf.constant(x), tf.constant(REAL))
+    assert seen == [(1, REAL.sum(), 4)]
+    np.testing.assert_array_equal(found, np.where(REAL[..., None], x + 1, 0))
+
+
+def test_everything_is_real_without_a_mask():
+    x = tf.ones((3, 6, 4))
+    np.testing.assert_array_equal(at_real_tokens(lambda x: x + 1, x, None), x + 1)
+
+
+def bert(mask):
+    inputs = {"tokens": TOKENS, "tokens_mask": mask}
+    return BERT(20, 8, 2, 8, 2, dropout=0.0), inputs, lambda outputs: outputs["hidden"]
+
+
+def t5(mask):
+    inputs = {"inputs": TOKENS, "inputs_mask": mask, "targets": TOKENS}
+    return (
+        T5(20, 1, 1, width=8, num_heads=2, head_dim=4, hidden=16, dropout=0.0),
+        inputs,
+        None,
+    )
+
+
+@pytest.mark.parametrize("make", [bert, t5])
+@pytest.mark.parametrize("dtype", ["int32", "bool"])
+def test_outputs_and_gradients_are_those_of_xla(make, dtype):
+    model, inputs, choose = make(REAL.astype(dtype))
+
+    def step():
+        with tf.GradientTape() as tape:
+            outputs = model(inputs, training=True)
+            if choose:
+                outputs = choose(outputs) * REAL[..., None]
+            loss = tf.reduce_mean(tf.square(outputs))
+        weights = [weight.value for weight in model.trainable_weights]
+        return outputs, tape.gradient(loss, weights, unconnected_gradients="zero")
+
+    def run(jit_compile):
+        outputs, found = tf.function(step, jit_compile=jit_compile)()
+        return [outputs, *map(tf.convert_to_tensor, found)]
+
+    for padded, skipped in zip(run(True), run(False), strict=True):
+        np.testing.assert_allclose(padded, skipped, atol=1e-5)
