@@ -4,9 +4,10 @@ Run:  python -m pip install -e ".[bench]"
       python benchmarks/bert_forward.py
 
 Both sides open one folder of random float32 weights. Texts have 64 to 128 tokens; the
-rest is padding, which our feed-forward networks leave out. Ours is called by
-`predict_on_batch`, transformers' `BertModel` in eval and inference mode; what they make
-of the first batch is compared. One `step` is one batch.
+rest is padding, which our feed-forward networks leave out by `skip_padding`; with
+`--padding` they do not. Ours is called by `predict_on_batch`, transformers' `BertModel`
+in eval and inference mode; what they make of the first batch is compared. One `step` is
+one batch.
 """
 
 import argparse
@@ -39,9 +40,11 @@ def ours(options):
     import tensorflow as tf
 
     import keras_genai
+    from keras_genai.layers.padding import skip_padding
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     model = keras_genai.from_preset(options.folder)
+    skip_padding(model, not options.padding)
     model.compile(jit_compile=options.jit)
     tokens, masks = batches(options, model.vocabulary_size)
 
@@ -85,6 +88,9 @@ if __name__ == "__main__":
         "--jit",
         action="store_true",
         help="compile our side with XLA, which Keras does not do on CPUs by itself",
+    )
+    parser.add_argument(
+        "--padding", action="store_true", help="let our side work on padding, too"
     )
     with folders.written(write, parser):
         results = alternate.main(

@@ -24,7 +24,7 @@ entry = Entry(
         token_dropout=0.3,
     ),
     recipe=_sentiment.recipe(
-        steps=800, rate=1e-3, keep_best=False, use_ema=True, ema_momentum=0.99
+        steps=800, rate=2e-3, keep_best=False, use_ema=True, ema_momentum=0.99
     ),
     evaluate=_sentiment.score,
     sample=_sentiment.judge,

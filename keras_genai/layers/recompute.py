@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from keras_genai.layers.blocks import set_in_blocks
+
 
 def recompute_blocks(model, recompute=True):
     """Lets a model's blocks keep only what enters them, and compute the rest again.
@@ -21,12 +23,7 @@ def recompute_blocks(model, recompute=True):
 
     Reference: Chen et al. 2016, https://arxiv.org/abs/1604.06174
     """
-    blocks = [layer for layer in model._flatten_layers() if hasattr(layer, "recompute")]
-    if not blocks:
-        raise ValueError(f"`model` must have Block layers. Received: {model.name}")
-    for block in blocks:
-        block.recompute = recompute
-    return len(blocks)
+    return set_in_blocks(model, "recompute", recompute)
 
 
 def recomputed(layer, call, inputs, **kwargs):

@@ -26,6 +26,8 @@ class Block(keras.layers.Layer):
     Attributes:
         recompute: bool. If `True`, what is inside is not kept for the gradient, but
             computed again; see `keras_genai.layers.recompute`.
+        skips_padding: bool. If `True`, the feed-forward network leaves out what is
+            not `real`; see `keras_genai.layers.padding`.
 
     Call arguments:
         inputs: float `(B, T, width)`.
@@ -36,8 +38,7 @@ class Block(keras.layers.Layer):
         memory: what `cross_attention.project_memory` returned, for each row or for
             each group of neighbouring rows, such as the beams of one text.
         memory_mask: bool, broadcast to `(B, H, T, K)`.
-        real: bool `(B, T)`, `False` at padding, which the feed-forward network then
-            leaves out unless XLA compiles it; or `None`.
+        real: bool `(B, T)`, `False` at padding, or `None`.
 
     Returns:
         float `(B, T, width)`, and the pair of keys and values that was attended
@@ -45,6 +46,7 @@ class Block(keras.layers.Layer):
     """
 
     recompute = False
+    skips_padding = False
 
     def __init__(
         self,
@@ -118,6 +120,8 @@ class Block(keras.layers.Layer):
             return ops.reshape(folded, (rows, -1, x.shape[-1]))
 
         def think(x):
+            if not self.skips_padding:
+                return self.feedforward(x)
             return at_real_tokens(self.feedforward, x, real)
 
         x = self._add(inputs, look_back, self.attention_norm)

@@ -5,11 +5,10 @@ import functools
 import keras
 from keras import ops
 
-from keras_genai.layers.attention import Attention
 from keras_genai.layers.embedding import TokenEmbedding
-from keras_genai.layers.feedforward import ACTIVATIONS, FeedForward, check_activation
+from keras_genai.layers.feedforward import ACTIVATIONS, check_activation
 from keras_genai.layers.positions import LearnedPositions
-from keras_genai.layers.transformer import Block
+from keras_genai.layers.transformer import make_block
 from keras_genai.registry import register
 from keras_genai.tasks.base import Task
 
@@ -62,11 +61,6 @@ class BERT(Task):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if width % num_heads:
-            raise ValueError(
-                "`width` must be a multiple of `num_heads`. "
-                f"Received: {width=}, {num_heads=}"
-            )
         check_activation(activation)
         self.vocabulary_size = vocabulary_size
         self.context = context
@@ -105,7 +99,21 @@ class BERT(Task):
         self.dropout = keras.layers.Dropout(
             self.dropout_rate, dtype=policy, name="dropout"
         )
-        self.blocks = [self._make_block(index, start) for index in range(self.depth)]
+        self.blocks = [
+            make_block(
+                self.width,
+                self.num_heads,
+                self.hidden,
+                ACTIVATIONS[self.activation],
+                norm=_make_norm,
+                initializer=start,
+                pre_norm=False,
+                dropout=self.dropout_rate,
+                dtype=policy,
+                name=f"block_{index}",
+            )
+            for index in range(self.depth)
+        ]
         shape = (None, None, self.width)
         for layer in (self.embedding, self.segments, self.positions):
             layer.build((None, None))
@@ -121,34 +129,6 @@ class BERT(Task):
             )
             self.pooler.build((None, self.width))
         self.built = True
-
-    def _make_block(self, index, start):
-        policy = self.dtype_policy
-        attention = Attention(
-            self.num_heads,
-            self.width // self.num_heads,
-            initializer=start(),
-            output_initializer=start(),
-            dtype=policy,
-            name="attention",
-        )
-        feedforward = FeedForward(
-            self.hidden,
-            ACTIVATIONS[self.activation],
-            initializer=start(),
-            output_initializer=start(),
-            dtype=policy,
-            name="feedforward",
-        )
-        return Block(
-            attention,
-            feedforward,
-            _make_norm,
-            pre_norm=False,
-            dropout=self.dropout_rate,
-            dtype=policy,
-            name=f"block_{index}",
-        )
 
     def call(self, inputs, training=False):
         last = ops.cast(self.hidden_states(inputs)[-1], self.compute_dtype)

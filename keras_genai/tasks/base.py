@@ -44,6 +44,13 @@ class Task(keras.Model):
             change.apply(model)
         return model
 
+    def make_train_function(self, force=False):
+        # An optimizer whose variables are made in the first step has it traced twice.
+        if self.built and self.optimizer is not None and not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     def preset_weights(self):
         """The weights a preset holds, by their path below the model's own name.
 

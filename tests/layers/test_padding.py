@@ -1,10 +1,11 @@
 """Padding is left out, and real tokens do not notice."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_genai.layers.padding import at_real_tokens
+from keras_genai.layers.padding import at_real_tokens, skip_padding
 from keras_genai.models.bert import BERT
 from keras_genai.models.t5 import T5
 
@@ -46,8 +47,9 @@ def t5(mask):
 
 @pytest.mark.parametrize("make", [bert, t5])
 @pytest.mark.parametrize("dtype", ["int32", "bool"])
-def test_outputs_and_gradients_are_those_of_xla(make, dtype):
+def test_outputs_and_gradients_stay_the_same(make, dtype):
     model, inputs, choose = make(REAL.astype(dtype))
+    assert skip_padding(model) == 2
 
     def step():
         with tf.GradientTape() as tape:
@@ -58,9 +60,17 @@ def test_outputs_and_gradients_are_those_of_xla(make, dtype):
         weights = [weight.value for weight in model.trainable_weights]
         return outputs, tape.gradient(loss, weights, unconnected_gradients="zero")
 
-    def run(jit_compile):
+    def run(jit_compile=False):
         outputs, found = tf.function(step, jit_compile=jit_compile)()
         return [outputs, *map(tf.convert_to_tensor, found)]
 
-    for padded, skipped in zip(run(True), run(False), strict=True):
-        np.testing.assert_allclose(padded, skipped, atol=1e-5)
+    skipped, compiled = run(), run(jit_compile=True)
+    skip_padding(model, False)
+    for parts in zip(run(), skipped, compiled, strict=True):
+        for part in parts[1:]:
+            np.testing.assert_allclose(part, parts[0], atol=1e-5)
+
+
+def test_a_model_without_blocks_is_an_error():
+    with pytest.raises(ValueError, match="must have Block layers"):
+        skip_padding(keras.Sequential([keras.layers.Dense(1)]))
