@@ -13,7 +13,7 @@ from keras_genai.tasks.predictions import Clean, Uniform
 from zoo import _diffusion
 from zoo.entry import Entry, Recipe
 
-STEPS = 4_000
+STEPS = 2_000
 SOURCE = functools.partial(
     images.photographs, condition=damage.Noise(0.2), augment=Flip()
 )
