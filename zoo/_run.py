@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_genai import training
 from keras_genai.evaluation.pictures import png
+from keras_genai.tasks import cards
 from zoo.entry import Result
 
 
@@ -55,38 +56,24 @@ def run(entry, settings, folder, say=print):
         _write(folder / "samples/sample.txt", f"{sample}\n".encode())
     if entry.plot is not None:
         _write(folder / "samples/plot.png", entry.plot(model))
-    model.save_to_preset(folder / "preset", card=card(entry, result))
+    model.save_to_preset(
+        folder / "preset", card=_card(model, entry, splits.name, result)
+    )
     return result
 
 
-def card(entry, result):
+def _card(model, entry, data, result):
     """The text of a preset's README.md."""
     versions = ", ".join(f"{name} {value}" for name, value in result.versions.items())
     figures = {result.metric: result.value, **result.other}
-    return "\n".join(
-        [
-            f"# {entry.name}",
-            "",
-            f"{entry.paper}",
-            "",
-            *(f"- {name}: {value:,.4f}" for name, value in figures.items()),
-            f"- parameters: {result.parameters:,}",
-            f"- trained: {result.steps:,} steps, {result.seconds:,.0f} s, "
-            f"seed {result.seed}",
-            f"- on: {result.hardware}, {result.cores} cores, {versions}",
-            "",
-            "It was trained on one small set of data and knows nothing else; what it",
-            "makes is neither true nor fair because it looks or sounds so.",
-            "",
-            "```python",
-            "from keras_genai import from_preset",
-            "",
-            'model = from_preset("path/to/this/folder")',
-            "```",
-            "",
-            *(["```text", result.sample, "```", ""] if result.sample else []),
-        ]
-    )
+    facts = {
+        "data": data,
+        **{name: f"{value:,.4f}" for name, value in figures.items()},
+        "trained": f"{result.steps:,} steps, {result.seconds:,.0f} s, "
+        f"seed {result.seed}, and on nothing but this data",
+        "on": f"{result.hardware}, {result.cores} cores, {versions}",
+    }
+    return cards.card(model, entry.name, entry.paper, facts, result.sample)
 
 
 def _result(model, settings, outcome, figures, sample):

@@ -61,6 +61,14 @@ class GenerationSettings:
     forced_end_tokens: tuple = ()
     end_tokens: tuple | None = None
 
+    def __str__(self):
+        shown = {"max_length", "num_beams"}
+        return ", ".join(
+            f"{field.name} {getattr(self, field.name)}"
+            for field in dataclasses.fields(self)
+            if field.name in shown or getattr(self, field.name) != field.default
+        )
+
     def __post_init__(self):
         # A file has lists for all of these.
         for name in ("suppress_tokens", "forced_end_tokens", "end_tokens"):

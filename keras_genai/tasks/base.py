@@ -19,10 +19,12 @@ class Task(keras.Model):
             to a run, not to the model: checkpoints hold them, presets do not.
         changes: tuple of registered objects with `apply(model)`: what was done to the
             model after it was made, such as adapters. Part of its config.
+        decoding: str. How it decodes or draws when nobody says otherwise, for its card.
     """
 
     transient = ()
     changes = ()
+    decoding = ""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -83,7 +85,7 @@ class Task(keras.Model):
 
         Args:
             folder: path. Created if needed; an existing preset is replaced.
-            card: str or `None`. Text of README.md.
+            card: str or `None` (that of `keras_genai.tasks.cards`). Text of README.md.
             format: str. `"huggingface"` writes a folder that transformers reads.
 
         Raises:

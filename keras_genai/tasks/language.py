@@ -28,6 +28,7 @@ class CausalLM(Task):
     context = None
     jit_generate = True
     turns = PLAIN
+    decoding = "every token is drawn from all, at temperature 1"
 
     def initial_cache(self, batch_size, length):
         """An empty decoding cache.

@@ -24,6 +24,7 @@ from safetensors.numpy import load_file, save_file
 
 from keras_genai import registry
 from keras_genai.data.tokenizers import Tokenizer
+from keras_genai.tasks import cards
 
 FORMAT = 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
@@ -81,7 +82,7 @@ def save(model, folder, card=None, format=OWN_FORMAT):
     Args:
         model: built `Task`.
         folder: path. A preset that is there already is replaced.
-        card: str or `None`, the text of README.md.
+        card: str or `None` (that of `cards`), the text of README.md.
         format: str, `"keras_genai"`, or `"huggingface"` for transformers.
 
     Raises:
@@ -107,7 +108,7 @@ def save(model, folder, card=None, format=OWN_FORMAT):
     scratch = pathlib.Path(tempfile.mkdtemp(prefix=".preset-", dir=folder.parent))
     try:
         (_write if format == OWN_FORMAT else _formats[format].write)(model, scratch)
-        _seal(scratch, card or f"# {model.name}\n")
+        _seal(scratch, card or cards.card(model))
         old = scratch.with_name(f"{scratch.name}-old")
         if folder.exists():
             folder.rename(old)

@@ -43,6 +43,10 @@ class Seq2SeqLM(Task):
     turns = INSTRUCTION
     generation = GenerationSettings()
 
+    @property
+    def decoding(self):
+        return str(self.generation)
+
     def call(self, inputs, training=False):
         self._check_length("inputs", inputs["inputs"].shape[1])
         self._check_length("targets", inputs["targets"].shape[1])

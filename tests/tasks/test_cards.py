@@ -1,0 +1,54 @@
+"""A preset's card says what the model is, how it decodes and what not to expect."""
+
+import pytest
+
+from keras_genai.models.bert import BERT
+from keras_genai.models.gpt import GPT
+from keras_genai.models.t5 import T5
+from keras_genai.models.unet import UNet
+from keras_genai.samplers.settings import GenerationSettings
+from keras_genai.tasks import cards
+
+
+def gpt():
+    return GPT(20, context=8, depth=1, width=8, num_heads=2)
+
+
+def t5():
+    settings = GenerationSettings(max_length=9, num_beams=4, length_penalty=0.6)
+    sizes = dict(width=8, num_heads=2, head_dim=4, hidden=16)
+    return T5(20, 1, 1, generation=settings, **sizes)
+
+
+def unet():
+    return UNet((8, 8, 1), width=8, multipliers=(1,))
+
+
+@pytest.mark.parametrize(
+    ("make", "decoding"),
+    [
+        (gpt, "every token is drawn from all, at temperature 1"),
+        (t5, "max_length 9, num_beams 4, length_penalty 0.6"),
+        (unet, "30 steps of DPMSolver, without guidance"),
+    ],
+)
+def test_every_preset_has_a_card(make, decoding, tmp_path):
+    model = make()
+    model.save_to_preset(tmp_path / "preset")
+    text = (tmp_path / "preset" / "README.md").read_text()
+    assert text.startswith(f"# {model.name}\n")
+    assert f"{type(model).__name__}, {model.count_params():,} parameters" in text
+    assert f"- decoding: {decoding}\n" in text
+    assert cards.LIMITS in text
+    assert "from_preset(" in text
+
+
+def test_an_encoder_decodes_nothing():
+    assert "decoding" not in cards.card(BERT(20, 8, 1, 8, 2))
+
+
+def test_facts_and_a_sample_are_shown():
+    text = cards.card(gpt(), "name", "A paper", {"data": "names"}, "Anna")
+    assert text.startswith("# name\n\nA paper\n\n- model: ")
+    assert "- data: names\n" in text
+    assert "```text\nAnna\n```" in text
