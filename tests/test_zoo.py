@@ -10,6 +10,7 @@ import pytest
 import zoo
 from keras_genai import from_preset
 from keras_genai.evaluation.language import score_text
+from zoo import _images
 
 ENTRIES = [
     # One process tests all of an entry, so that it is built once.
@@ -107,3 +108,18 @@ def test_a_uniform_model_is_charged_the_logarithm_of_the_vocabulary():
             variable.assign(np.zeros(variable.shape))
     text = score_text(model, splits.held_out[:300])
     np.testing.assert_allclose(text.nats_per_character, np.log(65), rtol=1e-6)
+
+
+@pytest.mark.parametrize("num_classes", [None, 2])
+def test_guidance_is_for_models_with_classes(num_classes):
+    given = []
+
+    class Model:
+        def generate(self, count, seed, labels=None, **options):
+            given.append(options)
+            return np.zeros((count, 2, 2, 1))
+
+    Model.num_classes = num_classes
+    _images.draw(Model(), seed=0, count=4, guidance=1.5)
+    _images.generate(Model(), count=4, guidance=1.5)
+    assert given == [{} if num_classes is None else {"guidance": 1.5}] * 2

@@ -88,6 +88,7 @@ def draw(model, seed, count=64, **options):
     if getattr(model, "num_classes", None):
         options.setdefault("labels", sheet_labels(model.num_classes, count))
         count = len(options["labels"])
+    options = _understood(model, options)
     return np.asarray(model.generate(count=count, seed=seed, **options))
 
 
@@ -113,6 +114,7 @@ def generate(model, count, seed=0, **options):
     labels = None
     if getattr(model, "num_classes", None):
         labels = np.arange(count, dtype="int32") % model.num_classes
+    options = _understood(model, options)
     chunk, drawn = min(count, _CHUNK), []
     for number, first in enumerate(range(0, count, chunk)):
         own = dict(options)
@@ -120,6 +122,13 @@ def generate(model, count, seed=0, **options):
             own["labels"] = np.resize(labels[first : first + chunk], chunk)
         drawn.append(model.generate(count=chunk, seed=seed + number, **own))
     return np.concatenate(drawn)[:count], labels
+
+
+def _understood(model, options):
+    """An entry's guidance is not for a model of a user's pictures without classes."""
+    if getattr(model, "num_classes", None) or getattr(model, "vocabulary_size", None):
+        return options
+    return {name: value for name, value in options.items() if name != "guidance"}
 
 
 def train_classifier(splits, seed=0, **options):
