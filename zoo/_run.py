@@ -70,7 +70,7 @@ def _card(model, entry, data, result):
         "data": data,
         **{name: f"{value:,.4f}" for name, value in figures.items()},
         "trained": f"{result.steps:,} steps, {result.seconds:,.0f} s, "
-        f"seed {result.seed}, and on nothing but this data",
+        f"seed {result.seed}",
         "on": f"{result.hardware}, {result.cores} cores, {versions}",
     }
     return cards.card(model, entry.name, entry.paper, facts, result.sample)

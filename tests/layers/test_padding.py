@@ -71,6 +71,15 @@ def test_outputs_and_gradients_stay_the_same(make, dtype):
             np.testing.assert_allclose(part, parts[0], atol=1e-5)
 
 
+def test_the_switch_shows_at_padding_and_nowhere_else():
+    model, inputs, hidden = bert(REAL)
+    before = hidden(model(inputs)).numpy()
+    skip_padding(model)
+    after = hidden(model(inputs)).numpy()
+    np.testing.assert_allclose(after[REAL], before[REAL], atol=1e-5)
+    assert np.abs(after[~REAL] - before[~REAL]).max() > 1e-3
+
+
 def test_a_model_without_blocks_is_an_error():
     with pytest.raises(ValueError, match="must have Block layers"):
         skip_padding(keras.Sequential([keras.layers.Dense(1)]))
