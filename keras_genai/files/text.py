@@ -1,0 +1,65 @@
+"""The one way to read text: UTF-8, with or without a byte-order mark."""
+
+import os
+import stat
+
+from keras_genai.files.paths import as_path
+
+
+def read_text(path, limit=None):
+    """The text of a file, every kind of line end as `\\n`.
+
+    Args:
+        path: str or path of a regular file, UTF-8 with or without byte-order mark.
+        limit: int or `None`. The most bytes that are read.
+
+    Returns:
+        str.
+
+    Raises:
+        OSError: if the file does not exist or cannot be read.
+        ValueError: if it is no regular file (a FIFO would block for ever), larger than
+            `limit`, or not UTF-8; the message names it.
+    """
+    return decode(read_bytes(path, limit), path)
+
+
+def read_bytes(path, limit=None):
+    """The content of a regular file; errors as `read_text`."""
+    path = as_path(path)
+    # Not to block: a FIFO is opened at once, and refused below.
+    descriptor = os.open(
+        path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{path} must be a regular file")
+        if limit is not None and status.st_size > limit:
+            raise ValueError(
+                f"{path} must be of at most {limit:,} bytes. "
+                f"Received: {status.st_size:,}"
+            )
+        return file.read()
+
+
+def decode(content, name):
+    """The text of UTF-8 bytes as `read_text` gives it; `name` is for errors."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{name} must be UTF-8 text. Received: byte {content[error.start]:#04x} at "
+            f"{error.start:,}"
+        ) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def lines(text):
+    """The lines of a text: cut at `\\n` alone, without an empty last one.
+
+    `str.splitlines` would also cut at U+2028, U+0085, form feeds and their like, which
+    are part of a line to every other program.
+    """
+    found = text.split("\n")
+    return found[:-1] if found[-1] == "" else found

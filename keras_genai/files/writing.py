@@ -1,0 +1,74 @@
+"""The one way to write a file: as a whole or not at all, also after a power loss."""
+
+import contextlib
+import hashlib
+import os
+
+from keras_genai.files.paths import as_path
+
+UNFINISHED = ".writing-"
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A path to write to; the file takes the place of `path` when all went well.
+
+    Args:
+        path: str or path. Its folder must exist.
+
+    Yields:
+        `pathlib.Path` beside it, whose name begins with `UNFINISHED`.
+    """
+    path = as_path(path)
+    temporary = path.with_name(f"{UNFINISHED}{path.name}")
+    try:
+        yield temporary
+        sync_file(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_bytes(path, content):
+    """Replaces the file at `path` as a whole, or leaves it as it was."""
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        file.write(content)
+
+
+def write_text(path, text):
+    """Replaces the file at `path` as a whole by UTF-8 text, `\\n` as it is."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def sync_file(path):
+    """Brings what was written into a file to the disk."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path):
+    """Makes renames inside `path` survive a power loss."""
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_hash(path):
+    """The sha256 of a file's content, as hexadecimal str."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def text_hash(text):
+    """The sha256 of a str in UTF-8, as hexadecimal str."""
+    return hashlib.sha256(text.encode()).hexdigest()
