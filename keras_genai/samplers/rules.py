@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.samplers.checks import check_integer, check_number
+from keras_genai.checks import check_integer, check_number
 
 BANNED = -1e30  # not -inf: if everything is banned the softmax is still defined
 
@@ -355,3 +355,18 @@ def _present(tokens, where, vocabulary_size):
         places, tf.cast(where, tf.int32), (batch, vocabulary_size + 1)
     )
     return counts[:, :vocabulary_size] > 0
+
+
+def check_rules(rules):
+    """Raises unless `rules` is a sequence of rules.
+
+    Raises:
+        TypeError: if it is something else.
+    """
+    if not isinstance(rules, tuple | list) or not all(
+        hasattr(rule, "apply") for rule in rules
+    ):
+        raise TypeError(
+            "`rules` must be a tuple of rules such as RepetitionPenalty(1.2). "
+            f"Received: {rules=}"
+        )

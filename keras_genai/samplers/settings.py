@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from keras_genai.checks import check_integer, check_number
 from keras_genai.registry import register
-from keras_genai.samplers.checks import check_integer, check_number
 from keras_genai.samplers.rules import (
     BadWords,
     ForcedEnd,

@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from keras_genai.samplers.checks import check_integer
+from keras_genai.checks import check_integer
 
 
 class Prompts:

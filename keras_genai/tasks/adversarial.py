@@ -8,8 +8,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_genai import registry
+from keras_genai.checks import check_integer
 from keras_genai.losses import lazily
-from keras_genai.samplers.checks import check_integer
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.drawing import (

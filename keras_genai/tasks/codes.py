@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_genai.samplers.checks import check_number
+from keras_genai.checks import check_number
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks import pictures
 from keras_genai.tasks.base import Task

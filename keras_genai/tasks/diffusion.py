@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_genai import registry
-from keras_genai.samplers.checks import check_integer, check_number
+from keras_genai.checks import check_integer, check_number
 from keras_genai.samplers.diffusion import DPMSolver, Sampler
 from keras_genai.schedules import CosineNoise
 from keras_genai.tasks import latent, pictures

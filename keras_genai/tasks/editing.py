@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_genai.samplers.checks import check_integer, check_number
+from keras_genai.checks import check_integer, check_number
 from keras_genai.samplers.diffusion import Ancestral
 from keras_genai.tasks import pictures
 from keras_genai.tasks.denoising import bits_per_dimension, search_noise, walk

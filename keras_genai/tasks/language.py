@@ -1,6 +1,6 @@
 """Tasks over tokens: language models, and the text they write."""
 
-from keras_genai.samplers.checks import check_integer
+from keras_genai.checks import check_integer
 from keras_genai.samplers.session import Session
 from keras_genai.samplers.text import Prompts, read_stop
 from keras_genai.samplers.tokens import Beam, Greedy, Sample

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.samplers.checks import check_integer
+from keras_genai.checks import check_integer
 
 
 def check_batch(inputs, image_shape, num_classes=None):

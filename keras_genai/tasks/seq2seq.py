@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.samplers.checks import check_integer
+from keras_genai.checks import check_integer
 from keras_genai.samplers.session import Session, bucket
 from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.samplers.text import Prompts, read_stop

@@ -9,10 +9,10 @@ import tensorflow as tf
 from keras import ops
 
 from keras_genai import registry
+from keras_genai.checks import check_integer
 from keras_genai.layers.latent import GaussianSampling
 from keras_genai.likelihoods import Bernoulli, gaussian_kl, log_weights
 from keras_genai.registry import register
-from keras_genai.samplers.checks import check_integer
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks import pictures
 from keras_genai.tasks.base import Task

@@ -35,18 +35,3 @@ def check_integer(name, value, least):
         raise TypeError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
     if value < least:
         raise ValueError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
-
-
-def check_rules(rules):
-    """Raises unless `rules` is a sequence of rules.
-
-    Raises:
-        TypeError: if it is something else.
-    """
-    if not isinstance(rules, tuple | list) or not all(
-        hasattr(rule, "apply") for rule in rules
-    ):
-        raise TypeError(
-            "`rules` must be a tuple of rules such as RepetitionPenalty(1.2). "
-            f"Received: {rules=}"
-        )
