@@ -60,7 +60,8 @@ def test_it_follows_the_probability_flow(sampler, schedule):
     for steps in (25, 100, 400):
         noise, pictures, levels = run(sampler, schedule, steps)
         errors.append(np.abs(pictures - exact(noise, levels)).max())
-    assert errors[0] > errors[-1] or errors[0] < 1e-3
+    # On a straight path a single step is exact; there is nothing left to shrink.
+    assert errors[-1] < max(0.5 * errors[0], 1e-3)
     assert errors[-1] < 0.02
 
 
