@@ -172,6 +172,5 @@ FAMILY = Family(
     ),
     prefix="transformer.",
     tokenizer=read_tokenizer,
-    buffers=(r"h\.\d+\.attn\.(masked_)?bias",),
     tokenizer_class="GPT2TokenizerFast",
 )

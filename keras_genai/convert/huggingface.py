@@ -16,6 +16,7 @@ import numpy as np
 import pydantic
 from safetensors.numpy import save_file
 
+from keras_genai.convert.buffers import is_buffer
 from keras_genai.convert.families import FAMILIES
 from keras_genai.convert.tensors import WEIGHTS, Tensors
 from keras_genai.data import published
@@ -202,7 +203,7 @@ def _readers(family, architecture, model, tensors, other, folder):
     surplus = {
         name
         for name in places.keys() - expected
-        if not _is_unused(name.removeprefix(family.prefix), family, architecture)
+        if not _is_unused(name.removeprefix(family.prefix), architecture)
     }
     if other and any(place.startswith(family.prefix) for place in places.values()):
         # The head of the stored task is of no use here.
@@ -220,9 +221,10 @@ def _readers(family, architecture, model, tensors, other, folder):
     }
 
 
-def _is_unused(name, family, architecture):
-    patterns = (*family.buffers, *architecture.unused)
-    return any(re.fullmatch(pattern, name) for pattern in patterns)
+def _is_unused(name, architecture):
+    return is_buffer(name) or any(
+        re.fullmatch(pattern, name) for pattern in architecture.unused
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,8 +18,9 @@ the model's depth and style. The same rules read and write:
 
 The left side is a path of `Task.preset_weights()`, the right side a tensor's name with
 the family's `prefix`. Stored names with or without `prefix` are both understood when
-reading (`GPT2Model` leaves it out). What is stored and in no rule is an error, unless a
-pattern of `buffers` or `unused` matches it; so is a weight that is in no rule.
+reading (`GPT2Model` leaves it out). What is stored and in no rule is an error, unless
+it is in the list of `keras_genai.convert.buffers` or a pattern of `unused` matches it;
+so is a weight that is in no rule.
 `aliases` names tensors that are the same as another one: either may be stored, both
 must be equal if both are, and only the canonical one is written.
 """
@@ -125,7 +126,6 @@ class Family:
         tokenizer: `tokenizer(folder, options)` that makes a `tokenizers.Tokenizer` from
             vocabulary files, or returns `None` if there are none; `options` is
             tokenizer_config.json as a dict.
-        buffers: regular expressions of stored tensors that are no weights.
         rename: function from a stored name to the one in the rules.
         tokenizer_class: str, what tokenizer_config.json says when we write it.
     """
@@ -135,7 +135,6 @@ class Family:
     architectures: tuple
     prefix: str
     tokenizer: Callable
-    buffers: tuple = ()
     rename: Callable = lambda name: name
     tokenizer_class: str = "PreTrainedTokenizerFast"
 

@@ -193,9 +193,5 @@ FAMILY = Family(
     ),
     prefix="",
     tokenizer=read_tokenizer,
-    # Computed and thrown away: cross-attention has no relative positions.
-    buffers=(
-        r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias.*",
-    ),
     tokenizer_class="T5TokenizerFast",
 )
