@@ -25,9 +25,13 @@ def names(pattern="*"):
 
 def describe(name):
     """First line of an entry's docstring."""
+    return ast.get_docstring(ast.parse(code(name))).splitlines()[0]
+
+
+def code(name):
+    """The source of an entry's file."""
     _check(name)
-    tree = ast.parse((_FOLDER / f"{name}.py").read_text("utf-8"))
-    return ast.get_docstring(tree).splitlines()[0]
+    return (_FOLDER / f"{name}.py").read_text("utf-8")
 
 
 def get(name):

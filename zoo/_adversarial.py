@@ -68,7 +68,8 @@ def translate(model, seed, source):
     Returns:
         float32 `(2 * SHOWN, H, W, C)` in [0, 1].
     """
-    arrays = source(batch_size=2, stand_in=True).test
+    splits = source(batch_size=2, stand_in=True)
+    arrays = splits.test or splits.held_out
     condition = to_float(np.roll(arrays["condition"], -seed, axis=0)[:SHOWN]).numpy()
     made = model.translate(condition)
     if condition.shape[-1] == 1:

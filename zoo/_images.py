@@ -85,11 +85,13 @@ def draw(model, seed, count=64, **options):
     Returns:
         float32 `(N, H, W, C)` or `(N, F, H, W, C)` in [0, 1].
     """
-    if getattr(model, "num_classes", None):
-        options.setdefault("labels", sheet_labels(model.num_classes, count))
-        count = len(options["labels"])
-    options = _understood(model, options)
-    return np.asarray(model.generate(count=count, seed=seed, **options))
+    labels = options.pop("labels", None)
+    if not getattr(model, "num_classes", None):
+        labels = None if not _reads_texts(model) else labels
+    elif labels is None:
+        labels = sheet_labels(model.num_classes, count)
+    count = count if labels is None else len(labels)
+    return _in_chunks(model, count, seed, labels, options)
 
 
 def sheet_labels(num_classes, count):
@@ -114,21 +116,25 @@ def generate(model, count, seed=0, **options):
     labels = None
     if getattr(model, "num_classes", None):
         labels = np.arange(count, dtype="int32") % model.num_classes
-    options = _understood(model, options)
+    return _in_chunks(model, count, seed, labels, options), labels
+
+
+def _in_chunks(model, count, seed, labels, options):
+    """Pictures that are generated some at a time, each time with a seed of its own."""
+    if not getattr(model, "num_classes", None) and not _reads_texts(model):
+        # An entry's guidance is not for a model of a user's pictures without classes.
+        options = {name: each for name, each in options.items() if name != "guidance"}
     chunk, drawn = min(count, _CHUNK), []
     for number, first in enumerate(range(0, count, chunk)):
         own = dict(options)
         if labels is not None:  # the last chunk is as large as the others
             own["labels"] = np.resize(labels[first : first + chunk], chunk)
         drawn.append(model.generate(count=chunk, seed=seed + number, **own))
-    return np.concatenate(drawn)[:count], labels
+    return np.concatenate(drawn)[:count]
 
 
-def _understood(model, options):
-    """An entry's guidance is not for a model of a user's pictures without classes."""
-    if getattr(model, "num_classes", None) or getattr(model, "vocabulary_size", None):
-        return options
-    return {name: value for name, value in options.items() if name != "guidance"}
+def _reads_texts(model):
+    return bool(getattr(model, "vocabulary_size", None))
 
 
 def train_classifier(splits, seed=0, **options):

@@ -28,7 +28,8 @@ def ngram(order):
         model=NGram,
         config=dict(order=order),
         tiny={},
-        source=functools.partial(text.shakespeare),
+        source=text.shakespeare,
+        alphabet=True,
         recipe=Recipe(compile=counting),
         evaluate=_text.score,
         sample=functools.partial(_text.write, prompt="ROMEO:"),
@@ -51,6 +52,7 @@ def recurrent(cell, units, steps, peak=2e-3, dropout=0.0, layers=2):
         ),
         tiny=dict(embedding_dim=8, units=8, num_layers=1),
         source=functools.partial(text.shakespeare, length=64, stream=True),
+        alphabet=True,
         recipe=Recipe(
             compile=lambda steps=steps: dict(
                 optimizer=adamw(warmup_cosine(peak, 100, steps, final=0.02)),

@@ -3,6 +3,7 @@
 import pathlib
 
 import zoo
+from zoo._command import training
 from zoo._quiet import start_tensorflow
 
 
@@ -36,7 +37,7 @@ def locate(name, preset=None):
     hub = zoo.get(name).hub
     if preset or not hub:
         raise ValueError(
-            f"There is no preset in {folder}. Train one first: python train.py {name}"
+            f"There is no preset in {folder}. Train one first: {training(name)}"
         )
     return hub
 

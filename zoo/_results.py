@@ -1,42 +1,66 @@
 """Measured results as a Markdown table and as a picture, from the recorded files."""
 
+import io
+import itertools
+
 import zoo
+from zoo._metrics import metric
 
 
 def table(pattern="*"):
-    """Markdown of the measured entries: their figures, then what each made."""
-    entries = measured(pattern)
-    text = [entry for entry in entries if "bits_per_character" in entry.result.other]
-    others = [entry for entry in entries if entry not in text]
-    parts = []
-    if text:
-        parts += _rows("nats a character | bits", text, _language)
-    if others:
-        parts += _rows("figures", others, _figures)
-    return "\n".join(parts), "\n".join(_made(entry) for entry in entries)
+    """Markdown of the measured entries: a table for each metric, then what each made.
+
+    Args:
+        pattern: str, which entries.
+
+    Returns:
+        Two str.
+
+    Raises:
+        ValueError: if no entry that matches has been measured.
+    """
+    groups = measured(pattern)
+    rows = [line for name, entries in groups.items() for line in _rows(name, entries)]
+    made = [_made(entry) for entries in groups.values() for entry in entries]
+    return "\n".join(rows), "\n".join(made)
 
 
-def _rows(heading, entries, figures):
-    columns = f"| entry | {heading} | parameters | training | seed |"
+def measured(pattern="*"):
+    """The entries that have a result.
+
+    Returns:
+        dict from the name of a metric to its list of `Entry`, the best first.
+    """
+    entries = [zoo.get(name) for name in zoo.names(pattern)]
+    found = [entry for entry in entries if entry.result is not None]
+    if not found:
+        raise ValueError(
+            f"`pattern` must match a measured entry. Received: {pattern!r}"
+        )
+    return {
+        name: sorted(group, key=lambda e: metric(name).loss(e.result.value))
+        for name, group in itertools.groupby(
+            sorted(found, key=lambda entry: entry.result.metric),
+            key=lambda entry: entry.result.metric,
+        )
+    }
+
+
+def _rows(name, entries):
+    columns = (
+        f"| entry | {name} ({metric(name).title}) | other figures | parameters "
+        "| training | seed |"
+    )
     yield columns
     yield "|" + "---|" * (columns.count("|") - 1)
     for entry in entries:
         result = entry.result
+        others = ", ".join(f"{key} {value:.4f}" for key, value in result.other.items())
         yield (
-            f"| `{entry.name}` | {figures(result)} | {result.parameters:,} "
+            f"| `{entry.name}` | {result.value:.4f} | {others} | {result.parameters:,} "
             f"| {result.steps:,} steps, {result.seconds:,.0f} s | {result.seed} |"
         )
     yield ""
-
-
-def _language(result):
-    nats = result.other.get("nats_per_character", result.value)
-    return f"{nats:.4f} | {result.other['bits_per_character']:.4f}"
-
-
-def _figures(result):
-    figures = {result.metric: result.value, **result.other}
-    return ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
 
 
 def _made(entry):
@@ -48,32 +72,36 @@ def _made(entry):
     return f"### `{entry.name}`\n\n{shown}"
 
 
-def measured(pattern="*"):
-    """Entries that have a result, the lowest value first."""
-    entries = [zoo.get(name) for name in zoo.names(pattern)]
-    found = [entry for entry in entries if entry.result is not None]
-    return sorted(found, key=lambda entry: entry.result.value)
-
-
-def picture(path, pattern="*"):
-    """Writes a bar a measured entry, shorter is better, as a PNG.
+def picture(pattern="*"):
+    """The bytes of a PNG: for each metric, a bar a measured entry, the best on top.
 
     Args:
-        path: path of the picture.
         pattern: str, which entries.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    entries = measured(pattern)[::-1]
-    figure = Figure(figsize=(8, 0.34 * len(entries) + 1), dpi=110, layout="constrained")
+    groups = measured(pattern)
+    counts = [len(entries) for entries in groups.values()]
+    size = 8, 0.34 * sum(counts) + len(counts)
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    shares = [count + 1 for count in counts]
+    rows = figure.subplots(len(groups), squeeze=False, height_ratios=shares)[:, 0]
+    for axes, (name, entries) in zip(rows, groups.items(), strict=True):
+        _bars(axes, name, entries[::-1])
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _bars(axes, name, entries):
+    colours = [
+        "#4f6d7a" if entry.recipe.steps == 1 else "#c1440e"  # counted, or learned
+        for entry in entries
+    ]
     values = [entry.result.value for entry in entries]
-    neural = [not entry.name.startswith("ngram") for entry in entries]
-    colours = ["#c1440e" if one else "#4f6d7a" for one in neural]
     bars = axes.barh([entry.name for entry in entries], values, color=colours)
     axes.bar_label(bars, fmt="%.3f", padding=3)
-    axes.set(xlabel="nats per character of unseen text, less is better")
+    axes.set(xlabel=metric(name).title)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)

@@ -47,15 +47,15 @@ def run(entry, settings, folder, say=print):
         **settings.training(),
     )
     figures = entry.evaluate(model, splits)
-    sample = entry.sample(model, seed=settings.seed)
+    sample = settings.sample(model, splits)
     result = _result(model, settings, outcome, figures, sample)
     _write(folder / "result.json", result.model_dump_json(indent=1).encode())
     if result.picture:
         _write(folder / result.picture, png(sample))
     else:
         _write(folder / "samples/sample.txt", f"{sample}\n".encode())
-    if entry.plot is not None:
-        _write(folder / "samples/plot.png", entry.plot(model))
+    if (plot := settings.plot(model, splits)) is not None:
+        _write(folder / "samples/plot.png", plot)
     model.save_to_preset(
         folder / "preset", card=_card(model, entry, splits.name, result)
     )

@@ -1,7 +1,5 @@
 """What the pretrained sequence-to-sequence entries of the zoo have in common."""
 
-import functools
-
 import keras
 import numpy as np
 
@@ -12,7 +10,7 @@ from keras_genai.schedules import warmup_cosine
 from zoo.entry import Recipe
 
 # The pairs that every entry can be fine-tuned on without a download.
-source = functools.partial(translation.dates)
+source = translation.dates
 EXAMPLE = "Tuesday, January 5, 2021"
 
 

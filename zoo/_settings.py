@@ -1,14 +1,16 @@
 """What a person may change about an entry's run, checked against the entry."""
 
-import ast
 import dataclasses
 import functools
 import inspect
-import pathlib
 import sys
 
 from keras_genai import from_preset, registry
-from zoo.entry import Entry, unknown
+from keras_genai.files.paths import as_path
+from zoo._command import training
+from zoo._memory import check_batch
+from zoo._values import naming, parse
+from zoo.entry import Entry, showing, unknown, unwrapped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,42 +61,65 @@ class Settings:
 
     def splits(self):
         """The data, from the entry's source or the one that was asked for."""
-        source = self.entry.source
-        if self.data is not None:
-            module = sys.modules[source.func.__module__]
-            if not hasattr(module, "source"):
-                raise ValueError(
-                    f"`--data` must not be given: {self.entry.name} has only its own "
-                    f"data. Received: {self.data}"
-                )
-            other = module.source(self.data)
-            known = inspect.signature(other).parameters
-            kept = {k: v for k, v in source.keywords.items() if k in known}
-            source = functools.partial(other, **kept)
-        return source(
-            batch_size=self.batch_size,
-            seed=self.seed,
-            data_dir=self.data_dir,
-            **self.source_overrides,
+        source = self._source()
+        data_dir = None if self.data_dir is None else as_path(self.data_dir, "data_dir")
+        with naming("--set", self.source_overrides):
+            return source(
+                batch_size=self.batch_size,
+                seed=self.seed,
+                data_dir=data_dir,
+                **self.source_overrides,
+            )
+
+    def _source(self):
+        """The entry's source, or the one that was asked for with what both know."""
+        if self.data is None:
+            return self.entry.source
+        own, keywords = unwrapped(self.entry.source)
+        module = sys.modules.get(getattr(own, "__module__", None))
+        if not hasattr(module, "source"):
+            raise ValueError(
+                f"`--data` must not be given: {self.entry.name} has only its own "
+                f"data. Received: {self.data}"
+            )
+        other = module.source(self.data)
+        known = inspect.signature(other).parameters
+        return functools.partial(
+            other, **{key: value for key, value in keywords.items() if key in known}
         )
 
     def build(self, splits):
-        return self.entry.build(
-            splits,
-            self.batch_size,
-            self.precision,
-            **{**self.overrides, **self._parts()},
-        )
+        parts = self._parts()
+        with naming("--set", self.overrides, whatever=True):
+            model = self.entry.build(
+                splits, self.batch_size, self.precision, **{**self.overrides, **parts}
+            )
+        check_batch(model, splits, self.batch_size)
+        return model
+
+    def sample(self, model, splits):
+        """What the model makes: of the user's pictures, where it needs pictures."""
+        return self._showing(self.entry.sample, splits)(model, seed=self.seed)
+
+    def plot(self, model, splits):
+        """The bytes of the entry's picture of the model, or `None`."""
+        if self.entry.plot is None:
+            return None
+        return self._showing(self.entry.plot, splits)(model)
+
+    def _showing(self, function, splits):
+        return function if self.data is None else showing(function, splits)
 
     def _parts(self):
         """The trained models of earlier stages, by the argument that wants them."""
         found = {}
         for argument, name in self.entry.parts.items():
-            folder = pathlib.Path(self.overrides.get(argument) or f"runs/{name}/preset")
+            given = self.overrides.get(argument) or f"runs/{name}/preset"
+            folder = as_path(given, argument)
             if not folder.is_dir():
                 raise ValueError(
                     f"`{argument}` must be the preset of a trained {name}. Train it "
-                    f"with `python train.py {name}`, or give another folder with "
+                    f"with `{training(name)}`, or give another folder with "
                     f"--set {argument}=FOLDER. Received: {folder}, which is not there"
                 )
             found[argument] = from_preset(folder)
@@ -144,14 +169,14 @@ def read_overrides(entry, pairs):
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
-            raise ValueError(f"`--set` must be KEY=VALUE. Received: {pair}")
+            raise ValueError(f"`--set` must be KEY=VALUE. Received: {pair!r}")
         if key in of_source:  # a folder, for instance, may be the model's, too
-            source_overrides[key] = _parse(key, text, of_source[key])
+            source_overrides[key] = parse(key, text, of_source[key])
             if key not in known:
                 continue
         if key not in known:
             raise ValueError(unknown("--set", key, {**known, **of_source}))
-        value = _parse(key, text, known[key])
+        value = parse(key, text, known[key])
         part, _, field = key.partition(".")
         if field:
             old = overrides.get(part) or entry.argument(part)
@@ -172,18 +197,3 @@ def _source_arguments(source):
         for parameter in found
         if parameter.name not in own and parameter.kind is not parameter.VAR_KEYWORD
     }
-
-
-def _parse(key, text, example):
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = text
-    if isinstance(example, float) and isinstance(value, int):
-        value = float(value)
-    if example is not None and type(value) is not type(example):
-        raise ValueError(
-            f"`{key}` must be of type {type(example).__name__}, as {example!r} is. "
-            f"Received: {text}"
-        )
-    return value

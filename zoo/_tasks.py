@@ -1,10 +1,10 @@
 """What people use language models for, text by text: the verbs beside `chat`."""
 
 import dataclasses
-import pathlib
 import sys
 
 import zoo
+from zoo._command import input_lines, say
 from zoo._opening import locate, open_model
 
 BATCH = 32  # texts that are read at once, where there are many
@@ -130,7 +130,9 @@ def _prefix_of_entry(options):
     """What an entry's training data has before each text."""
     if options.name not in zoo.names():
         return ""
-    return zoo.get(options.name).source.keywords.get("prefix", "")
+    from zoo.entry import unwrapped
+
+    return unwrapped(zoo.get(options.name).source)[1].get("prefix", "")
 
 
 def _settings(own, published):
@@ -148,10 +150,10 @@ def _say_what_is_cut(model, texts):
     for text in texts:
         count = len(model.tokenizer.encode(text))
         if model.context is not None and count > model.context:
-            print(
-                f"zoo: a text of {count:,} tokens was cut to the first "
-                f"{model.context:,}, which is all that this model reads: {text[:40]!r}",
-                file=sys.stderr,
+            say(
+                "zoo",
+                f"a text of {count:,} tokens was cut to the first {model.context:,}, "
+                f"which is all that this model reads: {text[:40]!r}",
             )
 
 
@@ -162,21 +164,18 @@ def _print_each(texts, work):
         texts: list of str; an empty one asks for the lines of standard input.
         work: function from a list of str to as many lines.
     """
-    try:
-        for batch in [texts] if texts else _lines():
-            said = [text for text in batch if text.strip()]
-            lines = iter(work(said) if said else ())
-            for text in batch:
-                print(next(lines) if text.strip() else "", flush=True)
-    except KeyboardInterrupt:
-        print()
+    for batch in [texts] if texts else _lines():
+        said = [text for text in batch if text.strip()]
+        lines = iter(work(said) if said else ())
+        for text in batch:
+            print(next(lines) if text.strip() else "", flush=True)
 
 
 def _lines():
     """Yields lists of lines: single ones of a person, many of a file."""
-    size = 1 if sys.stdin.isatty() else BATCH
+    size = 1 if sys.stdin is not None and sys.stdin.isatty() else BATCH
     batch = []
-    for line in sys.stdin:
+    for line in input_lines():
         batch.append(line.strip())
         if len(batch) == size:
             yield batch
@@ -187,12 +186,11 @@ def _lines():
 
 def _content(file_or_text):
     """The text of a file, or else the argument itself."""
+    from keras_genai.files.paths import as_path
+    from keras_genai.files.text import read_text
+
     try:
-        path = pathlib.Path(file_or_text).expanduser()
-        return path.read_text("utf-8") if path.is_file() else file_or_text
-    except UnicodeDecodeError:
-        raise ValueError(
-            f"`--context` must be a UTF-8 file or a text. Received: {file_or_text}"
-        ) from None
-    except (OSError, RuntimeError):  # too long for a name, or ~ of nobody: a text
+        is_file = as_path(file_or_text, "--context").is_file()
+    except (OSError, ValueError):  # too long for a name, or ~ of nobody: a text
         return file_or_text
+    return read_text(file_or_text) if is_file else file_or_text

@@ -87,7 +87,8 @@ def reconstruct(model, seed, source):
         seed: int, unused: the pictures are the first ones.
         source: the entry's; its stand-in has the shape of its data.
     """
-    images = source(batch_size=2, stand_in=True).test["images"][:SHOWN]
+    images, _ = _held_out(source(batch_size=2, stand_in=True))
+    images = images[:SHOWN]
     pairs = np.stack([to_float(images).numpy(), model.reconstruct(images)], axis=1)
     return pairs.reshape(-1, *model.image_shape)
 
@@ -103,8 +104,7 @@ def show_latents(model, source):
         bytes of a PNG: a row for each of the first latents, from -3 to 3, then
         `WAYS` rows, each from one picture to another.
     """
-    arrays = source(batch_size=2, stand_in=True).test
-    images, labels = arrays["images"], arrays["labels"]
+    images, labels = _held_out(source(batch_size=2, stand_in=True))
     if not model.num_classes:
         labels = None
     label = functools.partial(_rows, labels)
@@ -114,7 +114,7 @@ def show_latents(model, source):
     ]
     columns = len(rows[0])
     for first in range(WAYS):
-        ends = first, first + WAYS
+        ends = first % len(images), (first + WAYS) % len(images)
         path = model.interpolate(*images[list(ends)], columns, labels=label(*ends))
         rows.append(path)
     return png(np.stack(rows))

@@ -8,8 +8,6 @@ Needs: pip install "keras_genai[eval]", for ROUGE
 it, a small BART begins with random weights, and 1,992 papers teach it little.
 """
 
-import functools
-
 from zoo import _summarization
 from zoo.entry import Entry
 
@@ -17,7 +15,7 @@ entry = Entry(
     model=_summarization.bart,
     config=dict(depth=3, width=256, num_heads=4),
     tiny=dict(depth=1, width=8, num_heads=2),
-    source=functools.partial(_summarization.papers),
+    source=_summarization.papers,
     recipe=_summarization.recipe(steps=750, rate=3e-5),
     evaluate=_summarization.score,
     sample=_summarization.write,

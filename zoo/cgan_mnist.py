@@ -16,7 +16,7 @@ entry = Entry(
     model=DCGAN,
     config=dict(latent=100, width=64, num_classes=10, loss=Hinge(), spectral=True),
     tiny=dict(latent=4, width=4),
-    source=functools.partial(images.mnist),
+    source=images.mnist,
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-4, beta_1=0.0, beta_2=0.9),
         batch_size=64,

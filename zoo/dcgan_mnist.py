@@ -14,7 +14,7 @@ entry = Entry(
     model=DCGAN,
     config=dict(latent=100, width=64),
     tiny=dict(latent=4, width=4),
-    source=functools.partial(images.mnist),
+    source=images.mnist,
     recipe=Recipe(
         compile=lambda steps=10_000: _adversarial.adam(2e-4),
         batch_size=64,

@@ -17,7 +17,7 @@ entry = Entry(
     model=UNet,
     config=dict(width=32, multipliers=(1, 2, 2), blocks=1, dropout=0.1, num_classes=10),
     tiny=dict(width=8, multipliers=(1,)),
-    source=functools.partial(images.digits),
+    source=images.digits,
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
             optimizer=_diffusion.adam(steps), jit_compile=False

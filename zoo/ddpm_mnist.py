@@ -28,7 +28,7 @@ entry = Entry(
         weighting=MinSNR(),
     ),
     tiny=dict(width=8, multipliers=(1,)),
-    source=functools.partial(images.mnist),
+    source=images.mnist,
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
             optimizer=_diffusion.adam(steps), jit_compile=False

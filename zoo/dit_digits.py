@@ -16,7 +16,7 @@ entry = Entry(
     model=DiT,
     config=dict(patch=2, depth=4, width=128, num_heads=4, dropout=0.1, num_classes=10),
     tiny=dict(depth=1, width=8, num_heads=2),
-    source=functools.partial(images.digits),
+    source=images.digits,
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
             optimizer=_diffusion.adam(steps), jit_compile=True

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import inspect
 import pathlib
 from collections.abc import Callable
@@ -66,9 +67,9 @@ class Entry:
         model: callable that makes the model from `config`.
         config: dict, arguments of `model`.
         tiny: dict, overrides that make it small enough for a test.
-        source: `functools.partial` of a source in `keras_genai.data`: called with
-            `batch_size`, `seed` and `data_dir` it returns `Splits`; `stand_in=True`
-            asks for a small part that ships with the package.
+        source: a source of `keras_genai.data`, or a `functools.partial` of one:
+            called with `batch_size`, `seed` and `data_dir` it returns `Splits`;
+            `stand_in=True` asks for a small part that ships with the package.
         recipe: `Recipe`.
         sample: callable `sample(model, seed)` that returns what it generates: str,
             or float pictures `(N, H, W, C)` or videos `(N, F, H, W, C)` in [0, 1].
@@ -76,6 +77,8 @@ class Entry:
             the one that counts first.
         paper: str.
         embedded: bool. The whole data ships with Python or with this package.
+        alphabet: bool. The tokens are a fixed alphabet, so that the stand-in has the
+            tokenizer of the data; else tokens are learned from the data.
         reference: str. The published figure and its protocol, if there is one.
         parts: dict from an argument of the model to the name of the entry whose
             trained model it wants, for models of two stages.
@@ -93,6 +96,7 @@ class Entry:
     evaluate: Callable
     paper: str
     embedded: bool = False
+    alphabet: bool = False
     reference: str = ""
     parts: dict[str, str] = dataclasses.field(default_factory=dict)
     hub: str = ""
@@ -103,25 +107,37 @@ class Entry:
         """The model, fully built, with the tokenizer of the data.
 
         Args:
-            splits: `Splits` whose tokenizer it shall speak, or `None`: the
-                entry's own, found without a download.
+            splits: `Splits` whose tokenizer it shall speak, or `None`: the entry's
+                own, where they are known without its data.
             batch_size: int or `None` (the recipe's).
             precision: str or `None` (the recipe's), a Keras dtype policy.
             **overrides: arguments of the model instead of those in `config`.
 
         Raises:
-            ValueError: if an override is not an argument of the model.
+            ValueError: if an override is not an argument of the model, or if `splits`
+                must be given.
         """
         self._check(overrides)
         config = {"dtype": precision or self.recipe.precision, **self.config}
-        if splits is None:
-            splits = self.splits() if self.embedded else self.stand_in()
+        splits = splits or self._known_splits()
         config.update(self._of_the_data(splits))
         if "lanes" in config:  # the model carries one state a row of the batch
             config["lanes"] = batch_size or self.recipe.batch_size
         model = self.model(**{**config, "name": self.name or None, **overrides})
         model.tokenizer = splits.tokenizer
         return model
+
+    def _known_splits(self):
+        """`Splits` of the shapes and tokens of the data, without a download."""
+        if self.embedded:
+            return self.splits()
+        found = self.stand_in()
+        if found.tokenizer is not None and not self.alphabet:
+            raise ValueError(
+                f"`splits` must be given, because {self.name} learns its tokens from "
+                "its data: entry.build(entry.splits(data_dir=...)). Received none"
+            )
+        return found
 
     def _of_the_data(self, splits):
         """The arguments of the model that its data decides."""
@@ -154,7 +170,9 @@ class Entry:
     def result(self):
         """The measured `Result`, or `None` if nobody has measured it."""
         path = RESULTS / f"{self.name}.json"
-        return Result.model_validate_json(path.read_text()) if path.exists() else None
+        if not path.exists():
+            return None
+        return Result.model_validate_json(path.read_text("utf-8"))
 
     @property
     def settings(self):
@@ -188,6 +206,20 @@ class Entry:
         for key in overrides:
             if key not in known:
                 raise ValueError(unknown("key", key, known))
+
+
+def unwrapped(source):
+    """The function behind a source, and the keywords that an entry gives it."""
+    if isinstance(source, functools.partial):
+        return source.func, source.keywords
+    return source, {}
+
+
+def showing(function, splits):
+    """A `sample` or `plot` that shows `splits` instead of the entry's own pictures."""
+    if "source" not in inspect.signature(function).parameters:
+        return function
+    return functools.partial(function, source=lambda **_: splits)
 
 
 def unknown(argument, value, known):

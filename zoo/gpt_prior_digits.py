@@ -19,7 +19,7 @@ entry = Entry(
     model=_priors.gpt_prior,
     config=dict(width=64, depth=2, num_heads=4, dropout=0.2, num_classes=10),
     tiny=dict(width=8, depth=1, num_heads=2),
-    source=functools.partial(images.digits),
+    source=images.digits,
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
             optimizer=keras.optimizers.Adam(

@@ -29,6 +29,7 @@ entry = Entry(
     ),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(text.shakespeare, length=CONTEXT),
+    alphabet=True,
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
             optimizer=adamw(warmup_cosine(1e-3, 100, steps)),

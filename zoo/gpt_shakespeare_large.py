@@ -40,6 +40,7 @@ entry = Entry(
     ),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(text.shakespeare, length=CONTEXT),
+    alphabet=True,
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
             optimizer=muon(warmup_cosine(2e-3, 200, steps, final=0.02)),

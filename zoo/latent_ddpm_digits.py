@@ -16,7 +16,7 @@ entry = Entry(
     model=_diffusion.latent_unet,
     config=dict(width=48, multipliers=(1, 2), blocks=1, num_classes=10),
     tiny=dict(width=8, multipliers=(1,)),
-    source=functools.partial(images.digits),
+    source=images.digits,
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
             optimizer=_diffusion.adam(steps), jit_compile=False

@@ -15,7 +15,7 @@ entry = Entry(
     model=DCGAN,
     config=dict(latent=64, width=48, loss=LeastSquares()),
     tiny=dict(latent=4, width=4),
-    source=functools.partial(images.digits),
+    source=images.digits,
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-4),
         batch_size=64,

@@ -16,7 +16,7 @@ entry = Entry(
     model=NGram,
     config=dict(order=4, smoothing=AddK(0.1)),
     tiny={},
-    source=functools.partial(text.names),
+    source=text.names,
     embedded=True,
     recipe=Recipe(compile=_ladder.counting),
     evaluate=_text.score_windows_of_test,

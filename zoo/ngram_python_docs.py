@@ -14,7 +14,7 @@ entry = Entry(
     model=NGram,
     config=dict(order=6),
     tiny={},
-    source=functools.partial(text.python_docs),
+    source=text.python_docs,
     embedded=True,
     recipe=Recipe(compile=_ladder.counting),
     evaluate=_text.score,

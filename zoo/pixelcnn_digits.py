@@ -16,7 +16,7 @@ entry = Entry(
     model=PixelCNN,
     config=dict(levels=2, width=64, depth=4, dropout=0.2, num_classes=10),
     tiny=dict(width=4, depth=1),
-    source=functools.partial(images.digits),
+    source=images.digits,
     recipe=Recipe(
         compile=lambda steps=3_000: dict(
             optimizer=keras.optimizers.Adam(

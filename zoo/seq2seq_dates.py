@@ -32,7 +32,7 @@ entry = Entry(
         generation=GenerationSettings(max_length=12),
     ),
     tiny=dict(embedding_dim=8, units=6),
-    source=functools.partial(translation.dates),
+    source=translation.dates,
     embedded=True,
     recipe=Recipe(
         compile=lambda steps=STEPS: _translation.compiled(

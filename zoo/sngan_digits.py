@@ -22,7 +22,7 @@ entry = Entry(
         discriminator_steps=3,
     ),
     tiny=dict(latent=4, width=4),
-    source=functools.partial(images.digits),
+    source=images.digits,
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-4, critic_rate=4e-4),
         batch_size=64,

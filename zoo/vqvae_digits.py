@@ -12,7 +12,7 @@ from keras_genai.models.vqvae import VQVAE
 from zoo import _variational
 from zoo.entry import Entry, Recipe
 
-SOURCE = functools.partial(images.digits)
+SOURCE = images.digits
 
 entry = Entry(
     model=VQVAE,

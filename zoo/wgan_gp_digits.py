@@ -14,7 +14,7 @@ entry = Entry(
     model=WGANGP,
     config=dict(latent=64, width=48),
     tiny=dict(latent=4, width=4),
-    source=functools.partial(images.digits),
+    source=images.digits,
     recipe=Recipe(
         compile=lambda steps=4_000: _adversarial.adam(1e-4, beta_1=0.0, beta_2=0.9),
         batch_size=64,

@@ -1,0 +1,194 @@
+"""One way to run a command: whatever ends it early is one line and an exit code."""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import re
+import sys
+import traceback
+
+INTERRUPTED, BROKEN_PIPE, WRONG = 130, 141, 2  # as a shell counts: 128 + signal
+TRACEBACK = "KERAS_GENAI_TRACEBACK"  # environment variable: where it went wrong, too
+LONGEST = 1000  # characters of a message
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ARGUMENTS = re.compile(r"\s*Arguments received by .*", re.DOTALL)  # Keras', pages long
+
+
+def run(program, command):
+    """Calls `command`, and turns what it raises into one line on standard error.
+
+    Text that a console cannot show is written with backslashes. `SystemExit` passes.
+
+    Args:
+        program: str, what errors begin with.
+        command: function without arguments that returns an exit code or `None`.
+
+    Returns:
+        What `command` returns, or the exit code of what it raised: 130 of Ctrl-C, 141
+        where nobody reads standard output any more, `exit_code` of an exception that
+        has one, else 2.
+    """
+    _open_streams()
+    try:
+        try:
+            return command()
+        finally:
+            flush()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        code, message = _understood(error)
+        if message:
+            say(program, message)
+        return code
+    finally:
+        _drop_unwritten()
+
+
+def say(program, message):
+    """Writes one line to standard error, if there is one."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"{program}: {one_line(message)}", file=sys.stderr, flush=True)
+
+
+def one_line(message):
+    """A message without line ends, colours and other control characters."""
+    text = _ARGUMENTS.sub("", _COLOUR.sub("", str(message)))
+    text = " ".join(text.split())
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    return text
+
+
+def flush():
+    """Writes what is left for standard output: a full disk is noticed here."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of whole option names, whose errors are one line."""
+
+    def __init__(self, **options):
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message):
+        say(self.prog, message)
+        sys.exit(WRONG)
+
+
+def integer(least, most=2**31 - 1):
+    """A `type` of argparse: ints in a range."""
+
+    def parse(text):
+        try:
+            value = int(text) if text.isascii() and "_" not in text else None
+        except ValueError:  # also of more digits than Python reads
+            value = None
+        if value is None or not least <= value <= most:
+            shown = text if len(text) <= 40 else f"{len(text)} characters"
+            raise argparse.ArgumentTypeError(
+                f"must be an int from {least:,} to {most:,}. Received: {shown}"
+            )
+        return value
+
+    return parse
+
+
+def input_lines():
+    """Yields the lines of standard input, UTF-8 unless a person types them.
+
+    Raises:
+        ValueError: if it is closed, or no text.
+    """
+    if sys.stdin is None:
+        raise ValueError("standard input must be open, or texts must be given")
+    if hasattr(sys.stdin, "reconfigure") and not sys.stdin.isatty():
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")
+    try:
+        yield from sys.stdin
+    except UnicodeDecodeError as error:
+        raise ValueError(f"standard input must be UTF-8 text: {error}") from None
+
+
+def output_file(value, argument):
+    """The path of a file that can be written, or one line that says why not."""
+    from keras_genai.files.paths import as_path
+
+    path = as_path(value, argument)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(
+            f"`{argument}` must be a file in a folder that exists. Received: {value}"
+        )
+    return path
+
+
+def training(name):
+    """The command that trains an entry, as it is called here."""
+    script = pathlib.Path(__file__).parent.parent / "train.py"  # not in a wheel
+    return f"{'python train.py' if script.is_file() else 'keras-genai train'} {name}"
+
+
+def is_out_of_memory(error):
+    """Whether Python or TensorFlow could not get the memory that it asked for."""
+    names = {kind.__name__ for kind in type(error).__mro__}  # TensorFlow may not be in
+    return bool(names & {"MemoryError", "ResourceExhaustedError"})
+
+
+def _understood(error):
+    """Exit code and message of what ended a command."""
+    if _is_or_comes_from(error, KeyboardInterrupt) and not hasattr(error, "exit_code"):
+        return INTERRUPTED, "stopped"
+    if isinstance(error, BrokenPipeError):
+        return BROKEN_PIPE, ""
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+    ):
+        return WRONG, "there is not enough memory; smaller batches or models need less"
+    if isinstance(error, RecursionError):
+        return WRONG, f"something is nested too deeply: {error}"
+    code = getattr(error, "exit_code", WRONG)
+    expected = isinstance(error, ValueError | OSError | RuntimeError | ImportError)
+    if expected or str(error).startswith("`"):  # ours begin with an argument's name
+        return code, str(error)
+    return code, (
+        f"{type(error).__name__}: {one_line(error)} ({TRACEBACK}=1 in the environment "
+        "shows where)"
+    )
+
+
+def _is_or_comes_from(error, kind):
+    """Whether an exception is of a kind, or was raised because of one."""
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _open_streams():
+    """Gives closed descriptors a place, and lets every character be written."""
+    for descriptor in range(3):  # or the next file that is opened would take it
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_unwritten():
+    """What cannot be written is dropped, or Python would complain at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)

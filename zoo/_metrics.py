@@ -1,0 +1,62 @@
+"""What the figures of results are called, and which way they are better."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """One kind of figure.
+
+    Args:
+        label: str, with its unit.
+        more_is_better: bool.
+    """
+
+    label: str
+    more_is_better: bool = False
+
+    @property
+    def title(self):
+        """The label and the direction, for headings and axes."""
+        return f"{self.label}, {'more' if self.more_is_better else 'less'} is better"
+
+    def loss(self, value):
+        """A number that is less, the better a value is."""
+        return -value if self.more_is_better else value
+
+
+# The first figure of every entry begins with one of these names.
+METRICS = {
+    "absolute_error": Metric("mean absolute error of pixels in [0, 1]"),
+    "bleu": Metric("BLEU", more_is_better=True),
+    "exact_match": Metric("exact match, share", more_is_better=True),
+    "frechet_distance": Metric("Frechet distance of features"),
+    "kernel_distance": Metric("kernel distance of features"),
+    "nats_per_character": Metric("nats a character of unseen text"),
+    "nats_per_code": Metric("nats a code of unseen pictures"),
+    "nats_per_hidden_token": Metric("nats a hidden token of unseen text"),
+    "psnr": Metric("peak signal-to-noise ratio, dB", more_is_better=True),
+    "reconstruction": Metric("squared error over variance, unseen pictures"),
+    "rouge": Metric("ROUGE", more_is_better=True),
+    "test_accuracy": Metric("accuracy on the test set, share", more_is_better=True),
+    "test_loss": Metric("loss on the test set, nats a picture"),
+    "test_nats_per_character": Metric("nats a character of the test text"),
+    "training_loss": Metric("loss on the training data, nats a picture"),
+}
+
+
+def metric(name):
+    """The `Metric` that a figure is of.
+
+    Args:
+        name: str, a name in `METRICS`, which may go on after an underscore or digits.
+
+    Raises:
+        ValueError: if nobody has said which way it is better.
+    """
+    known = [each for each in METRICS if name.startswith(each)]
+    if not known:
+        raise ValueError(
+            f"`metric` must begin with one of {', '.join(METRICS)}. Received: {name}"
+        )
+    return METRICS[max(known, key=len)]

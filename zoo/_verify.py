@@ -1,0 +1,102 @@
+"""A recipe run again: whether it reaches what is recorded of it."""
+
+import pathlib
+import shutil
+
+import zoo
+from zoo._command import say
+from zoo._quiet import start_tensorflow
+
+TOLERANCE = 0.02  # of the recorded figure
+FAILED = 1  # exit code
+
+
+def verify(options):
+    """Runs a recipe again; exit code 1 if its first figure is worse than the record.
+
+    It may be worse by the tolerance. A run that was interrupted goes on; one that had
+    finished starts over. The record stays as it is without --record.
+    """
+    zoo.describe(options.name)
+    start_tensorflow()
+    from keras_genai.files.paths import as_path
+    from zoo import _run
+
+    entry = zoo.get(options.name)
+    records = None if options.record is None else _records(options.record)
+    out = f"runs/verify/{options.name}" if options.out is None else options.out
+    folder = as_path(out, "--out")
+    result = _run.run(entry, _settings_of(entry, options, folder), folder)
+    print(f"{result.metric} is {result.value:.6f} in {result.seconds:.0f} s")
+    reached = entry.result is None or _compare(entry, result, options.tolerance)
+    if records is not None:
+        _write(result, records, options.name, folder)
+    return None if reached else FAILED
+
+
+def _settings_of(entry, options, folder):
+    from zoo import _settings
+
+    recorded = entry.result.seed if entry.result else 0
+    overrides = _settings.read_overrides(entry, options.set)
+    allowed = {*entry.parts, "folder"}  # what a run starts from
+    if not set(overrides["overrides"]) <= allowed:
+        raise ValueError(
+            f"`--set` must be of {sorted(allowed)}: the recipe is verified. "
+            f"Received: {options.set}"
+        )
+    return _settings.Settings.of(
+        entry,
+        **overrides,
+        seed=recorded if options.seed is None else options.seed,
+        data_dir=options.data_dir,
+        fresh=(folder / "result.json").exists(),
+    )
+
+
+def _compare(entry, result, tolerance):
+    """Whether a result is as good as the record, but for the tolerance; says so."""
+    from zoo._metrics import metric
+
+    old = entry.result
+    print(f"{old.metric} was {old.value:.6f} ({old.commit}, {old.date})")
+    if result.metric != old.metric:
+        say("zoo", f"the record is of {old.metric}, and this run of {result.metric}")
+        return False
+    loss = metric(old.metric).loss
+    worse = loss(result.value) - loss(old.value)
+    allowed = tolerance * abs(old.value)
+    if not worse <= allowed:  # NaN is not
+        say("zoo", f"worse by {worse:.6f}, and {allowed:.6f} (--tolerance) is allowed")
+        return False
+    print(f"as good as the record, to {allowed:.6f} (--tolerance)")
+    return True
+
+
+def _records(folder):
+    """The folder that records go to; `""` is the one of this checkout."""
+    from keras_genai.files.paths import as_path
+    from zoo.entry import RESULTS
+
+    if folder:
+        found = as_path(folder, "--record")
+        if not found.is_dir():
+            raise ValueError(f"`--record` must be a folder. Received: {folder}")
+        return found
+    if not (RESULTS.parent.parent / "setup.cfg").is_file():
+        raise ValueError(
+            "`--record` must be followed by a folder: zoo is installed, and its own "
+            f"records are not to be changed. Received: none, for {RESULTS}"
+        )
+    return RESULTS
+
+
+def _write(result, records, name, folder):
+    from keras_genai.files.writing import write_text
+
+    if result.picture:
+        picture = records / f"{name}.png"
+        shutil.copyfile(pathlib.Path(folder) / result.picture, picture)
+        result = result.model_copy(update={"picture": picture.name})
+    write_text(records / f"{name}.json", result.model_dump_json(indent=1) + "\n")
+    print(f"recorded in {records}")
