@@ -1,6 +1,10 @@
 """RNNLM: a recurrent language model whose state can outlive the batch."""
 
+import functools
+import inspect
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from keras_genai.layers.recurrent import CELLS, check_cell
@@ -13,8 +17,9 @@ class RNNLM(CausalLM):
     """Recurrent language model, optionally trained by truncated back-propagation.
 
     With `lanes`, row r of every training batch must continue row r of the batch
-    before: the state is carried from batch to batch, gradients are not. Inference
-    always starts from a zero state and leaves the carried one alone.
+    before: the state is carried from batch to batch, gradients are not. `fit` sets it
+    to zero where its data begin anew, and at its end. Inference always starts from a
+    zero state and leaves the carried one alone.
 
     Args:
         vocabulary_size: int.
@@ -73,6 +78,7 @@ class RNNLM(CausalLM):
         self.dropout_rate = dropout
         self.tie_embeddings = tie_embeddings
         self.lanes = lanes
+        self._feed = None
         self._make_layers()
         self._make_lanes()
         self.built = True
@@ -116,9 +122,37 @@ class RNNLM(CausalLM):
                         dtype=layer.state_dtype,
                         trainable=False,
                         autocast=False,
+                        # Every replica adds its rows; see `_carry`.
+                        aggregation="sum",
                         name=f"{layer.name}_state_{index}_lanes",
                     )
                 )
+
+    @functools.wraps(CausalLM.fit)
+    def fit(self, *args, **kwargs):
+        if self.lanes is None:
+            return super().fit(*args, **kwargs)
+        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
+        callbacks = given.arguments.pop("callbacks", None) or []
+        callbacks = callbacks if isinstance(callbacks, list) else [callbacks]
+        given.arguments["callbacks"] = [_ResetLanes(), *callbacks]
+        self._feed = None
+        try:
+            return super().fit(*given.args[1:], **given.kwargs)
+        finally:
+            self._feed = None
+            self.reset_lanes()
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        super()._maybe_symbolic_build(iterator, data_batch)
+        if self.lanes is None or iterator is None:
+            return
+        self._feed = self._feed or iterator  # that of `fit` before its validation's
+        if getattr(iterator.data_adapter, "_shuffle", False):
+            raise ValueError(
+                f"`shuffle` must be False with lanes={self.lanes}, whose rows go on "
+                "from batch to batch. Received: shuffle=True"
+            )
 
     def reset_lanes(self):
         """Sets the carried state to zero, as before the first batch of a text."""
@@ -128,17 +162,31 @@ class RNNLM(CausalLM):
     def call(self, tokens, training=False):
         if not (training and self.lanes):
             return self._run(tokens, self.initial_cache(ops.shape(tokens)[0]))[0]
-        if tokens.shape[0] not in (None, self.lanes):
+        replicas, replica = _replicas()
+        rows, left = divmod(self.lanes, replicas)
+        if left or tokens.shape[0] not in (None, rows):
+            shared = f", as many on each of {replicas} replicas" if replicas > 1 else ""
             raise ValueError(
-                f"`tokens` must have lanes={self.lanes} rows in training. "
+                f"`tokens` must have lanes={self.lanes} rows in training{shared}. "
                 f"Received: shape {tuple(tokens.shape)}"
             )
-        logits, final = self._run(tokens, self._group(self.carried))
-        for variable, value in zip(
-            self.carried, keras.tree.flatten(final), strict=True
-        ):
-            variable.assign(ops.stop_gradient(value))
+        before = [variable.value for variable in self.carried]
+        if replicas > 1:
+            before = [state[replica * rows :][:rows] for state in before]
+        logits, final = self._run(tokens, self._group(before))
+        self._carry(keras.tree.flatten(final), replica, replicas)
         return logits
+
+    def _carry(self, states, replica, replicas):
+        """Keeps the states after a batch: of several replicas the sum of their rows."""
+        for variable, state in zip(self.carried, states, strict=True):
+            state = ops.stop_gradient(state)
+            if replicas > 1:
+                share = ops.one_hot(replica, replicas, dtype=state.dtype)
+                state = ops.reshape(
+                    share[:, None, None] * state, (self.lanes, self.units)
+                )
+            variable.assign(state)
 
     def initial_cache(self, batch_size, length=None):
         """The state before the first token: one list of `(B, U)` a layer.
@@ -201,12 +249,9 @@ class RNNLM(CausalLM):
             logits = self.head(x)
         return ops.cast(logits, "float32")
 
-    def _group(self, variables):
+    def _group(self, states):
         count = self.stack[0].num_states
-        return [
-            [variables[i + j].value for j in range(count)]
-            for i in range(0, len(variables), count)
-        ]
+        return [states[i : i + count] for i in range(0, len(states), count)]
 
     def get_config(self):
         return {
@@ -220,3 +265,21 @@ class RNNLM(CausalLM):
             "tie_embeddings": self.tie_embeddings,
             "lanes": self.lanes,
         }
+
+
+class _ResetLanes(keras.callbacks.Callback):
+    """Begins with a zero state whenever the data begin anew."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        feed = self.model._feed
+        goes_on = feed.steps_per_epoch is not None and feed._steps_seen
+        if not goes_on or feed._current_iterator is None:
+            self.model.reset_lanes()
+
+
+def _replicas():
+    """How many replicas work on a batch, and which of them this is."""
+    context = tf.distribute.get_replica_context()
+    if context is None:  # a call of the whole model, outside of any step
+        return 1, 0
+    return context.num_replicas_in_sync, context.replica_id_in_sync_group

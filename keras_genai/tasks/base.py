@@ -1,5 +1,7 @@
 """Task: a keras.Model that knows its random state, its tokenizer and its files."""
 
+import warnings
+
 import keras
 
 from keras_genai import registry
@@ -52,6 +54,36 @@ class Task(keras.Model):
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
+
+    @keras.Model.jit_compile.setter
+    def jit_compile(self, value):
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if value and replicas > 1:
+            warnings.warn(
+                f"`jit_compile` of {self.name} is off: XLA cannot compile steps of "
+                f"{replicas} replicas",
+                stacklevel=3,
+            )
+            value = False
+        keras.Model.jit_compile.fset(self, value)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Makes metrics and optimizer from the shapes of one replica's first batch.
+
+        Keras takes the mean of the replicas' batches, which masks and texts have not.
+        """
+        if self._distribute_strategy is None:
+            return
+        if iterator is not None:
+            _, _, batches = next(iter(iterator))
+            data_batch = keras.tree.map_structure(
+                lambda value: self._distribute_strategy.experimental_local_results(
+                    value
+                )[0],
+                next(batches),
+            )
+        with self._distribute_strategy.scope():
+            self._symbolic_build(data_batch=data_batch)
 
     def preset_weights(self):
         """The weights a preset holds, by their path below the model's own name.

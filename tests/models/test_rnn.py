@@ -81,15 +81,58 @@ def test_a_large_batch_of_a_short_alphabet_gets_the_same_logits():
     close(np.concatenate(steps, axis=1), model(tokens))
 
 
-def test_fit_carries_the_state_and_reset_lanes_forgets_it():
-    model, tokens = make(lanes=BATCH), draw()
+class Watch(keras.callbacks.Callback):
+    """What is carried when an epoch begins and after its last batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.begin, self.end = [], []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begin.append([np.asarray(each) for each in self.model.carried])
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.end = [np.asarray(each) for each in self.model.carried]
+
+
+def train(model, *data, **options):
+    """The `Watch` of a `fit` that changes no weight."""
     model.compile(keras.optimizers.SGD(0.0), "mse", jit_compile=True)
-    model.fit(tokens, np.zeros((BATCH, LENGTH, VOCABULARY)), BATCH, verbose=0)
+    watch = Watch()
+    model.fit(*data, shuffle=False, verbose=0, callbacks=[watch], **options)
+    return watch
+
+
+def test_fit_carries_the_state_and_leaves_none_behind():
+    model, tokens = make(lanes=BATCH), draw()
+    targets = np.zeros((BATCH, LENGTH, VOCABULARY))
+    watch = train(model, tokens, targets, BATCH)
     _, state = model.stream_logits(tokens, model.initial_cache(BATCH))
-    for variable, value in zip(model.carried, keras.tree.flatten(state), strict=True):
-        close(variable, value)
-    model.reset_lanes()
+    for found, value in zip(watch.end, keras.tree.flatten(state), strict=True):
+        close(found, value)
     assert not any(np.any(variable) for variable in model.carried)
+
+
+@pytest.mark.parametrize(
+    ("repeated", "steps", "begins_anew"),
+    [(False, None, True), (False, 2, True), (True, 2, False), (False, 1, False)],
+)
+def test_the_state_ends_where_the_data_do(repeated, steps, begins_anew):
+    model, tokens = make(lanes=BATCH), draw(2 * BATCH)
+    data = tf.data.Dataset.from_tensor_slices((tokens, np.zeros((*tokens.shape, 1))))
+    data = data.batch(BATCH)
+    data = data.repeat() if repeated else data
+    watch = train(model, data, epochs=2, steps_per_epoch=steps)
+    first, second = ([np.any(each) for each in begin] for begin in watch.begin)
+    assert not any(first)
+    assert all(second) is not begins_anew
+
+
+def test_shuffled_rows_are_no_lanes():
+    model, tokens = make(lanes=BATCH), draw(2 * BATCH)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="`shuffle` must be False with lanes"):
+        model.fit(tokens, np.zeros((*tokens.shape, 1)), BATCH, verbose=0)
 
 
 def test_inference_neither_reads_nor_moves_the_carried_state():
@@ -135,7 +178,8 @@ def test_half_precision_trains_and_ends_in_float32_logits(precision):
     assert model(tokens).dtype == "float32"
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.5), loss, jit_compile=False)
-    history = model.fit(tokens, tokens, BATCH, epochs=8, verbose=0).history["loss"]
+    fitted = model.fit(tokens, tokens, BATCH, 8, 0, shuffle=False)
+    history = fitted.history["loss"]
     assert history[-1] < history[0]
 
 
