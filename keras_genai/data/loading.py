@@ -4,6 +4,7 @@ A *loader* is any object with `batch_size`, `steps_per_epoch`,
 `dataset(start=0)`, an infinite `tf.data.Dataset` that begins at step `start`, and
 `epoch()`, a finite one of a single pass. A batch is a pure function of
 (seed, step), so that a resumed run sees what the uninterrupted one would have seen.
+The loaders here are `Loader`s: each is also a `tf.data.Dataset` by itself, for `fit`.
 """
 
 import dataclasses
@@ -14,9 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.data.batching import Plan, default_boundaries, stack
-from keras_genai.data.windows import Stream, Windows, batches
+from keras_genai.data.loader import Loader
+from keras_genai.data.windows import Stream, Windows
 
-__all__ = ["DataLoader", "Dataset", "Splits", "Stream", "Windows"]
+__all__ = ["DataLoader", "Dataset", "Loader", "Splits", "Stream", "Windows"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Dataset(Protocol):
     def __getitem__(self, index): ...
 
 
-class DataLoader:
+class DataLoader(Loader):
     """Batches of a map-style data set, as a `tf.data.Dataset`.
 
     Arrays are gathered batch by batch inside the `tf.data` graph. Any other data set
@@ -91,6 +93,8 @@ class DataLoader:
         transform: function `transform(batch, seed)` from a batch to what the loader
             yields, or `None`. It is part of the `tf.data` graph and draws only by
             stateless operations from `seed`, int64 `(2,)`: `[seed, step]`.
+        fixed: bool. If `True`, every pass is the first epoch again, in order and in
+            what `transform` draws, as for validation.
 
     Raises:
         ValueError: if the data set is empty or smaller than a batch that may not be
@@ -111,6 +115,7 @@ class DataLoader:
         drop_remainder=None,
         workers=2,
         transform=None,
+        fixed=False,
     ):
         by_array = _is_arrays(dataset)
         count = _count(dataset, by_array)
@@ -139,43 +144,21 @@ class DataLoader:
             )
         if by_array and collate is None and bucket_by is None:
             self._fetch = _array_fetch(dataset, self.plan)
-            self._workers = 2
+            workers = 2
         else:
             samples = _Rows(dataset) if by_array else dataset
             self._fetch = _python_fetch(samples, self.plan, collate or _stack)
-            self._workers = workers
         self._transform = transform
         self._seed = seed
+        super().__init__(fixed, workers)
 
-    def dataset(self, start=0):
-        """Batches without end, one shuffled epoch after the other.
-
-        Args:
-            start: int, the step of the first batch; any step is reached at once.
-
-        Returns:
-            `tf.data.Dataset` of what `collate` returns.
-        """
-        steps = tf.data.Dataset.counter(start, dtype="int64")
-        return self._batches(steps)
-
-    def epoch(self):
-        """The first epoch alone; in the data's order if `shuffle` is `False`.
-
-        Returns:
-            `tf.data.Dataset` of what `collate` returns, `steps_per_epoch` batches.
-        """
-        return self._batches(tf.data.Dataset.range(self.steps_per_epoch))
-
-    def _batches(self, steps):
+    def fetch(self, step):
+        """The batch of one step: what `collate` returns, after `transform`."""
+        batch = self._fetch(step)
         if self._transform is None:
-            return batches(steps, self._fetch, self._workers)
-
-        def fetch(step):
-            seed = tf.stack([tf.constant(self._seed, "int64"), step])
-            return self._transform(self._fetch(step), seed)
-
-        return batches(steps, fetch, self._workers)
+            return batch
+        seed = tf.stack([tf.constant(self._seed, "int64"), step])
+        return self._transform(batch, seed)
 
 
 class _Rows:

@@ -47,7 +47,13 @@ def python_docs(
     return Splits(
         DataLoader(train, batch_size, seed=seed, transform=hide),
         DataLoader(
-            held_out, few, shuffle=False, drop_remainder=True, seed=-1, transform=hide
+            held_out,
+            few,
+            shuffle=False,
+            drop_remainder=True,
+            seed=-1,
+            transform=hide,
+            fixed=True,
         ),
         speaks,
         splits.held_out,

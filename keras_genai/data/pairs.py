@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_genai.data import images
 from keras_genai.data.image_splits import validation_loader
-from keras_genai.data.loading import Splits
+from keras_genai.data.loading import Loader, Splits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,37 +74,30 @@ class Colour:
         return paper + images * (ink - paper)
 
 
-class Unpaired:
+class Unpaired(Loader):
     """Loader of two domains, each in its own order.
 
+    An epoch is one pass over the smaller domain.
+
     Args:
-        condition: loader of the first domain, whose `"images"` become `"condition"`.
-        images: loader of the second one.
+        condition: `Loader` of the first domain, whose `"images"` become
+            `"condition"`.
+        images: `Loader` of the second one.
         key: str. What is taken from the batches of `images`.
     """
 
     def __init__(self, condition, images, key="images"):
         self.batch_size = images.batch_size
         self.steps_per_epoch = min(images.steps_per_epoch, condition.steps_per_epoch)
-        self._loaders = {"condition": condition, "images": images}
-        self._keys = {"condition": "images", "images": key}
+        self._domains = {"condition": (condition, "images"), "images": (images, key)}
+        super().__init__()
 
-    def dataset(self, start=0):
-        """Batches without end from step `start`; see `keras_genai.data.loading`."""
-        return self._zip({k: each.dataset(start) for k, each in self._loaders.items()})
-
-    def epoch(self):
-        """One pass over the smaller domain."""
-        whole = {k: each.epoch() for k, each in self._loaders.items()}
-        return self._zip(whole).take(self.steps_per_epoch)
-
-    def _zip(self, datasets):
-        keys = self._keys
-
-        def pick(batches):
-            return {name: batch[keys[name]] for name, batch in batches.items()}
-
-        return tf.data.Dataset.zip(datasets).map(pick)
+    def fetch(self, step):
+        """`{"condition", "images"}` of one step, float32 `(B, H, W, C)` each."""
+        return {
+            name: loader.fetch(step)[key]
+            for name, (loader, key) in self._domains.items()
+        }
 
 
 def changed(

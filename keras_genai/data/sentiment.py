@@ -118,6 +118,7 @@ def sst2_masked(
             drop_remainder=True,
             seed=-1,
             transform=hide_in_sentences,
+            fixed=True,
         ),
         tokenizer,
         rows[1],

@@ -294,10 +294,10 @@ def source(spec):
 
 
 def _loader(batch_size, length, seed, stream):
-    """Function from tokens to a loader of them."""
+    """Function from tokens, and `fixed` for validation, to a loader of them."""
     if stream:
-        return lambda tokens: Stream(tokens, length, batch_size)
-    return lambda tokens: Windows(tokens, length, batch_size, seed)
+        return functools.partial(Stream, length=length, batch_size=batch_size)
+    return functools.partial(Windows, length=length, batch_size=batch_size, seed=seed)
 
 
 def _split(name, text, tokenizer, loader):
@@ -319,7 +319,7 @@ def _splits(name, texts, tokenizer, loader):
     tokenizer = tokenizers.build(tokenizer, corpus)
     tokens = [None if text is None else tokenizer.encode(text) for text in texts]
     try:
-        loaders = loader(tokens[0]), loader(tokens[1])
+        loaders = loader(tokens[0]), loader(tokens[1], fixed=True)
     except ValueError as error:
         raise ValueError(f"`data` {name!r} does not fit. {error}") from None
     return Splits(*loaders, tokenizer, held_out=tokens[1], test=tokens[2], name=name)

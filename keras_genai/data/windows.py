@@ -3,15 +3,17 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.data.loader import Loader
 
-class _Text:
+
+class _Text(Loader):
     """What loaders of one long token sequence share: everything but the order.
 
     Subclasses fill `_starts(step)`, the int64 `(B,)` first tokens of a training
     batch. Windows wrap around the end of the text.
     """
 
-    def __init__(self, tokens, length, batch_size):
+    def __init__(self, tokens, length, batch_size, fixed):
         tokens = np.asarray(tokens)
         if tokens.ndim != 1 or not np.issubdtype(tokens.dtype, np.integer):
             raise ValueError(
@@ -31,6 +33,7 @@ class _Text:
         self.batch_size = batch_size
         with tf.device("CPU:0"):
             self._tokens = tf.constant(self.tokens)
+        super().__init__(fixed)
 
     @property
     def steps_per_epoch(self):
@@ -38,20 +41,16 @@ class _Text:
         per_step = self.length * self.batch_size
         return max(1, (len(self.tokens) - 1) // per_step)
 
-    def dataset(self, start=0):
-        """Batches without end.
-
-        Args:
-            start: int, the step of the first batch.
-
-        Returns:
-            `tf.data.Dataset` of `(tokens, targets)`, int32 `(B, T)` each.
-        """
-        steps = tf.data.Dataset.counter(start, dtype="int64")
-        return self._batches(steps, self._starts)
+    def fetch(self, step):
+        """`(tokens, targets)` of one step, int32 `(B, T)` each."""
+        return self._rows(self._starts(step))
 
     def epoch(self):
-        """One pass in reading order, for evaluation.
+        """One pass in reading order: see `evaluation`."""
+        return self.evaluation()
+
+    def evaluation(self):
+        """One pass in reading order, the same each time it is iterated.
 
         Each row goes on where it stopped in the batch before. The last tokens, too
         few for another batch, are left out; a text that is too short for one batch
@@ -67,19 +66,14 @@ class _Text:
         rows = np.arange(self.batch_size) * max(room, 0) // max(self.batch_size - 1, 1)
         rows = tf.constant(rows, "int64")
         steps = tf.data.Dataset.range(count)
-        return self._batches(steps, lambda step: rows + step * self.length)
+        return self._batches(steps, lambda step: self._rows(rows + step * self.length))
 
-    def _batches(self, steps, starts):
+    def _rows(self, starts):
         offsets = tf.range(self.length + 1, dtype="int64")
-        count = len(self.tokens)
-
-        def fetch(step):
-            places = starts(step)[:, None] + offsets  # (B, T + 1)
-            chunk = tf.gather(self._tokens, places % count)
-            chunk = tf.ensure_shape(chunk, (self.batch_size, self.length + 1))
-            return chunk[:, :-1], chunk[:, 1:]
-
-        return batches(steps, fetch)
+        places = starts[:, None] + offsets  # (B, T + 1)
+        chunk = tf.gather(self._tokens, places % len(self.tokens))
+        chunk = tf.ensure_shape(chunk, (self.batch_size, self.length + 1))
+        return chunk[:, :-1], chunk[:, 1:]
 
 
 class Windows(_Text):
@@ -90,14 +84,15 @@ class Windows(_Text):
         length: int, tokens a window; below `N`.
         batch_size: int, windows a batch.
         seed: int. Batches depend on it and on the step, on nothing else.
+        fixed: bool. If `True`, every pass is `evaluation`, in reading order.
 
     Raises:
         ValueError: if the text is too short for one window.
     """
 
-    def __init__(self, tokens, length, batch_size, seed=0):
-        super().__init__(tokens, length, batch_size)
+    def __init__(self, tokens, length, batch_size, seed=0, fixed=False):
         self.seed = seed
+        super().__init__(tokens, length, batch_size, fixed)
 
     def _starts(self, step):
         return tf.random.stateless_uniform(
@@ -112,35 +107,22 @@ class Stream(_Text):
     """Contiguous lanes of a text, for truncated back-propagation through time.
 
     Row `b` of step `s` begins at token `b * N // batch_size + s * length`, so that
-    every row goes on exactly where it stopped, and wraps around the end of the text.
+    every row goes on exactly where it stopped, from one epoch to the next too, and
+    wraps around the end of the text.
 
     Args:
         tokens: int `(N,)`, the whole text.
         length: int, tokens of one row in one step; below `N`.
         batch_size: int, the number of lanes.
+        fixed: bool. If `True`, every pass is `evaluation`: each begins anew.
 
     Raises:
         ValueError: if the text is too short for one row.
     """
 
+    def __init__(self, tokens, length, batch_size, fixed=False):
+        super().__init__(tokens, length, batch_size, fixed)
+
     def _starts(self, step):
         lanes = np.arange(self.batch_size) * len(self.tokens) // self.batch_size
         return tf.constant(lanes, "int64") + step * self.length
-
-
-def batches(steps, fetch, workers=2):
-    """The batch of each step: the same order on every run, and some ready ahead.
-
-    Args:
-        steps: `tf.data.Dataset` of int64 steps.
-        fetch: function from a step to a batch, of TensorFlow operations.
-        workers: int, threads.
-
-    Returns:
-        `tf.data.Dataset` of batches.
-    """
-    options = tf.data.Options()
-    options.deterministic = True
-    fetch = tf.autograph.experimental.do_not_convert(fetch)
-    found = steps.map(fetch, num_parallel_calls=workers)
-    return found.with_options(options).prefetch(2)

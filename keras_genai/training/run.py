@@ -232,7 +232,7 @@ def _fit(model, splits, clock, callbacks, validate_every, validation_steps):
         model.make_test_function(force=True)
     epochs = math.ceil(clock.total / clock.interval)
     apart = max((validate_every or clock.total) // clock.interval, 1)
-    validation = splits.validation.epoch() if splits.validation else None
+    validation = splits.validation and _same_pass(splits.validation)
     if validation is not None and validation_steps:
         validation = validation.take(validation_steps)
     try:
@@ -251,6 +251,14 @@ def _fit(model, splits, clock, callbacks, validate_every, validation_steps):
         for callback in callbacks:
             if isinstance(callback, Progress):
                 callback.close()
+
+
+def _same_pass(loader):
+    """A pass that a resumed run sees as the uninterrupted one would: always the same.
+
+    Loaders that have only `epoch` must give that by themselves.
+    """
+    return getattr(loader, "evaluation", loader.epoch)()
 
 
 def _finish(model, checkpointer, best):
