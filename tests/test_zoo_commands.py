@@ -1,9 +1,17 @@
 """`python -m zoo`: what it prints, and how it says no."""
 
+import json
+import re
+
+import numpy as np
 import pytest
 
 import train
+import zoo
+from keras_genai import from_preset
+from keras_genai.evaluation.pictures import png
 from zoo import __main__ as command
+from zoo._metrics import metric
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +60,170 @@ def test_what_is_not_there_is_one_line(arguments, message, capsys):
     assert error.count("\n") == 1
 
 
-def test_results_are_markdown_sorted_by_score(capsys):
+def test_results_are_sorted_within_their_metric_the_best_first(capsys):
     assert not command.main(["results"])
+    groups, value = {}, r"\| (-?[\d.]+) \|"
+    for line in capsys.readouterr().out.split("\n"):
+        if line.startswith("| entry |"):
+            heading = line.split("|")[2].strip()
+        elif line.startswith("| `"):
+            groups.setdefault(heading, []).append(float(re.search(value, line)[1]))
+    assert groups["bleu (BLEU, more is better)"][0] > 37
+    for heading, values in groups.items():
+        up = "more is better" in heading
+        assert values == sorted(values, reverse=up), heading
+
+
+def test_every_entry_of_another_metric_is_told_apart(monkeypatch):
+    for name, (first, second) in {"psnr": (3, 2), "test_loss": (2, 3)}.items():
+        assert metric(name).loss(first) < metric(name).loss(second)
+    assert metric("frechet_distance_cnn_v1_frames").label.startswith("Frechet")
+    assert metric("test_nats_per_character").label.endswith("test text")
+    with pytest.raises(ValueError, match="`metric` must begin with one of"):
+        metric("unheard_of")
+
+
+def test_a_picture_of_results_goes_where_it_was_asked_to(tmp_path, capsys):
+    path = tmp_path / "bars, ü"  # matplotlib would put .png behind it
+    assert not command.main(["results", "*multi30k", "--picture", str(path)])
+    assert path.read_bytes().startswith(b"\x89PNG")
+    for wrong in (tmp_path, tmp_path / "none" / "x.png"):
+        assert command.main(["results", "*multi30k", "--picture", str(wrong)]) == 2
+        assert "`--picture` must be a file" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def verified(monkeypatch, tmp_path):
+    """Runs `verify` of an entry that is recorded with 2.0, and now reaches a value."""
+    old = zoo.get("ngram_names").result.model_copy(update={"value": 2.0})
+    results = tmp_path / "zoo" / "results"
+    results.mkdir(parents=True)
+    record = results / "ngram_names.json"
+    record.write_text(old.model_dump_json(), "utf-8")
+    monkeypatch.setattr("zoo.entry.RESULTS", results)
+
+    def verify(value, *arguments):
+        new = old.model_copy(update={"value": value})
+        monkeypatch.setattr("zoo._run.run", lambda *_: new)
+        out = ["--out", str(tmp_path / "run")]
+        code = command.main(["verify", "ngram_names", *out, *arguments])
+        return code, json.loads(record.read_text("utf-8"))["value"]
+
+    return verify
+
+
+def test_verify_fails_where_the_record_is_missed_and_leaves_it_alone(verified, capsys):
+    assert verified(2.03) == (None, 2.0)
+    assert verified(1.0) == (None, 2.0)  # better
+    assert verified(2.05) == (1, 2.0)
+    assert "worse by 0.05" in capsys.readouterr().err
+    assert verified(float("nan")) == (1, 2.0)
+    assert verified(2.05, "--tolerance", "0.1") == (None, 2.0)
+
+
+def test_verify_records_where_it_is_told_to(verified, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    assert verified(1.5, "--record", str(tmp_path / "mine")) == (None, 2.0)
+    found = json.loads((tmp_path / "mine" / "ngram_names.json").read_text("utf-8"))
+    assert found["value"] == 1.5
+    # Its own records are only those of a checkout.
+    assert verified(1.5, "--record") == (2, 2.0)
+    assert "zoo is installed" in capsys.readouterr().err
+    (tmp_path / "setup.cfg").touch()
+    assert verified(1.5, "--record") == (None, 1.5)
+
+
+@pytest.fixture(scope="module")
+def drawing(tmp_path_factory):
+    """Presets of entries that draw, each in another way."""
+    folder = tmp_path_factory.mktemp("drawing")
+    for name in ("dcgan_digits", "vqvae_digits", "pix2pix_digits"):
+        entry = zoo.get(name)
+        entry.build(entry.stand_in(), **entry.tiny).save_to_preset(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["dcgan_digits", "vqvae_digits", "pix2pix_digits"])
+def test_pictures_are_sampled_in_the_entrys_own_way(name, drawing, tmp_path):
+    entry, out = zoo.get(name), tmp_path / "sheet.png"
+    preset = drawing / name
+    place = [str(preset)] if name == "dcgan_digits" else [name, "--preset", str(preset)]
+    assert not command.main(["sample", *place, "--out", str(out), "--seed", "3"])
+    assert out.read_bytes() == png(entry.sample(from_preset(preset), seed=3))
+
+
+def test_as_many_pictures_are_drawn_as_were_asked_for(drawing, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "x.png")]
+    sample = ["sample", str(drawing / "dcgan_digits"), *out]
+    assert not command.main([*sample, "--count", "5"])
+    assert not command.main([*sample, "--count", "203", "--label", "7"])
     printed = capsys.readouterr().out
-    assert printed.startswith("| entry |")
+    assert printed.startswith("5 pictures in")
+    assert "203 pictures in" in printed
+
+
+def test_guidance_is_the_entrys_unless_a_wish_says_otherwise(monkeypatch, tmp_path):
+    given = {}
+
+    class Model:
+        image_shape, num_classes, name = (8, 8, 1), 10, "ddpm_digits"
+
+        def generate(self, count, **options):
+            given.update(options)
+            return np.zeros((count, 8, 8, 1))
+
+    monkeypatch.setattr("zoo._sample.locate", lambda *_: None)
+    monkeypatch.setattr("zoo._sample.open_model", lambda *_: Model())
+    out = ["--out", str(tmp_path / "x.png")]
+    for wish in ([], ["--label", "7"], ["--count", "3"]):
+        given.clear()
+        assert not command.main(["sample", "any", *out, *wish])
+        assert given["guidance"] == 1.5
+    assert given["labels"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("dcgan_digits", ["--prompt", "a"], "`--prompt` must be left out for a DCGAN"),
+        ("dcgan_digits", ["--top-k", "2"], "`--top-k` must be left out"),
+        ("dcgan_digits", ["--label", "10"], "from 0 to 9"),
+        ("dcgan_digits", ["--count", "1000000000"], "GiB of memory"),
+        ("dcgan_digits", ["--count", "0"], "--count: must be an int from 1"),
+        ("dcgan_digits", ["--out", "/"], "`--out` must be a file"),
+        ("vqvae_digits", ["--count", "3"], "which shows pictures of the data"),
+        ("pix2pix_digits", ["--data", "nosuch"], "Received: 'nosuch'"),
+    ],
+)
+def test_what_a_model_that_draws_cannot_do_is_one_line(
+    name, arguments, message, drawing, capsys
+):
+    try:
+        code = command.main(["sample", str(drawing / name), *arguments])
+    except SystemExit as stopped:
+        code = stopped.code
+    error = capsys.readouterr().err
+    assert code == 2
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_what_a_model_that_writes_cannot_do_is_one_line(preset, capsys):
+    for wrong in (["--count", "3"], ["--label", "1"]):
+        assert command.main(["sample", "ngram_names", "--preset", preset, *wrong]) == 2
+        assert "does not draw" in capsys.readouterr().err
+    # A way to draw tokens is heard without a prompt, too.
+    greedy = ["sample", preset, "--temperature", "0", "--max-length", "30"]
+    assert not command.main(greedy)
+    first = capsys.readouterr().out
+    assert not command.main([*greedy, "--seed", "5"])
+    assert capsys.readouterr().out == first
+
+
+def test_training_is_a_verb_too(tmp_path, capsys):
+    arguments = ["train", "ngram_names", "--dry-run", "--out", str(tmp_path)]
+    assert not command.main(arguments)
+    assert "All well" in capsys.readouterr().out
+    assert command.main(["train", "ngram_nmes"]) == 2
+    assert "Did you mean ngram_names" in capsys.readouterr().err
