@@ -162,9 +162,12 @@ class Entry:
         return self.source(batch_size=batch_size, stand_in=True)
 
     def data(self, batch_size=None, seed=0, data_dir=None):
-        """One epoch of training batches, a `tf.data.Dataset` for `fit`."""
-        train = self.splits(batch_size, seed, data_dir).train
-        return train.dataset(0).take(train.steps_per_epoch)
+        """Training data for `fit`: a `tf.data.Dataset` of one epoch.
+
+        Every time it is iterated it is the next epoch: `fit(data, epochs=2)` sees
+        other windows, another order and other augmentations in the second.
+        """
+        return self.splits(batch_size, seed, data_dir).train
 
     @property
     def result(self):

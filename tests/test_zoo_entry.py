@@ -1,0 +1,96 @@
+"""What an entry gives to ordinary Keras code: models and data."""
+
+import functools
+import types
+
+import numpy as np
+import pytest
+
+import zoo
+from keras_genai.data import images
+from zoo import _settings
+from zoo.entry import showing, unwrapped
+
+
+def passes(dataset, count=2):
+    """The batches of each of several passes, as flat arrays."""
+    flat = lambda batch: batch["images"] if isinstance(batch, dict) else batch[0]  # noqa: E731
+    return [[flat(batch).numpy() for batch in dataset] for _ in range(count)]
+
+
+@pytest.mark.parametrize("name", ["ddpm_digits", "gpt_python_docs"])
+def test_every_epoch_shows_other_batches_and_a_seed_decides_them(name):
+    entry = zoo.get(name)
+    first, second = passes(entry.data(seed=1).take(2))
+    assert not any(map(np.array_equal, first, second))
+    again = passes(entry.data(seed=1).take(2))
+    np.testing.assert_array_equal(again, [first, second])
+    assert not np.array_equal(first, passes(entry.data(seed=2).take(2), 1)[0])
+
+
+LEARNED = (
+    "attention_multi30k",
+    "bart_scitldr",
+    "bert_squad",
+    "bert_sst2",
+    "bert_sst2_mlm",
+    "lstm_sst2",
+    "t5_scitldr",
+    "transformer_multi30k",
+)
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_a_model_is_not_built_for_the_tokens_of_a_stand_in(name):
+    with pytest.raises(ValueError, match=r"`splits` must be given.*entry\.splits\("):
+        zoo.get(name).build()
+
+
+def test_a_fixed_alphabet_and_pictures_need_no_data():
+    for name in ("gpt_shakespeare", "dcgan_mnist"):
+        entry = zoo.get(name)
+        assert entry.build(**entry.tiny).built
+    assert [n for n in zoo.names("*_shakespeare*") if not zoo.get(n).alphabet] == []
+
+
+def test_any_callable_is_a_source(tmp_path):
+    entry = zoo.get("vae_digits")
+    assert unwrapped(entry.source) == (images.digits, {})
+    settings = _settings.Settings.of(entry, data="photographs", batch_size=4)
+    assert settings.splits().image_shape == (32, 32, 3)
+
+    class Source:
+        def __call__(self, batch_size, seed=0, data_dir=None, stand_in=False):
+            return "splits"
+
+    own = types.SimpleNamespace(source=Source(), name="mine")
+    with pytest.raises(ValueError, match="mine has only its own data"):
+        _settings.Settings(own, 1, 1, 0, "float32", data="x").splits()
+
+
+def test_what_shows_pictures_shows_those_that_were_asked_for():
+    def show(model, seed, source):
+        return source(batch_size=2, stand_in=True)
+
+    own = functools.partial(show, source=images.digits)
+    assert showing(own, "mine")(None, seed=0) == "mine"
+    plain = lambda model, seed: "drawn"  # noqa: E731
+    assert showing(plain, "mine") is plain
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs", "line"),
+    [
+        ("gpt_python_docs", ["num_heads=0"], "num_heads"),
+        ("gpt_python_docs", ["head_dim=abc"], "head_dim"),
+        ("ddpm_digits", ["width=8", "multipliers=('a',)"], "multipliers"),
+        ("ddpm_digits", ["width=8", "image_shape=abc"], "image_shape"),
+        ("vae_digits", ["hidden=()"], "hidden"),
+    ],
+)
+def test_a_value_that_no_model_can_have_is_named(name, pairs, line):
+    entry = zoo.get(name)
+    overrides = _settings.read_overrides(entry, pairs)
+    settings = _settings.Settings.of(entry, **overrides)
+    with pytest.raises((ValueError, TypeError), match=line):
+        settings.build(entry.stand_in())
