@@ -1,5 +1,6 @@
 """Runs the compiled loops from the host: buckets, compiled functions, long texts."""
 
+import collections
 import functools
 
 import numpy as np
@@ -8,12 +9,17 @@ import tensorflow as tf
 from keras_genai.samplers import beam, loop
 from keras_genai.samplers.tokens import NO_LIMIT, Beam
 
+MOST_FUNCTIONS = 64  # of one model; XLA keeps what it compiled even if we do not
+LEAST_SLOTS = 64  # a shorter cache is not faster, but one more shape
+MOST_TOKENS = 2**28  # of all rows together: 1 GiB
+
 
 class Session:
     """A batch of texts being written.
 
-    The lengths that decide what is compiled are rounded up: the longest prompt to a
-    power of two, `max_length` to a quarter of one. All other numbers are tensors.
+    The sizes that decide what is compiled are rounded up: the longest prompt to a power
+    of two, the number of rows and all that is read and written to a half of one. All
+    other numbers are tensors. Rows too many are copies of the first one, ended at once.
 
     A text that has used all positions of its decoder is read again from the last
     half of them and goes on; the other rows of the batch keep what they see, so that
@@ -32,16 +38,30 @@ class Session:
             tokens, int32 `(B, S)`, and which of them are real, bool `(B, S)`.
 
     Attributes:
-        done: bool array `(B,)`. Rows that have ended; the caller may end more.
+        done: bool array of at least B. Rows that have ended; the caller may end more.
+
+    Raises:
+        ValueError: if all rows of `max_length` tokens are more than fit into memory.
     """
 
     def __init__(self, decoder, prompts, sampler, max_length, stops, seed, inputs=()):
-        self.decoder, self.sampler, self.inputs = decoder, sampler, inputs
+        most = MOST_TOKENS // len(prompts)
+        if max_length > most:
+            raise ValueError(
+                f"`max_length` must be an int <= {most} for {len(prompts)} texts. "
+                f"Received: {max_length=}"
+            )
+        self.decoder, self.sampler = decoder, sampler
         self.max_length = max_length
+        rows = np.arange(bucket(len(prompts)))
+        is_copy = rows >= len(prompts)
+        rows = np.where(is_copy, 0, rows)
+        prompts = [prompts[row] for row in rows]
+        self.inputs = tuple(tf.gather(each, rows) for each in inputs)
         self.prompt_lengths = np.array([len(prompt) for prompt in prompts], "int32")
         self.lengths = self.prompt_lengths.copy()
-        self.done = np.zeros(len(prompts), bool)
-        self.tokens = np.zeros((len(prompts), bucket(max_length)), "int32")
+        self.done = is_copy
+        self.tokens = np.zeros((len(prompts), self._width()), "int32")
         for row, prompt in zip(self.tokens, prompts, strict=True):
             row[: len(prompt)] = prompt
         self.offsets = np.zeros_like(self.lengths)  # where position 0 is in each row
@@ -111,23 +131,35 @@ class Session:
     def _start(self, name):
         """Calls a function that begins with the windows and an empty cache."""
         used = self.lengths - self.offsets
-        free = bucket(self.max_length)
         if self.decoder.context is not None:
             # An ended row may stand beyond its last position.
             used = np.minimum(used, self.decoder.context)
-            free = min(free, self.decoder.context)
         size = self._window_size(used.max())
         self._index = tf.constant(size)
-        self._shapes = (len(self.done), size, size + free, self.tokens.shape[1])
+        self._slots = self._slots_after(size)
 
         places = np.arange(size)[None]
         positions = np.where(places < used[:, None], places, -1).astype("int32")
         columns = np.minimum(self.offsets[:, None] + places, self.tokens.shape[1] - 1)
         window = np.take_along_axis(self.tokens, columns, axis=1)
         window = tf.constant(np.where(positions >= 0, window, 0))
-        return self._function(name)(
+        return self._function(name, size)(
             (window, tf.constant(positions)), self.inputs, self._text(), self._numbers
         )
+
+    def _width(self):
+        """Places in a row of `tokens`: as many as slots, if one cache is enough."""
+        context, longest = self.decoder.context, self.lengths.max()
+        if context is not None and self.max_length > context:
+            return bucket(self.max_length, LEAST_SLOTS)
+        return self._slots_after(self._window_size(longest))
+
+    def _slots_after(self, size):
+        """Slots for a window and all that may be written before the next one."""
+        steps = self.max_length - int(self.lengths[~self.done].min())
+        if self.decoder.context is not None:
+            steps = min(steps, self.decoder.context)
+        return bucket(size + steps, LEAST_SLOTS)
 
     def _window_size(self, longest):
         # What an encoder's decoder begins with is mostly a single token.
@@ -149,13 +181,15 @@ class Session:
         )
         return text
 
-    def _function(self, name):
-        key = (name, self.sampler.structure, self._shapes)
+    def _function(self, name, *sizes):
+        shapes = (*self.tokens.shape, self._slots, *sizes)
+        sources = tuple(tuple(each.shape) for each in self.inputs)
+        key = (name, self.sampler.structure, shapes, sources)
         return compiled(self.decoder, key, functools.partial(self._build, name))
 
     def _build(self, name):
         decoder, sampler = self.decoder, self.sampler
-        batch, _, slots, _ = self._shapes
+        batch, slots = len(self.done), self._slots
         if name == "advance":
             return functools.partial(loop.advance, decoder, sampler)
 
@@ -168,29 +202,46 @@ class Session:
         return start
 
 
-def compiled(decoder, key, build):
-    """The function that `build()` makes, compiled once for a decoder and a key.
+def compiled(owner, key, build, **options):
+    """The function that `build()` makes, compiled once for an object and a key.
 
-    It lives and dies with the decoder: in a plain attribute that Keras neither tracks
-    nor saves.
+    It lives in a plain attribute of the object that Keras neither tracks nor saves,
+    and dies with it, or when `MOST_FUNCTIONS` others have been called since.
+
+    Args:
+        owner: object; `owner.jit_generate` says whether XLA compiles, `True` without.
+        key: hashable, all that the function depends on besides its arguments.
+        build: function without arguments that returns one.
+        options: of `tf.function`.
     """
-    functions = vars(decoder).get("_compiled_loops")
+    functions = vars(owner).get("_compiled_loops")
     if functions is None:
-        functions = {}
-        object.__setattr__(decoder, "_compiled_loops", functions)
-    jit_compile = getattr(decoder, "jit_generate", True)
-    if (key, jit_compile) not in functions:
-        functions[key, jit_compile] = tf.function(
-            build(), jit_compile=jit_compile, autograph=False
+        functions = collections.OrderedDict()
+        object.__setattr__(owner, "_compiled_loops", functions)
+    jit_compile = getattr(owner, "jit_generate", True)
+    key = (key, jit_compile)
+    function = functions.pop(key, None)
+    if function is None:
+        function = tf.function(
+            build(), jit_compile=jit_compile, autograph=False, **options
         )
-    return functions[key, jit_compile]
+    functions[key] = function  # the last one used is the last one to go
+    while len(functions) > MOST_FUNCTIONS:
+        functions.popitem(last=False)
+    return function
 
 
 def _power_of_two(number):
     return 1 << max(0, int(number) - 1).bit_length()
 
 
-def bucket(number):
-    """The next of 16, 20, 24, 28, 32, 40, 48, 56, 64, ...: at most a fifth is lost."""
-    quarter = max(4, _power_of_two(number) // 8)
-    return max(16, -(-number // quarter) * quarter)
+def bucket(number, least=1):
+    """The next of 1, 2, 3, 4, 6, 8, 12, 16, 24, ...: at most a third is lost.
+
+    Args:
+        number: int.
+        least: int, one of these. The smallest that comes back.
+    """
+    whole = _power_of_two(max(number, least))
+    three_quarters = whole // 4 * 3
+    return three_quarters if max(number, least) <= three_quarters else whole

@@ -200,6 +200,18 @@ class Beam:
         }
 
 
+def check_sampler(sampler):
+    """Raises unless `sampler` is one.
+
+    Raises:
+        TypeError: if it is something else.
+    """
+    if not isinstance(sampler, Greedy | Sample | Beam):
+        raise TypeError(
+            f"`sampler` must be a Greedy, Sample or Beam. Received: sampler={sampler!r}"
+        )
+
+
 def _kinds(rules):
     return tuple(type(rule) for rule in rules)
 

@@ -1,6 +1,8 @@
 """A conversation with a language model that remembers what was said."""
 
+from keras_genai.checks import check_integer
 from keras_genai.samplers import Beam, Sample
+from keras_genai.samplers.tokens import check_sampler
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 LEAST_REPLY = 60  # tokens, for models whose own settings stop sooner
@@ -25,6 +27,7 @@ class Chat:
         history: list of `(speaker, text)`, the speaker `"person"` or `"model"`.
 
     Raises:
+        TypeError: if an argument is of a wrong type.
         ValueError: if the model has no tokenizer, or no room for an answer.
     """
 
@@ -39,11 +42,15 @@ class Chat:
         self._answers_apart = isinstance(model, Seq2SeqLM)
         own = model.generation if self._answers_apart else None
         context = model.context or LONGEST_HISTORY
-        if reply_length is None:
+        check_integer("seed", seed, -(2**63))
+        if reply_length is not None:
+            check_integer("reply_length", reply_length, 2)
+        else:
             reply_length = max(LEAST_REPLY, own.max_length if own else 0)
             reply_length = min(reply_length, context // (1 if own else 2))
         if sampler is None:
             sampler = own.sampler() if own else Sample(0.8, top_p=0.95)
+        check_sampler(sampler)
         self.reply_length = reply_length
         self.sampler = sampler
         self.seed = seed
@@ -66,6 +73,7 @@ class Chat:
             str: its answer.
 
         Raises:
+            TypeError: if `text` is no str.
             ValueError: if `text` is empty, or has what the tokenizer does not know;
                 the history is then as it was.
         """
@@ -77,6 +85,8 @@ class Chat:
         With beam search there is only one piece. If nobody wants the rest, the history
         has what was yielded.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"`text` must be a str. Received: {text!r}")
         text = " ".join(text.split())
         if not text:
             raise ValueError("`text` must not be empty. Received: ''")
@@ -86,32 +96,35 @@ class Chat:
     def prompt(self, text=None):
         """str: what the model reads, of the history and of `text` as much as fits."""
         said = self.history + ([] if text is None else [("person", text)])
-        first = 0
-        while first < len(said) - 1 and self._count(said[first:]) > self.room:
-            first += 1
-        kept = said[first:]
-        if kept and self._count(kept) > self.room:
+        kept = _most(len(said), lambda last: self._fits(said[len(said) - last :]))
+        if said and not kept:
             # One turn alone is too long: its end is what is answered.
-            who, text = kept[0]
-            kept = [(who, self._end_of(who, text))]
-        return self.turns.text(kept)
+            who, text = said[-1]
+            return self.turns.text([(who, self._end_of(who, text))])
+        return self.turns.text(said[len(said) - kept :])
 
     def reset(self):
         """Forgets everything that was said."""
         self.history = []
 
-    def _count(self, turns):
-        return len(self.model.tokenizer.encode(self.turns.text(turns)))
+    def _fits(self, turns):
+        return len(self.model.tokenizer.encode(self.turns.text(turns))) <= self.room
 
     def _end_of(self, who, text):
         """The last words of a turn that fit, or else the last characters of one."""
         words = text.split(" ")
-        while len(words) > 1 and self._count([(who, " ".join(words))]) > self.room:
-            words.pop(0)
-        end = " ".join(words)
-        while end and (excess := self._count([(who, end)]) - self.room) > 0:
-            end = end[excess:]
-        return end
+
+        def end(pieces, glue, last):
+            return glue.join(pieces[len(pieces) - last :])
+
+        for pieces, glue in ((words, " "), (words[-1], "")):
+            kept = _most(
+                len(pieces),
+                lambda last: self._fits([(who, end(pieces, glue, last))]),  # noqa: B023
+            )
+            if kept:
+                return end(pieces, glue, kept)
+        return ""
 
     def _pieces(self, prompt):
         """An iterator over the pieces of the model's answer."""
@@ -141,3 +154,18 @@ class Chat:
                     yield piece
         finally:
             self.history += [("person", text), ("model", answer.strip())]
+
+
+def _most(count, fits):
+    """The largest number up to `count` that fits, where all smaller ones do; or 0.
+
+    It is looked for from below, so that what is far too long is never encoded.
+    """
+    low, high = 0, 1
+    while high <= count and fits(high):
+        low, high = high, 2 * high
+    high = min(high, count + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

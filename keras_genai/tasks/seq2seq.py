@@ -200,7 +200,7 @@ class Seq2SeqLM(Task):
 
     def _padded(self, rows):
         """`(tokens, is_real)`: int32 and bool `(B, S)`, S one of a few lengths."""
-        length = bucket(max(len(row) for row in rows))
+        length = bucket(max(len(row) for row in rows), least=16)
         if self.context is not None:
             length = min(length, self.context)
         tokens = np.zeros((len(rows), length), "int32")

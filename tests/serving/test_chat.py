@@ -79,6 +79,42 @@ def test_of_a_turn_that_is_too_long_the_end_is_read(text):
     assert prompt.endswith("end\nBot:")
 
 
+def test_a_long_history_and_a_long_turn_are_hardly_read():
+    """As much is encoded as a few prompts have, however much was said."""
+    model = Parrot(context=50)
+    chat = Chat(model, reply_length=10)
+    encoded = []
+
+    class Counting:
+        def encode(self, text, encode=model.tokenizer.encode):
+            encoded.append(len(text))
+            return encode(text)
+
+    model.tokenizer = Counting()
+    chat.history = [("person", f"question {number}") for number in range(5000)]
+    prompt = chat.prompt("so")
+    assert prompt == "User: question 4999\nUser: so\nBot:"
+    assert sum(encoded) < 1000
+    encoded.clear()
+    assert chat.prompt("a" + " word" * 5000).endswith(" word\nBot:")
+    assert sum(encoded) < 3 * 25_000
+
+
+@pytest.mark.parametrize("text", [5, None, ["hi"]])
+def test_only_text_can_be_said(text):
+    with pytest.raises(TypeError, match=r"`text` must be a str\. Received"):
+        Chat(Parrot(), reply_length=5).say(text)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"reply_length": "5"}, {"sampler": 3}, {"seed": 1.5}]
+)
+def test_bad_arguments_name_themselves(arguments):
+    (name,) = arguments
+    with pytest.raises(TypeError, match=rf"`{name}` must be .* Received: {name}="):
+        Chat(Parrot(), **arguments)
+
+
 def test_what_cannot_be_said_leaves_the_history_alone():
     model = Parrot()
     model.tokenizer = tokenizers.characters("User: Bot\nhi")

@@ -5,6 +5,7 @@ import weakref
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from toy_language import Attending, Letters, Trigram
 
 from keras_genai.models.gpt import GPT
@@ -16,6 +17,7 @@ from keras_genai.samplers import (
     NoRepeatNgram,
     RepetitionPenalty,
     Sample,
+    session,
 )
 
 UNEQUAL = [[1, 2, 3], [4, 5, 6, 7, 8, 9, 10, 0, 2, 4], [6]]
@@ -123,7 +125,7 @@ def test_one_bucket_of_prompts_and_any_numbers_are_one_trace():
     list(model.generate(prompts, 20, other, stream=True))
     assert model.traces == [16, 1]
     model.generate([[1], [2] * 17], max_length=20, sampler=other)
-    assert model.traces == [16, 1, 32, 1]
+    assert model.traces == [16, 1, 32]  # the cache is as long, and so the loop the same
 
 
 def test_one_bucket_of_prompts_and_any_numbers_are_one_trace_of_beam_search():
@@ -153,6 +155,40 @@ def test_the_loop_ends_when_every_row_has_ended():
 def test_max_length_counts_the_prompt_and_has_a_default(attending):
     assert [len(row) for row in attending.generate(UNEQUAL, 12)] == [12, 12, 12]
     assert len(attending.generate([1, 2])) == 2 + 256
+
+
+def test_calls_of_any_lengths_share_a_few_functions():
+    model = Attending(context=64)
+    draws = np.random.default_rng(0)
+    for _ in range(60):
+        length = int(draws.integers(1, 40))
+        prompts = [[1] * int(draws.integers(1, length + 1))] * int(draws.integers(5, 9))
+        model.generate(prompts, max_length=length + int(draws.integers(1, 24)))
+    assert len(model._compiled_loops) <= 12
+
+
+def test_the_function_that_was_not_called_for_longest_is_forgotten(monkeypatch):
+    monkeypatch.setattr(session, "MOST_FUNCTIONS", 2)
+
+    class Owner:
+        jit_generate = False
+
+    owner, made = Owner(), []
+
+    def build():
+        made.append(len(made))
+        return lambda: tf.constant(0)
+
+    for key in "abacab":
+        session.compiled(owner, key, build)
+    assert len(made) == 4  # a, b, c and b again
+    assert len(owner._compiled_loops) == 2
+
+
+@pytest.mark.parametrize("max_length", [10**9, 10**12])
+def test_texts_that_do_not_fit_into_memory_are_refused(max_length):
+    with pytest.raises(ValueError, match=r"`max_length` must be an int <= .* Received"):
+        Attending().generate([1, 2], max_length=max_length)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
