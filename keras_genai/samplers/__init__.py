@@ -1,5 +1,6 @@
 """How tokens are drawn from a model's predictions."""
 
+from keras_genai.samplers.generation import generate
 from keras_genai.samplers.rules import (
     BadWords,
     ForcedEnd,
@@ -26,4 +27,5 @@ __all__ = [
     "NoSourceNgram",
     "RepetitionPenalty",
     "Sample",
+    "generate",
 ]

@@ -1,14 +1,8 @@
 """Tasks over tokens: language models, and the text they write."""
 
-from keras_genai.checks import check_integer
-from keras_genai.samplers.session import Session
-from keras_genai.samplers.text import Prompts, read_stop
-from keras_genai.samplers.tokens import Beam, Greedy, Sample
-from keras_genai.samplers.writing import written
+from keras_genai.samplers.generation import generate
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.turns import PLAIN
-
-DEFAULT_GROWTH = 256  # tokens, if `generate` is not told a length
 
 
 class CausalLM(Task):
@@ -110,46 +104,14 @@ class CausalLM(Task):
                 every prompt's length, or if `Beam` is to stream or to go past the
                 context.
         """
-        prompts = Prompts(prompts, self.tokenizer, self.vocabulary_size)
-        stop = read_stop(stop, self.tokenizer, self.vocabulary_size)
-        sampler = Sample() if sampler is None else sampler
-        max_length = self._check_lengths(prompts.tokens, max_length, sampler)
-        if isinstance(sampler, Beam) and stream:
-            raise ValueError("`stream` must be False with a Beam. Received: True")
-        check_integer("seed", seed, -(2**63))
-        session = Session(self, prompts.tokens, sampler, max_length, stop[0], seed)
-        starts = prompts.tokens if prompts.texts is None else prompts.texts
-        return written(
-            session,
+        return generate(
+            self,
             prompts,
-            prompts.tokens,
+            max_length,
+            sampler,
+            seed,
             stop,
-            self.tokenizer,
             stream,
-            starts=None if strip_prompt else starts,
+            strip_prompt,
+            self.tokenizer,
         )
-
-    def _check_lengths(self, prompts, max_length, sampler):
-        if not isinstance(sampler, Greedy | Sample | Beam):
-            raise TypeError(
-                "`sampler` must be a Greedy, Sample or Beam. "
-                f"Received: sampler={sampler!r}"
-            )
-        longest = max(len(prompt) for prompt in prompts)
-        is_beam = isinstance(sampler, Beam) and self.context is not None
-        if max_length is None:
-            max_length = longest + DEFAULT_GROWTH
-            if is_beam and longest < self.context:
-                max_length = min(max_length, self.context)
-        check_integer("max_length", max_length, 1)
-        if max_length <= longest:
-            raise ValueError(
-                f"`max_length` must be above the longest prompt's {longest} tokens. "
-                f"Received: {max_length=}"
-            )
-        if is_beam and max_length > self.context:
-            raise ValueError(
-                f"`max_length` must be at most context={self.context} with a Beam, "
-                f"which cannot go on past it. Received: {max_length=}"
-            )
-        return max_length

@@ -4,10 +4,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.checks import check_integer
+from keras_genai.samplers.generation import check_stream
 from keras_genai.samplers.session import Session, bucket
 from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.samplers.text import Prompts, read_stop
-from keras_genai.samplers.tokens import Beam, Greedy, Sample
+from keras_genai.samplers.tokens import check_sampler
 from keras_genai.samplers.writing import written
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.turns import INSTRUCTION
@@ -132,8 +133,7 @@ class Seq2SeqLM(Task):
         stop = self._all_stops(stop)
         sampler = settings.sampler() if sampler is None else sampler
         max_length = self._check_generate(prompts.tokens, max_length, sampler)
-        if isinstance(sampler, Beam) and stream:
-            raise ValueError("`stream` must be False with a Beam. Received: True")
+        check_stream(stream, sampler)
         check_integer("seed", seed, -(2**63))
         start = np.array([self._start_token()], "int32")
         starts = [start] * len(prompts.tokens)
@@ -168,11 +168,7 @@ class Seq2SeqLM(Task):
         return start
 
     def _check_generate(self, rows, max_length, sampler):
-        if not isinstance(sampler, Greedy | Sample | Beam):
-            raise TypeError(
-                "`sampler` must be a Greedy, Sample or Beam. "
-                f"Received: sampler={sampler!r}"
-            )
+        check_sampler(sampler)
         if max_length is None:
             max_length = self.generation.max_length
             if self.context is not None:

@@ -1,0 +1,73 @@
+"""Any Keras language model writes with our samplers, its whole text read again."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_genai.data import tokenizers
+from keras_genai.samplers import Beam, Greedy, NoRepeatNgram, Sample, generate
+
+VOCABULARY = 11
+
+
+def recurrent(length=None, size=VOCABULARY):
+    keras.utils.set_random_seed(0)
+    tokens = keras.Input((length,), dtype="int32")
+    x = keras.layers.Embedding(size, 8)(tokens)
+    x = keras.layers.GRU(8, return_sequences=True)(x)
+    model = keras.Model(tokens, keras.layers.Dense(size)(x))
+    for weight in model.weights:
+        weight.assign(weight * 3)
+    return model
+
+
+def greedy(model, tokens, length):
+    tokens = list(tokens)
+    while len(tokens) < length:
+        tokens.append(int(np.argmax(model(np.array([tokens]))[0, -1])))
+    return tokens
+
+
+def test_a_strangers_model_writes_what_its_forward_pass_predicts():
+    model = recurrent()
+    prompts = [[1, 2, 3], [4]]
+    found = generate(model, prompts, max_length=12, sampler=Greedy())
+    assert [row.tolist() for row in found] == [greedy(model, p, 12) for p in prompts]
+    narrow = generate(model, prompts, max_length=12, sampler=Beam(1))
+    assert [row.tolist() for row in narrow] == [row.tolist() for row in found]
+
+
+def test_samplers_rules_streams_and_text_work_with_a_function():
+    model = recurrent(size=256)
+    tokenizer = tokenizers.byte_level()
+    arguments = dict(
+        max_length=20, seed=3, sampler=Sample(rules=(NoRepeatNgram(1),)), stop=[0]
+    )
+    whole = generate(lambda t: model(t), [104, 105], **arguments)
+    pieces = list(generate(model, [104, 105], stream=True, **arguments))
+    assert np.concatenate(pieces).tolist() == whole.tolist()
+    assert len(set(whole.tolist())) == len(whole)
+    text = generate(model, "hi", tokenizer=tokenizer, **arguments)
+    assert text.startswith("hi")
+
+
+def test_a_model_of_one_length_goes_on_past_it():
+    model = recurrent(length=6)
+    found = generate(model, [1, 2], max_length=15, sampler=Greedy())
+    assert len(found) == 15
+    alone = np.zeros((1, 6), "int32")
+    alone[0, :2] = [1, 2]
+    assert found[2] == np.argmax(model(alone)[0, 1])
+
+
+@pytest.mark.parametrize("model", [5, "gpt2", None])
+def test_what_is_no_model_is_refused(model):
+    with pytest.raises(TypeError, match="`model` must be a language model"):
+        generate(model, [1])
+
+
+def test_a_model_that_returns_no_logits_is_refused():
+    tokens = keras.Input((None,), dtype="int32")
+    model = keras.Model(tokens, keras.layers.Embedding(3, 1)(tokens)[..., 0])
+    with pytest.raises(ValueError, match="`model` must return logits"):
+        generate(model, [1])
