@@ -8,13 +8,13 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-BASE = {"registry", "losses", "likelihoods", "schedules", "optimizers"}
+BASE = {"registry", "losses", "likelihoods", "schedules", "optimizers", "replicas"}
 # What each part of the package may import from it, itself and `checks` apart.
 ALLOWED = {
     "checks": set(),
     "files": set(),
     **{name: {"registry"} for name in BASE},
-    "layers": {"registry", "files"},
+    "layers": {"registry", "files", "replicas"},
     "samplers": {"registry"},
     "data": {"registry", "files"},
     "tasks": BASE | {"samplers", "layers", "data", "files"},

@@ -10,8 +10,9 @@ from keras_genai.layers.patches import PatchesToScores
 from keras_genai.layers.pool import ImagePool
 from keras_genai.losses import LeastSquares, lazily
 from keras_genai.registry import register
+from keras_genai.tasks import batches, pictures
 from keras_genai.tasks.adversarial import GAN
-from keras_genai.tasks.drawing import check_pictures, to_pictures
+from keras_genai.tasks.drawing import to_networks, to_pictures
 
 LEAST_SQUARES = LeastSquares()
 
@@ -116,10 +117,16 @@ class CycleGAN(GAN):
         self.track("cycle_error")
         self.built = True
 
+    @property
+    def fields(self):
+        condition = batches.Pictures(self.condition_shape)
+        return super().fields | {"condition": condition}
+
     def prepare(self, inputs):
+        batch = self.read(inputs)
         return {
-            "a": self._picture(inputs, "condition", self.condition_shape),
-            "b": self._picture(inputs, "images", self.image_shape),
+            "a": to_networks(batch["condition"]),
+            "b": to_networks(batch["images"]),
         }
 
     def draw_fake(self, real, training=False):
@@ -191,7 +198,7 @@ class CycleGAN(GAN):
         """
         self._check_domain("to", to)
         shape = self.condition_shape if to == "b" else self.image_shape
-        images = check_pictures("images", images, shape)
+        images = pictures.to_pictures(images, shape)
         translator = getattr(self.generator, to)
 
         def build():
@@ -216,7 +223,7 @@ class CycleGAN(GAN):
         """
         self._check_domain("domain", domain)
         shape = self.image_shape if domain == "b" else self.condition_shape
-        images = check_pictures("images", images, shape)
+        images = pictures.to_pictures(images, shape)
         judge = getattr(self.discriminator, domain)
 
         def build():

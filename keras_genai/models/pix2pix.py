@@ -10,8 +10,9 @@ from keras import ops
 from keras_genai.layers.patches import PatchesToScores
 from keras_genai.losses import NonSaturating
 from keras_genai.registry import register
+from keras_genai.tasks import batches, pictures
 from keras_genai.tasks.adversarial import GAN
-from keras_genai.tasks.drawing import check_pictures, to_pictures
+from keras_genai.tasks.drawing import to_networks, to_pictures
 
 NON_SATURATING = NonSaturating()
 KERNEL = 4
@@ -103,8 +104,13 @@ class Pix2Pix(GAN):
         self.track("absolute_error")
         self.built = True
 
+    @property
+    def fields(self):
+        condition = batches.Pictures(self.condition_shape)
+        return super().fields | {"condition": condition}
+
     def prepare(self, inputs):
-        condition = self._picture(inputs, "condition", self.condition_shape)
+        condition = to_networks(self.read(inputs)["condition"])
         return {**super().prepare(inputs), "condition": condition}
 
     def draw_fake(self, real, training=False):
@@ -140,7 +146,7 @@ class Pix2Pix(GAN):
         Raises:
             ValueError: if `condition` is of another shape or range.
         """
-        condition = check_pictures("condition", condition, self.condition_shape)
+        condition = pictures.to_pictures(condition, self.condition_shape, "condition")
 
         def build():
             return lambda condition: to_pictures(self.generator(2.0 * condition - 1.0))
@@ -161,8 +167,8 @@ class Pix2Pix(GAN):
         Raises:
             ValueError: if an argument is of a wrong shape or range.
         """
-        images = check_pictures("images", images, self.image_shape)
-        condition = check_pictures("condition", condition, self.condition_shape)
+        images = pictures.to_pictures(images, self.image_shape)
+        condition = pictures.to_pictures(condition, self.condition_shape, "condition")
         if len(images) != len(condition):
             raise ValueError(
                 "`images` and `condition` must be as many. "

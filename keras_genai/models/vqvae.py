@@ -8,14 +8,14 @@ from keras import ops
 from keras_genai.layers.latent import VectorQuantizer
 from keras_genai.registry import register
 from keras_genai.samplers.session import compiled
-from keras_genai.tasks import pictures
-from keras_genai.tasks.base import Task
+from keras_genai.tasks import batches, pictures
+from keras_genai.tasks.picture_task import PictureTask
 
 BATCH = 256  # pictures encoded or decoded at once
 
 
 @register
-class VQVAE(Task):
+class VQVAE(PictureTask):
     """Autoencoder whose latents are codes of a learned codebook.
 
     It cannot generate by itself: a `CodePrior` of `keras_genai.tasks.prior` learns
@@ -129,8 +129,12 @@ class VQVAE(Task):
         )
         self.quantizer.build()
 
+    @property
+    def fields(self):
+        return batches.picture_fields(self.image_shape)
+
     def call(self, inputs, training=False):
-        images, _ = pictures.check_batch(inputs, self.image_shape)
+        images = self.read(inputs)["images"]
         quantized = self.quantizer(self._encode(images), training=training)
         return {
             "reconstruction": self._decode(quantized["quantized"]),

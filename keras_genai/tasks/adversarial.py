@@ -11,20 +11,20 @@ from keras_genai import registry
 from keras_genai.checks import check_integer
 from keras_genai.losses import lazily
 from keras_genai.samplers.session import compiled
-from keras_genai.tasks.base import Task
+from keras_genai.tasks import batches, pictures
 from keras_genai.tasks.drawing import (
-    check_labels,
-    check_pictures,
     fresh_seeds,
     padded_rows,
     replaced,
+    to_networks,
     to_pictures,
 )
+from keras_genai.tasks.picture_task import PictureTask
 
 SCORED_AT_ONCE = 256  # pictures
 
 
-class GAN(Task):
+class GAN(PictureTask):
     """A generator of pictures (or videos), and a discriminator that it learns from.
 
     A subclass makes two layers, `generator` and `discriminator`, builds them, and
@@ -60,6 +60,7 @@ class GAN(Task):
     """
 
     jit_generate = False  # convolutions are faster outside of XLA on a CPU
+    weighted = False  # the losses are of whole batches
 
     def __init__(
         self,
@@ -92,6 +93,10 @@ class GAN(Task):
         self.track("generator_loss")
         if penalty is not None:
             self.track("discriminator_penalty", validated=False)
+
+    @property
+    def fields(self):
+        return batches.picture_fields(self.image_shape, self.num_classes)
 
     def track(self, name, validated=True):
         """Makes a mean that the logs show, updated in `self.trackers[name]`.
@@ -187,31 +192,11 @@ class GAN(Task):
         Raises:
             ValueError: if something is missing or of a wrong shape.
         """
-        prepared = {"images": self._picture(inputs, "images", self.image_shape)}
+        batch = self.read(inputs)
+        prepared = {"images": to_networks(batch["images"])}
         if self.num_classes is not None:
-            if "labels" not in inputs:
-                raise ValueError(
-                    "A batch must hold `labels`, because this model has `num_classes`. "
-                    f"Received: {sorted(inputs)}"
-                )
-            prepared["labels"] = ops.cast(inputs["labels"], "int32")
+            prepared["labels"] = batch["labels"]
         return prepared
-
-    def _picture(self, inputs, key, shape):
-        """Pictures of a batch, float32 in [-1, 1]."""
-        if not isinstance(inputs, dict) or key not in inputs:
-            kind = sorted(inputs) if isinstance(inputs, dict) else type(inputs).__name__
-            raise ValueError(f"A batch must be a dict with `{key}`. Received: {kind}")
-        given = tuple(inputs[key].shape)
-        if len(given) != len(shape) + 1 or any(
-            size not in (None, expected)
-            for size, expected in zip(given[1:], shape, strict=True)
-        ):
-            raise ValueError(
-                f"`{key}` must be float of shape (batch, "
-                f"{', '.join(map(str, shape))}). Received: shape {given}"
-            )
-        return 2.0 * ops.cast(inputs[key], "float32") - 1.0
 
     # Training.
 
@@ -348,9 +333,7 @@ class GAN(Task):
             ValueError: if `count`, `labels` or `seed` is not allowed.
         """
         check_integer("count", count, 1)
-        if labels is None and self.num_classes is not None:
-            labels = np.arange(count) % self.num_classes
-        labels = check_labels(labels, count, self.num_classes)
+        labels = pictures.to_labels(labels, count, self.num_classes)
         given = {} if labels is None else {"labels": tf.constant(labels)}
 
         def build():
@@ -362,7 +345,7 @@ class GAN(Task):
         """How likely the discriminator takes pictures to be real.
 
         Args:
-            images: float `(N, *image_shape)` in [0, 1].
+            images: uint8, or float in [0, 1], `(N, *image_shape)`.
             labels: int or int `(N,)`, their classes, for a model with classes.
 
         Returns:
@@ -373,14 +356,9 @@ class GAN(Task):
         Raises:
             ValueError: if an argument is of a wrong shape or range.
         """
-        images = check_pictures("images", images, self.image_shape)
+        images = pictures.to_pictures(images, self.image_shape)
         batch = {"images": images}
-        if self.num_classes is not None and labels is None:
-            raise ValueError(
-                "`labels` must be given, because this model has `num_classes`. "
-                "Received: labels=None"
-            )
-        labels = check_labels(labels, len(images), self.num_classes)
+        labels = pictures.own_labels(labels, len(images), self.num_classes)
         if labels is not None:
             batch["labels"] = labels
         return self._probabilities(batch)

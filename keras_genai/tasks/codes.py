@@ -6,13 +6,13 @@ from keras import ops
 
 from keras_genai.checks import check_number
 from keras_genai.samplers.session import compiled
-from keras_genai.tasks import pictures
-from keras_genai.tasks.base import Task
+from keras_genai.tasks import batches, pictures
+from keras_genai.tasks.picture_task import PictureTask
 
 BATCH = 256  # pictures scored at once
 
 
-class CodeModel(Task):
+class CodeModel(PictureTask):
     """An autoregressive model of pictures that are read as codes, row by row.
 
     A subclass fills in the four holes below and sets the attributes. The loss is the
@@ -41,6 +41,10 @@ class CodeModel(Task):
         self.num_codes = num_codes
         self.num_classes = num_classes
         self.accuracy_tracker = keras.metrics.Mean(name="accuracy")
+
+    @property
+    def fields(self):
+        return batches.picture_fields(self.image_shape, self.num_classes)
 
     def tokens_of(self, images):
         """int32 `(B, h, w)`: the codes of float pictures `(B, H, W, C)`."""
@@ -78,11 +82,9 @@ class CodeModel(Task):
         raise NotImplementedError
 
     def call(self, inputs, training=False):
-        images, labels = pictures.check_batch(
-            inputs, self.image_shape, self.num_classes
-        )
-        codes = self.tokens_of(images)
-        logits = self.logits_of(codes, labels, training=training)
+        batch = self.read(inputs)
+        codes = self.tokens_of(batch["images"])
+        logits = self.logits_of(codes, batch.get("labels"), training=training)
         return {"logits": logits, "codes": codes}
 
     def compute_loss(

@@ -8,17 +8,17 @@ from keras_genai import registry
 from keras_genai.checks import check_integer, check_number
 from keras_genai.samplers.diffusion import DPMSolver, Sampler
 from keras_genai.schedules import CosineNoise
-from keras_genai.tasks import latent, pictures
-from keras_genai.tasks.base import Task
+from keras_genai.tasks import batches, latent, pictures
 from keras_genai.tasks.denoising import Wish, walk
 from keras_genai.tasks.editing import Editing
+from keras_genai.tasks.picture_task import PictureTask
 from keras_genai.tasks.predictions import MinSNR, Velocity
 
 QUARTERS = 4  # of the time, each with a loss of its own in the logs
 VALIDATION_SEED = 20_200_619
 
 
-class Diffusion(Editing, Task):
+class Diffusion(Editing, PictureTask):
     """A model of pictures that removes noise step by step.
 
     A subclass fills in `forward`, the network. Schedule, prediction, weighting and
@@ -131,6 +131,15 @@ class Diffusion(Editing, Task):
                 f"{self.codec.image_shape} for {self.image_shape}, "
                 f"condition_shape={self.condition_shape}"
             )
+
+    @property
+    def fields(self):
+        fields = batches.picture_fields(self.image_shape, self.num_classes)
+        if self.vocabulary_size:
+            fields["tokens"] = batches.Tokens(self.text_length, self.vocabulary_size)
+        if self.condition_shape:
+            fields["condition"] = batches.Pictures(self.condition_shape)
+        return fields
 
     def forward(self, noisy, noise_level, labels, condition, training=False):
         """The network's output.
@@ -260,17 +269,13 @@ class Diffusion(Editing, Task):
 
     def _read(self, inputs):
         """Images, labels and condition of a batch, as `forward` wants them."""
-        images, labels = pictures.check_batch(
-            inputs, self.image_shape, self.num_classes
-        )
+        batch = self.read(inputs)
+        images, labels = batch["images"], batch.get("labels")
         if self.vocabulary_size:
-            labels = _of(inputs, "tokens", (self.text_length,))
-        if labels is not None:
-            labels = ops.cast(labels, "int32")
+            labels = batch["tokens"]
         if not self.condition_shape:
             return images, labels, None
-        condition = _of(inputs, "condition", self.condition_shape)
-        return images, labels, 2 * ops.cast(condition, "float32") - 1
+        return images, labels, 2 * batch["condition"] - 1
 
     def _draw(self, shape, training):
         """Times `(B,)`, spread evenly over a batch, and noise; always the same ones
@@ -347,20 +352,6 @@ class Diffusion(Editing, Task):
             "label_dropout": self.label_dropout,
             "latent_scale": self.latent_scale,
         }
-
-
-def _of(inputs, key, shape):
-    """`inputs[key]`, checked when a model is traced."""
-    if key not in inputs:
-        raise ValueError(
-            f"`inputs` must be a dict with '{key}'. Received: {sorted(inputs)}"
-        )
-    if tuple(inputs[key].shape[1:]) != tuple(shape):
-        raise ValueError(
-            f"`{key}` must be (batch, {', '.join(map(str, shape))}). "
-            f"Received: shape {tuple(inputs[key].shape)}"
-        )
-    return inputs[key]
 
 
 def texts_to_tokens(texts, count, length, tokenizer, vocabulary_size):

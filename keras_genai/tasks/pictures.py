@@ -1,38 +1,26 @@
-"""What tasks over pictures share: checks of arguments, shapes of batches, seeds."""
+"""What tasks over pictures share: checks of what a user gives a method, and seeds."""
 
 import numpy as np
 import tensorflow as tf
 
 from keras_genai.checks import check_integer
 
+SMALLEST, LARGEST = -1e-3, 1 + 1e-3  # rounding is no fault
 
-def check_batch(inputs, image_shape, num_classes=None):
-    """The pictures and labels of a batch, checked when a model is traced.
+
+def cure(low, high):
+    """str to follow "values from ... to ...": what to do about them.
 
     Args:
-        inputs: dict with `images`, and `labels` if there are classes.
-        image_shape: `(H, W, C)`, or of videos, that the model was built for.
-        num_classes: int or `None`.
-
-    Returns:
-        `(images, labels)`; labels are `None` without classes.
-
-    Raises:
-        ValueError: if a key is missing or a shape is another.
+        low, high: float; `None` for what is no float at all.
     """
-    wanted = {"images"} | ({"labels"} if num_classes else set())
-    if not isinstance(inputs, dict) or not wanted <= inputs.keys():
-        came = sorted(inputs) if isinstance(inputs, dict) else type(inputs).__name__
-        raise ValueError(
-            f"`inputs` must be a dict with {sorted(wanted)}. Received: {came}"
-        )
-    images = inputs["images"]
-    if tuple(images.shape[1:]) != tuple(image_shape):
-        raise ValueError(
-            f"`images` must be (batch, {', '.join(map(str, image_shape))}). "
-            f"Received: shape {tuple(images.shape)}"
-        )
-    return images, (inputs["labels"] if num_classes else None)
+    if low is None:
+        return "; divide greys by 255"
+    if -1.1 <= low < 0 and high <= 1.1:
+        return "; from [-1, 1] they come by 0.5 * images + 0.5"
+    if low >= 0 and 1 < high < 256:
+        return "; divide greys by 255"
+    return ""
 
 
 def to_pictures(images, image_shape, name="images"):
@@ -56,15 +44,20 @@ def to_pictures(images, image_shape, name="images"):
     if images.shape[1:] != tuple(image_shape) or not len(images):
         raise ValueError(
             f"`{name}` must be (batch, {', '.join(map(str, image_shape))}). "
-            f"Received: shape {images.shape}"
+            f"Received: {images.dtype} of shape {images.shape}"
         )
     if images.dtype == np.uint8:
         return images.astype("float32") / 255.0
+    if images.dtype.kind not in "fiub":
+        raise ValueError(
+            f"`{name}` must be uint8, or float in [0, 1]. Received: {images.dtype}"
+        )
     images = images.astype("float32")
-    if not (images.min() >= 0 and images.max() <= 1):  # NaN is neither
+    low, high = images.min(), images.max()
+    if not (low >= SMALLEST and high <= LARGEST):  # NaN is neither
         raise ValueError(
             f"`{name}` must be uint8, or float in [0, 1]. "
-            f"Received: values from {images.min()} to {images.max()}"
+            f"Received: values from {low} to {high}{cure(low, high)}"
         )
     return images
 

@@ -14,8 +14,8 @@ from keras_genai.layers.latent import GaussianSampling
 from keras_genai.likelihoods import Bernoulli, gaussian_kl, log_weights
 from keras_genai.registry import register
 from keras_genai.samplers.session import compiled
-from keras_genai.tasks import pictures
-from keras_genai.tasks.base import Task
+from keras_genai.tasks import batches, pictures
+from keras_genai.tasks.picture_task import PictureTask
 
 
 @register
@@ -102,7 +102,7 @@ class ImportanceBound:
         return dataclasses.asdict(self)
 
 
-class VAE(Task):
+class VAE(PictureTask):
     """Variational autoencoder.
 
     A subclass fills in `encode` and `decode`. Everything else follows: training with
@@ -155,6 +155,10 @@ class VAE(Task):
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
         self.kl_tracker = keras.metrics.Mean(name="kl")
 
+    @property
+    def fields(self):
+        return batches.picture_fields(self.image_shape, self.num_classes)
+
     def encode(self, images, labels=None):
         """The posterior of pictures.
 
@@ -180,9 +184,8 @@ class VAE(Task):
         raise NotImplementedError
 
     def call(self, inputs, training=False):
-        images, labels = pictures.check_batch(
-            inputs, self.image_shape, self.num_classes
-        )
+        batch = self.read(inputs)
+        images, labels = batch["images"], batch.get("labels")
         mean, log_variance = self.posterior(images, labels)
         samples = self.objective.samples
         latents = self.sampling(mean, log_variance, samples=samples)

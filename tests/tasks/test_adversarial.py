@@ -269,9 +269,9 @@ def test_the_discriminator_learns_to_tell_what_it_is_shown():
 @pytest.mark.parametrize("labels", [10, -1, [1, 2], 1.5, [[1], [2], [3]]])
 def test_labels_out_of_range_are_refused(labels):
     model = conditional(compiled=False)
-    with pytest.raises(ValueError, match="`labels` must be an int, or 3 of them, from"):
+    with pytest.raises(ValueError, match="`labels` must be an int, or 3 ints, from"):
         model.generate(3, labels=labels)
-    with pytest.raises(ValueError, match="`labels` must be an int, or 3 of them, from"):
+    with pytest.raises(ValueError, match="`labels` must be an int, or 3 ints, from"):
         model.discriminate(batch(count=3)["images"], labels=labels)
 
 
@@ -281,33 +281,33 @@ def test_labels_and_classes_come_together():
         make(compiled=False).generate(3, labels=1)
     with pytest.raises(ValueError, match="`labels` must be given"):
         conditional(compiled=False).discriminate(pictures)
-    with pytest.raises(ValueError, match="A batch must hold `labels`"):
+    with pytest.raises(ValueError, match=r"a dict with \['images', 'labels'\]"):
         conditional(compiled=False)({"images": pictures})
 
 
 @pytest.mark.parametrize(
     "pictures",
     [
-        np.zeros((2, 8, 8), "float32"),
+        np.zeros((2, 8, 9), "float32"),
         np.zeros((2, 8, 8, 3), "float32"),
         np.zeros((0, *SHAPE), "float32"),
-        np.zeros((2, *SHAPE), "uint8"),
+        np.full((2, *SHAPE), 9),
         np.full((2, *SHAPE), 1.5, "float32"),
         np.full((2, *SHAPE), np.nan, "float32"),
     ],
     ids=["rank", "channels", "none", "integer", "range", "nan"],
 )
 def test_pictures_of_another_kind_are_refused(pictures):
-    with pytest.raises(ValueError, match=r"`images` must be float of shape \(N, 8, 8"):
+    with pytest.raises(ValueError, match="`images` must be "):
         make(compiled=False).discriminate(pictures)
 
 
 def test_a_batch_of_another_shape_is_refused_before_the_first_step():
     wrong = tf.data.Dataset.from_tensors({"images": np.zeros((2, 4, 8, 1), "float32")})
-    with pytest.raises(ValueError, match=r"`images` must be float of shape \(batch, 8"):
+    with pytest.raises(ValueError, match=r"`images` must be .* of shape \(batch, 8"):
         make().fit(wrong, shuffle=False, verbose=0)
-    with pytest.raises(ValueError, match="A batch must be a dict with `images`"):
-        make(compiled=False)(np.zeros((2, *SHAPE), "float32"))
+    with pytest.raises(ValueError, match=r"a dict with \['images'\], or pictures"):
+        make(compiled=False)({"pictures": np.zeros((2, *SHAPE), "float32")})
 
 
 def test_one_optimizer_cannot_serve_both():

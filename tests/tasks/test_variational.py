@@ -240,7 +240,7 @@ def test_bad_arguments_are_one_clear_line(digits):
         model.reconstruct(pictures[:, :4])
     with pytest.raises(ValueError, match=r"uint8, or float in \[0, 1\]"):
         model.reconstruct(pictures.astype("float32"))
-    with pytest.raises(ValueError, match=r"`images` must be \(batch, 8, 8, 1\)"):
+    with pytest.raises(ValueError, match=r"`images` must be .* \(batch, 8, 8, 1\)"):
         model({"images": np.zeros((2, 8, 8, 3), "float32")})
     with pytest.raises(ValueError, match=r"a dict with \['images', 'labels'\]"):
         conditional({"images": np.zeros((2, *SHAPE), "float32")})

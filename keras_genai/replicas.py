@@ -1,0 +1,118 @@
+"""Several replicas of a model that learn as one: shares of a loss, noise of their own.
+
+Under a `tf.distribute` strategy every replica sees a part of the batch, and gradients
+are summed. On one device nothing here changes a bit.
+"""
+
+import keras
+import tensorflow as tf
+from keras.src.utils.naming import auto_name
+
+
+def count():
+    """int: replicas that learn together."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def share(loss):
+    """A replica's share of a loss that is a mean, so that the sum is the mean of all.
+
+    Keras undoes it where it logs what `compute_loss` returned.
+
+    Args:
+        loss: float scalar, the mean over this replica's part of the batch.
+
+    Returns:
+        float scalar.
+    """
+    return loss if count() == 1 else loss / count()
+
+
+def gather(tensor):
+    """The rows of all replicas, in the order of the batch.
+
+    Args:
+        tensor: `(B, ...)`, the rows of this one.
+
+    Returns:
+        `(sum of B, ...)`, the same on every replica.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or count() == 1:
+        return tensor
+    return context.all_gather(tensor, axis=0)
+
+
+def weighted_mean(values, sample_weight=None):
+    """The mean of values of which some examples count more, as Keras' losses take it.
+
+    Args:
+        values: float `(B, ...)`.
+        sample_weight: float `(B,)`, or `None`: all count 1.
+
+    Returns:
+        float scalar: the sum of weighted values over their number.
+    """
+    return keras.ops.mean(weigh(values, sample_weight))
+
+
+def weigh(values, sample_weight=None):
+    """Values times their examples' weights.
+
+    Args:
+        values: float `(B, ...)`.
+        sample_weight: numbers `(B,)`, or `None`: all count 1.
+
+    Returns:
+        float `(B, ...)`.
+    """
+    if sample_weight is None:
+        return values
+    rank = len(values.shape)
+    weight = keras.ops.cast(sample_weight, values.dtype)
+    return values * keras.ops.reshape(weight, (-1,) + (1,) * (rank - 1))
+
+
+class SeedGenerator(keras.random.SeedGenerator):
+    """Keras' generator, but each replica draws numbers of its own.
+
+    With the stock one all replicas draw the same numbers, so that half of a batch, or
+    more, adds no noise. The state is the same on all replicas, saves as ever, and
+    repeats from the seed.
+
+    Args:
+        seed: int or `None`.
+        name: str or `None`.
+    """
+
+    def __init__(self, seed=None, name=None, **kwargs):
+        # The stock name: variables are called as they always were.
+        name = name or auto_name("SeedGenerator")
+        super().__init__(seed, name, **kwargs)
+
+    def next(self, ordered=True):
+        """int64 `(2,)`: the seed of the next draw."""
+        seed = super().next(ordered)
+        context = tf.distribute.get_replica_context()
+        if context is None or count() == 1:
+            return seed
+        replica = tf.cast(context.replica_id_in_sync_group, "int32")
+        return tf.random.experimental.stateless_fold_in(seed, replica)
+
+
+def own_rows(gathered, own):
+    """Of the rows that `gather` put together, those of this replica.
+
+    Args:
+        gathered: `(sum of B, ...)`.
+        own: `(B, ...)`, what this replica gave.
+
+    Returns:
+        `(B, ...)`.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or count() == 1:
+        return gathered
+    size = tf.shape(own)[:1]
+    start = tf.reduce_sum(gather(size)[: context.replica_id_in_sync_group])
+    return tf.ensure_shape(gathered[start : start + size[0]], own.shape)

@@ -1,0 +1,325 @@
+"""What a batch of pictures holds: one policy for arrays, data sets and graphs.
+
+A task says which fields its batches have. Ranks, shapes and dtypes are looked at
+without a value, when a function is traced; values in whole arrays before a training
+begins, or batch by batch in the pipeline of a data set, where XLA is not.
+"""
+
+import dataclasses
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genai.tasks.pictures import LARGEST, SMALLEST, cure
+
+REFUSED, SHAPE = "refused values", "refused shape"
+BATCH = "batch"
+OFTEN = 16  # batches
+WEIGHTS = "sample_weight"
+
+
+class Field:
+    """What all fields share: an array with a row an example.
+
+    Attributes:
+        kinds: str. Kinds of NumPy dtypes that it may have.
+        shape: tuple of int. Of one row.
+        dtype: str. What models see.
+    """
+
+    kinds = ""
+    shape = ()
+    dtype = "float32"
+
+    @property
+    def allowed(self):
+        """str that ends the sentence "must be ..."."""
+        raise NotImplementedError
+
+    def span(self):
+        """The lowest and the highest value."""
+        raise NotImplementedError
+
+    def hint(self, low, high):
+        """str: what to do about values from `low` to `high`."""
+        return ""
+
+    def check_type(self, name, value):
+        """Raises unless rank, shape and dtype are right, as far as they are known.
+
+        Args:
+            name: str, what errors call it.
+            value: array, tensor or `tf.TensorSpec`.
+
+        Raises:
+            ValueError: if they are not.
+        """
+        shape, dtype = tf.TensorShape(value.shape), tf.as_dtype(value.dtype)
+        kind = "f" if dtype.is_floating else np.dtype(dtype.as_numpy_dtype).kind
+        if kind not in self.kinds or not shape.is_compatible_with((None, *self.shape)):
+            known = "unknown shape" if shape.rank is None else f"shape {tuple(shape)}"
+            hint = self.hint(None, None) if kind not in self.kinds else ""
+            raise ValueError(
+                f"`{name}` must be {self.allowed}. Received: {dtype.name} of "
+                f"{known}{hint}"
+            )
+
+    def check(self, name, array):
+        """Raises unless all of an array is as it must be.
+
+        Raises:
+            ValueError: if it is not.
+        """
+        self.check_type(name, array)
+        lowest, highest = self.span()
+        if len(array) and not (array.min() >= lowest and array.max() <= highest):
+            raise self.refusal(name, float(array.min()), float(array.max()))
+
+    def refusal(self, name, low, high):
+        """The `ValueError` for values from `low` to `high`."""
+        return ValueError(
+            f"`{name}` must be {self.allowed}. Received: values from {low:g} to "
+            f"{high:g}{self.hint(low, high)}"
+        )
+
+    def read(self, tensor):
+        """The tensor as models see it: its shape known, and in their dtype."""
+        if not tf.TensorShape(tensor.shape)[1:].is_fully_defined():
+            tensor = tf.ensure_shape(tensor, (None, *self.shape))
+        return tf.cast(tensor, self.dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures(Field):
+    """Pictures, or videos, of one shape."""
+
+    shape: tuple
+    kinds = "f"
+
+    @property
+    def allowed(self):
+        return f"float in [0, 1] of shape ({', '.join(map(str, (BATCH, *self.shape)))})"
+
+    def span(self):
+        return SMALLEST, LARGEST
+
+    def hint(self, low, high):
+        return cure(low, high)
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels(Field):
+    """Classes, one a row."""
+
+    num_classes: int
+    kinds, dtype = "iu", "int32"
+
+    @property
+    def allowed(self):
+        return f"ints from 0 to {self.num_classes - 1} of shape ({BATCH},)"
+
+    def span(self):
+        return 0, self.num_classes - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens(Field):
+    """Texts of one length, 0 where nothing is."""
+
+    length: int
+    vocabulary_size: int
+    kinds, dtype = "iu", "int32"
+
+    @property
+    def shape(self):
+        return (self.length,)
+
+    @property
+    def allowed(self):
+        highest = self.vocabulary_size - 1
+        return f"ints from 0 to {highest} of shape ({BATCH}, {self.length})"
+
+    def span(self):
+        return 0, self.vocabulary_size - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights(Field):
+    """How much each example counts."""
+
+    kinds = "fiu"
+    allowed = "finite numbers of shape (batch,)"
+
+    def span(self):
+        return np.finfo("float32").min, np.finfo("float32").max
+
+
+def picture_fields(image_shape, num_classes=None, **others):
+    """dict of `Field`: `images`, with classes `labels`, and others by name."""
+    fields = {"images": Pictures(tuple(image_shape))}
+    if num_classes:
+        fields["labels"] = Labels(num_classes)
+    return fields | others
+
+
+def named(x, y, fields):
+    """A batch as a dict: of pictures, of pictures and labels, or a dict already.
+
+    Args:
+        x: dict, or pictures.
+        y: labels, or `None`.
+        fields: dict of `Field` by name.
+
+    Returns:
+        dict with all fields, and what else was in `x`.
+
+    Raises:
+        ValueError: if a field is missing, or `y` has no place.
+    """
+    if isinstance(x, dict):
+        batch = dict(x)
+    elif hasattr(x, "shape") and hasattr(x, "dtype"):
+        batch = {"images": x}
+    else:
+        raise _not_a_batch(type(x).__name__, fields)
+    if y is not None:
+        if tf.TensorShape(y.shape).rank not in (None, 1, 2):
+            raise ValueError(
+                "`y` must be `None` or labels, because pictures are their own targets. "
+                f"Received: {tf.as_dtype(y.dtype).name} of shape {tuple(y.shape)}"
+            )
+        if "labels" in fields:
+            batch.setdefault("labels", y)
+    if not fields.keys() <= batch.keys():
+        raise _not_a_batch(sorted(batch), fields)
+    return batch
+
+
+def _not_a_batch(came, fields):
+    forms = f"a dict with {sorted(fields)}"
+    if fields.keys() == {"images"}:
+        forms += ", or pictures"
+    if fields.keys() == {"images", "labels"}:
+        forms += ", or (pictures, labels)"
+    return ValueError(f"A batch must be {forms}. Received: {came}")
+
+
+def read(x, fields):
+    """A batch as models see it, checked without looking at values.
+
+    Args:
+        x: dict of tensors, or pictures.
+        fields: dict of `Field` by name.
+
+    Returns:
+        dict of the fields' tensors: pictures float32, labels and tokens int32.
+
+    Raises:
+        ValueError: if a key is missing, or for another rank, shape or dtype.
+    """
+    batch = named(x, None, fields)
+    for name, field in fields.items():
+        field.check_type(name, batch[name])
+    return {name: field.read(batch[name]) for name, field in fields.items()}
+
+
+def check_arrays(batch, fields):
+    """Raises unless arrays, all of them, are as they must be.
+
+    Args:
+        batch: dict of arrays.
+        fields: dict of `Field` by name.
+
+    Raises:
+        ValueError: for another rank, shape or dtype, or values out of range.
+    """
+    for name, field in fields.items():
+        field.check(name, np.asarray(batch[name]))
+
+
+def assert_values(batch, fields, index):
+    """Puts a check of all values into a graph outside of XLA, such as a pipeline's.
+
+    Args:
+        batch: dict of tensors.
+        fields: dict of `Field` by name.
+        index: int64 scalar, the batch's number. The first `OFTEN` are looked at, then
+            one in so many: a check of each would be felt in the smallest models.
+
+    Returns:
+        The batch. Where it is used, values out of range raise what `said` knows.
+    """
+
+    def look():
+        checks = [
+            _assertion(name, batch[name], *field.span())
+            for name, field in fields.items()
+        ]
+        with tf.control_dependencies(checks):
+            return tf.constant(True)
+
+    due = (index < OFTEN) | (index % OFTEN == 0)
+    with tf.control_dependencies([tf.cond(due, look, lambda: tf.constant(True))]):
+        return tf.nest.map_structure(tf.identity, batch)
+
+
+def assert_shapes(batch, fields):
+    """Puts a check of the shapes that are not known into a graph outside of XLA.
+
+    Args:
+        batch: dict of tensors.
+        fields: dict of `Field` by name.
+
+    Returns:
+        The batch. See `assert_values`.
+    """
+    checked = dict(batch)
+    for name, field in fields.items():
+        if tf.TensorShape(batch[name].shape)[1:].is_fully_defined():
+            continue
+        came = tf.shape(batch[name])
+        good = tf.equal(tf.size(came), 1 + len(field.shape))
+        good = tf.logical_and(good, _all_equal(came[1:], field.shape))
+        check = tf.debugging.Assert(good, [SHAPE, name, came], summarize=10)
+        with tf.control_dependencies([check]):
+            checked[name] = tf.identity(batch[name])
+    return checked
+
+
+def _all_equal(sizes, expected):
+    # Of another rank they could not be compared.
+    rank = len(expected)
+    padded = tf.concat([sizes, tf.fill([rank], -1)], axis=0)[:rank]
+    return tf.reduce_all(tf.equal(padded, tf.constant(expected, "int32", (rank,))))
+
+
+def _assertion(name, tensor, lowest, highest):
+    low, high = tf.reduce_min(tensor), tf.reduce_max(tensor)
+    good = tf.logical_and(
+        low >= tf.cast(lowest, tensor.dtype), high <= tf.cast(highest, tensor.dtype)
+    )
+    good = tf.logical_or(good, tf.equal(tf.size(tensor), 0))
+    return tf.debugging.Assert(good, [REFUSED, name, low, high])
+
+
+def said(error, fields):
+    """The `ValueError` behind an error of TensorFlow, or `None`.
+
+    Args:
+        error: `tf.errors.InvalidArgumentError`.
+        fields: dict of `Field` by name.
+    """
+    part = r" \[([^]]*)\]"
+    values = re.search(rf"\[{REFUSED}\]{part * 3}", error.message)
+    if values is not None:
+        name, low, high = values.groups()
+        return fields.get(name, Weights()).refusal(name, float(low), float(high))
+    shape = re.search(rf"\[{SHAPE}\]{part * 2}", error.message)
+    if shape is None:
+        return None
+    name, sizes = shape.groups()
+    return ValueError(
+        f"`{name}` must be {fields[name].allowed}. "
+        f"Received: shape ({', '.join(sizes.split())})"
+    )
