@@ -33,11 +33,16 @@ def rules(model):
     return encoder_decoder.rules(model, pre_norm=False)
 
 
-def read_tokenizer(folder, options):
+def read_tokenizer(folder, options, size):
     """Byte-level BPE of vocab.json and merges.txt, between `<s>` and `</s>`."""
-    special = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-    core = published.byte_level_bpe(folder, special)
+    core = published.byte_level_bpe(
+        folder,
+        special=("<s>", "<pad>", "</s>", "<unk>"),
+        add_prefix_space=bool(options.get("add_prefix_space")),
+        size=size,
+    )
     if core is not None:
+        published.add_mask(core, size)
         published.frame(core, "<s> $A </s>", "<s> $A </s> </s> $B </s>")
     return core
 

@@ -317,5 +317,4 @@ FAMILY = Family(
     prefix="bert.",
     tokenizer=published.wordpiece,
     rename=rename,
-    tokenizer_class="BertTokenizerFast",
 )

@@ -1,7 +1,5 @@
 """Blenderbot folders of transformers, and those of the small variant."""
 
-from tokenizers import AddedToken
-
 from keras_genai.convert import encoder_decoder
 from keras_genai.convert.mapping import Count, Depth
 from keras_genai.data import published
@@ -63,13 +61,16 @@ def describe_small(model):
     return _described(model, False, "BlenderbotSmall")
 
 
-def read_tokenizer(folder, options):
+def read_tokenizer(folder, options, size):
     """Byte-level BPE of vocab.json and merges.txt; `</s>` ends a turn."""
-    special = ("<s>", "<pad>", "</s>", "<unk>")
-    core = published.byte_level_bpe(folder, special, add_prefix_space=True)
+    core = published.byte_level_bpe(
+        folder,
+        special=("<s>", "<pad>", "</s>", "<unk>"),
+        add_prefix_space=options.get("add_prefix_space") is not False,
+        size=size,
+    )
     if core is not None:
-        # A mask takes the space before it along.
-        core.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)])
+        published.add_mask(core, size)
         published.frame(core, "$A </s>", "$A </s> $B </s>")
     return core
 
@@ -102,5 +103,5 @@ FAMILY_SMALL = encoder_decoder.family(
     rules,
     describe_small,
     # Its old files hold pieces of words in a format of their own: tokenizer.json only.
-    lambda folder, options: None,
+    lambda folder, options, size: None,
 )

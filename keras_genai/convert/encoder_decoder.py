@@ -74,7 +74,6 @@ def family(model_type, name, settings, model, build, rules, describe, tokenizer)
         architectures=(architecture,),
         prefix="model.",
         tokenizer=tokenizer,
-        tokenizer_class=f"{name}Tokenizer",
     )
 
 

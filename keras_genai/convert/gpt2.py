@@ -156,10 +156,15 @@ def aliases(model):
     return {}
 
 
-def read_tokenizer(folder, options):
+def read_tokenizer(folder, options, size):
     """Byte-level BPE of vocab.json and merges.txt."""
     end = published.token_text(options.get("eos_token"), "<|endoftext|>")
-    return published.byte_level_bpe(folder, special=[end])
+    return published.byte_level_bpe(
+        folder,
+        special=[end],
+        add_prefix_space=bool(options.get("add_prefix_space")),
+        size=size,
+    )
 
 
 FAMILY = Family(
@@ -172,5 +177,4 @@ FAMILY = Family(
     ),
     prefix="transformer.",
     tokenizer=read_tokenizer,
-    tokenizer_class="GPT2TokenizerFast",
 )

@@ -19,12 +19,16 @@ from safetensors.numpy import save_file
 from keras_genai.convert.buffers import is_buffer
 from keras_genai.convert.families import FAMILIES
 from keras_genai.convert.tensors import WEIGHTS, Tensors
-from keras_genai.data import published
+from keras_genai.convert.tokenizer_files import (
+    TOKENIZER_CONFIG,
+    read_tokenizer,
+    write_options,
+)
+from keras_genai.files.writing import write_text
 from keras_genai.tasks.filling import build_filled
 from keras_genai.tasks.presets import CONFIG, TOKENIZER, PresetError, read_json
 
-GENERATION, TOKENIZER_CONFIG = "generation_config.json", "tokenizer_config.json"
-SPECIAL_TOKENS = "special_tokens_map.json"
+GENERATION = "generation_config.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +74,7 @@ def read(folder, task=None, **overrides):
     family = _find_family(config, folder)
     architecture, other = _find_architecture(family, config, task, folder)
     settings = _validate(family, config, folder)
-    tokenizer = read_tokenizer(folder, family)
+    tokenizer = read_tokenizer(folder, family, settings.vocab_size, FAMILIES)
     tensors = Tensors(folder)
     generation = {}
     if (folder / GENERATION).is_file():
@@ -115,30 +119,10 @@ def write(model, folder):
     if architecture.generation is not None:
         _write_json(folder / GENERATION, architecture.generation(model))
     if model.tokenizer is not None:
-        _write_tokenizer(model, folder, family)
-
-
-def read_tokenizer(folder, family):
-    """The `Tokenizer` of a folder: tokenizer.json, else the family's own files.
-
-    Returns:
-        `Tokenizer`, or `None` if there is none.
-    """
-    options = {}
-    for name in (SPECIAL_TOKENS, TOKENIZER_CONFIG):
-        if (folder / name).is_file():
-            found = read_json(folder / name)
-            options.update(found if isinstance(found, dict) else {})
-    try:
-        if (folder / TOKENIZER).is_file():
-            return published.from_file(folder / TOKENIZER, options)
-        core = family.tokenizer(folder, options)
-        return None if core is None else published.with_roles(core, options)
-    except PresetError:
-        raise
-    except Exception as error:  # the tokenizers library raises bare Exception
-        reason = str(error).splitlines()[0][:200]
-        raise PresetError(f"{folder} has a damaged tokenizer: {reason}") from None
+        core = model.tokenizer.core
+        write_text(folder / TOKENIZER, core.to_str(pretty=True))
+        options = write_options(model.tokenizer, getattr(model, "context", None))
+        _write_json(folder / TOKENIZER_CONFIG, options)
 
 
 def _find_family(config, folder):
@@ -321,28 +305,6 @@ def _find_writer(model):
     )
 
 
-def _write_tokenizer(model, folder, family):
-    core, tokenizer = model.tokenizer.core, model.tokenizer
-    (folder / TOKENIZER).write_text(core.to_str(pretty=True), "utf-8")
-    roles = {
-        "pad_token": tokenizer.pad_token,
-        "bos_token": tokenizer.start_token,
-        "eos_token": tokenizer.end_token,
-        "unk_token": tokenizer.unknown_token,
-    }
-    options = {
-        role: core.id_to_token(token)
-        for role, token in roles.items()
-        if token is not None
-    }
-    options |= published.describe(core)
-    options["tokenizer_class"] = family.tokenizer_class
-    context = getattr(model, "context", None)
-    if context is not None:
-        options["model_max_length"] = context
-    _write_json(folder / TOKENIZER_CONFIG, options)
-
-
 def _write_json(path, content):
     text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True)
-    path.write_text(f"{text}\n", "utf-8")
+    write_text(path, f"{text}\n")

@@ -123,11 +123,11 @@ class Family:
         architectures: tuple of `Architecture`. For a task that was asked for, the
             first with that class counts.
         prefix: str, what heads put before the names of the body, `"bert."`.
-        tokenizer: `tokenizer(folder, options)` that makes a `tokenizers.Tokenizer` from
-            vocabulary files, or returns `None` if there are none; `options` is
-            tokenizer_config.json as a dict.
+        tokenizer: `tokenizer(folder, options, size)` that makes a
+            `tokenizers.Tokenizer` from vocabulary files, or returns `None` if there are
+            none; `options` is tokenizer_config.json as a dict, `size` the rows of the
+            token table.
         rename: function from a stored name to the one in the rules.
-        tokenizer_class: str, what tokenizer_config.json says when we write it.
     """
 
     model_type: str
@@ -136,7 +136,6 @@ class Family:
     prefix: str
     tokenizer: Callable
     rename: Callable = lambda name: name
-    tokenizer_class: str = "PreTrainedTokenizerFast"
 
 
 def same(ours, theirs):

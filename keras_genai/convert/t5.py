@@ -171,11 +171,6 @@ def _feedforward(model, ours, theirs):
     ]
 
 
-def read_tokenizer(folder, options):
-    """Unigram pieces of spiece.model; `</s>` ends a text."""
-    return published.unigram(folder, options.get("extra_ids", 100))
-
-
 FAMILY = Family(
     model_type="t5",
     settings=T5Settings,
@@ -192,6 +187,5 @@ FAMILY = Family(
         ),
     ),
     prefix="",
-    tokenizer=read_tokenizer,
-    tokenizer_class="T5TokenizerFast",
+    tokenizer=published.unigram,
 )

@@ -3,11 +3,13 @@
 import numpy as np
 
 from keras_genai.data.batching import pad_sequence
+from keras_genai.data.tokenizers import check_texts
+from keras_genai.data.vetting import guarded
 
 ROUND = 16  # padded lengths are multiples, so that few shapes are compiled
 
 
-def encode(tokenizer, texts, pairs=None, context=None):
+def encode(tokenizer, texts, pairs=None, context=None, special_in_text=None):
     """Texts to encodings, framed by the tokenizer's special tokens.
 
     Args:
@@ -16,6 +18,7 @@ def encode(tokenizer, texts, pairs=None, context=None):
         pairs: sequence of str, the second text of each, or `None`.
         context: int or `None`. Longer ones are cut at their ends, the longer of two
             texts first.
+        special_in_text: bool or `None`, as in `Tokenizer.encode`.
 
     Returns:
         List of `tokenizers.Encoding`, which know `ids`, `type_ids`, `offsets`,
@@ -25,13 +28,11 @@ def encode(tokenizer, texts, pairs=None, context=None):
         TypeError: if `texts` is not a sequence of str.
         ValueError: if `pairs` has another length than `texts`.
     """
-    core = tokenizer.core
-    _check_texts("texts", texts)
-    first = core.encode_batch(list(texts), add_special_tokens=False)
+    core = tokenizer.core_for(special_in_text)
+    first = _encode("texts", texts, core)
     second = [None] * len(first)
     if pairs is not None:
-        _check_texts("pairs", pairs)
-        second = core.encode_batch(list(pairs), add_special_tokens=False)
+        second = _encode("pairs", pairs, core)
     if len(first) != len(second):
         raise ValueError(
             "`pairs` must have as many texts as `texts`. "
@@ -88,6 +89,7 @@ def _cut(one, other, room):
         shorter.truncate(len(shorter) - rest // 2)
 
 
-def _check_texts(name, texts):
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise TypeError(f"`{name}` must be a sequence of str. Received: {texts!r}")
+def _encode(name, texts, core):
+    texts = check_texts(name, texts)
+    with guarded(f"`{name}` cannot be read by this tokenizer"):
+        return core.encode_batch(texts, add_special_tokens=False)

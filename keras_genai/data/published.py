@@ -5,14 +5,34 @@ Each builder returns a `tokenizers.Tokenizer`; `with_roles` makes a `Tokenizer` 
 """
 
 import json
-import pathlib
 import re
+import warnings
 
 import tokenizers as core_library
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
+from keras_genai.data.charsmap import check_charsmap
 from keras_genai.data.sentencepiece import read_model
+from keras_genai.data.tokenizer_options import (
+    follow,
+    listed_tokens,
+    prefix_scheme,
+    special_texts,
+    tidied,
+    token_text,
+)
 from keras_genai.data.tokenizers import USUAL_NAMES, Tokenizer
+from keras_genai.data.vetting import (
+    LARGEST_FILE,
+    LARGEST_GROWTH,
+    LARGEST_VOCABULARY,
+    check_model,
+    guarded,
+    read_core,
+    read_json,
+)
+from keras_genai.files.finding import find_file
+from keras_genai.files.text import lines, read_bytes, read_text
 
 # The keys of tokenizer_config.json for each of our roles, the first that is there.
 _OPTION_NAMES = {
@@ -21,61 +41,67 @@ _OPTION_NAMES = {
     "end_token": ("eos_token", "sep_token"),
     "unknown_token": ("unk_token",),
 }
-_SPECIAL_OPTIONS = (
-    *("bos_token", "eos_token", "unk_token", "sep_token"),
-    *("pad_token", "cls_token", "mask_token"),
-)
-LARGEST_FILE = 64 * 2**20  # bytes
+_FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
 
 
-def from_file(path, options=None):
+def from_file(path, options=None, size=None):
     """The `Tokenizer` of a published tokenizer.json.
 
     Args:
         path: path of the file.
         options: dict or `None`.
+        size: int or `None`, the rows of the model's token table.
 
     Returns:
         `Tokenizer`, with neither truncation nor padding, whatever the file asks for.
 
     Raises:
-        ValueError: if the file is not a tokenizer.
+        ValueError: if the file is not a tokenizer, or not one for so many tokens.
     """
-    text = _read_text(pathlib.Path(path))
-    try:
-        core = core_library.Tokenizer.from_str(text)
-    except Exception as error:  # the library raises bare Exception
-        raise ValueError(f"{path} is not a tokenizer ({error})") from None
-    return with_roles(core, options)
+    text = read_text(path, LARGEST_FILE)
+    with guarded(f"{path} is not a tokenizer"):
+        content = _fitting(read_json(text), size)
+        core = read_core(follow(content, options or {}))
+    return with_roles(core, options, size)
 
 
-def with_roles(core, options=None):
+def with_roles(core, options=None, size=None):
     """A `Tokenizer` that knows its special tokens.
 
     Args:
         core: `tokenizers.Tokenizer`.
         options: dict or `None`. Tokens it does not name get their usual names.
+        size: int or `None`, the rows of the model's token table.
 
     Returns:
         `Tokenizer`.
+
+    Raises:
+        ValueError: if a token would get another id than the options say, or if the
+            vocabulary is larger than the model's table.
     """
-    core.no_truncation()
-    core.no_padding()
-    _add_listed_tokens(core, options or {})
+    options = options or {}
+    _add_listed(core, listed_tokens(options), size)
+    _add_stated(core, special_texts(options), size)
+    if size is not None and core.get_vocab_size() > size:
+        raise ValueError(
+            f"the tokenizer must have at most {size} tokens, as many as the model's "
+            f"table. Received: {core.get_vocab_size()}"
+        )
     roles = {}
     for role, keys in _OPTION_NAMES.items():
-        named = [token_text((options or {}).get(key)) for key in keys]
+        named = [token_text(options.get(key)) for key in keys]
         names = [*named, *USUAL_NAMES[role]]
         known = (n for n in names if n is not None and core.token_to_id(n) is not None)
         roles[role] = next(known, None)
-    return Tokenizer(core, **roles)
-
-
-def token_text(value, default=None):
-    """The text of a special token in an options file: a str, or a dict's content."""
-    if isinstance(value, dict):
-        value = value.get("content")
-    return value if isinstance(value, str) else default
+    special_in_text = not options.get("split_special_tokens")
+    tokenizer = Tokenizer(core, **roles, special_in_text=special_in_text)
+    if size is not None and tokenizer.vocabulary_size > size:
+        raise ValueError(
+            f"the tokenizer's ids must be below {size}, the size of the model's table. "
+            f"Received: {tokenizer.vocabulary_size - 1}"
+        )
+    return tokenizer
 
 
 def describe(core):
@@ -101,45 +127,45 @@ def describe(core):
     return options
 
 
-def byte_level_bpe(folder, special=(), add_prefix_space=False):
+def byte_level_bpe(folder, special=(), add_prefix_space=False, size=None):
     """GPT-2's tokenizer, from vocab.json and merges.txt.
 
     Args:
         folder: path with both files.
         special: texts of the special tokens; `frame` puts them around texts.
         add_prefix_space: bool. If `True`, a text begins with a space, as Blenderbot's.
+        size: int or `None`, the rows of the model's token table. Special tokens that
+            the vocabulary lacks are added as long as there is room.
 
     Returns:
         `tokenizers.Tokenizer`, or `None` if a file is missing.
 
     Reference: Radford et al. 2019, section 2.2
     """
-    vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
-    if not (vocabulary.is_file() and merges.is_file()):
+    files = find_file(folder, "vocab.json"), find_file(folder, "merges.txt")
+    if None in files:
         return None
-    for path in (vocabulary, merges):
-        _check_size(path)
-    model = models.BPE.from_file(
-        str(vocabulary),
-        str(merges),
-        continuing_subword_prefix="",
-        end_of_word_suffix="",
-        fuse_unk=False,
-    )
-    core = core_library.Tokenizer(model)
+    vocabulary, merges = (read_text(path, LARGEST_FILE) for path in files)
+    with guarded(f"{files[0]} and merges.txt are no vocabulary"):
+        vocabulary = read_json(vocabulary)
+        check_model({"vocab": vocabulary})
+        merges = [line for line in lines(merges) if not line.startswith("#version")]
+        pairs = [tuple(line.split(" ")) for line in merges if line.strip()]
+        core = core_library.Tokenizer(models.BPE(vocab=vocabulary, merges=pairs))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
     core.decoder = decoders.ByteLevel()
-    _add_special(core, special)
+    _add_special(core, special, size)
     return core
 
 
-def wordpiece(folder, options=None):
+def wordpiece(folder, options=None, size=None):
     """BERT's tokenizer, from vocab.txt: cased or not, one token a Chinese character.
 
     Args:
         folder: path with the file.
         options: dict or `None`. `do_lower_case`, `strip_accents`,
             `tokenize_chinese_chars` and the special tokens count.
+        size: int or `None`, as in `byte_level_bpe`.
 
     Returns:
         `tokenizers.Tokenizer` that frames texts with `[CLS]` and `[SEP]`, or `None` if
@@ -147,42 +173,48 @@ def wordpiece(folder, options=None):
 
     Reference: Devlin et al. 2019, section 3, https://arxiv.org/abs/1810.04805
     """
-    path, options = folder / "vocab.txt", options or {}
-    if not path.is_file():
+    path, options = find_file(folder, "vocab.txt"), options or {}
+    if path is None:
         return None
-    lines = _read_text(path).split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    vocabulary = {token: index for index, token in enumerate(lines)}
+    tokens = lines(read_text(path, LARGEST_FILE))
+    if len(tokens) > LARGEST_VOCABULARY:
+        raise ValueError(f"{path} must have at most {LARGEST_VOCABULARY:,} lines")
+    vocabulary = {token: index for index, token in enumerate(tokens)}
     usual = dict(unk="[UNK]", cls="[CLS]", sep="[SEP]", pad="[PAD]", mask="[MASK]")
     special = {
         role: token_text(options.get(f"{role}_token"), name)
         for role, name in usual.items()
     }
+    lacking = [special[role] for role in ("unk", "cls", "sep")]
+    lacking = [token for token in lacking if token not in vocabulary]
+    if lacking and size is not None and len(vocabulary) + len(lacking) > size:
+        raise ValueError(f"{path} must have the tokens {lacking}")
     core = core_library.Tokenizer(
         models.WordPiece(vocabulary, unk_token=special["unk"])
     )
     core.normalizer = normalizers.BertNormalizer(
         clean_text=True,
-        handle_chinese_chars=bool(options.get("tokenize_chinese_chars", True)),
+        handle_chinese_chars=options.get("tokenize_chinese_chars") is not False,
         strip_accents=options.get("strip_accents"),
-        lowercase=bool(options.get("do_lower_case", True)),
+        lowercase=options.get("do_lower_case") is not False,
     )
     core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     core.decoder = decoders.WordPiece(prefix="##")
-    _add_special(core, special.values())
+    _add_special(core, special.values(), size)
     single = f"{special['cls']}:0 $A:0 {special['sep']}:0"
     frame(core, single, f"{single} $B:1 {special['sep']}:1")
-    return core
+    return _tidied(core, options)
 
 
-def unigram(folder, extra_tokens=100):
+def unigram(folder, options=None, size=None):
     """T5's tokenizer, from spiece.model, without the sentencepiece package.
 
     Args:
         folder: path with the file.
-        extra_tokens: int. So many `<extra_id_...>` follow the vocabulary, the last
-            one first.
+        options: dict or `None`. `extra_ids`, 100 by itself, is how many
+            `<extra_id_...>` follow the vocabulary, the last one first; `legacy` and
+            `add_prefix_space` say where a blank is put before a text.
+        size: int or `None`, as in `byte_level_bpe`.
 
     Returns:
         `tokenizers.Tokenizer` that ends texts with `</s>`, or `None` if there is no
@@ -193,26 +225,60 @@ def unigram(folder, extra_tokens=100):
 
     Reference: Raffel et al. 2020, section 2.2, https://arxiv.org/abs/1910.10683
     """
-    path = folder / "spiece.model"
-    if not path.is_file():
+    path, options = find_file(folder, "spiece.model"), options or {}
+    if path is None:
         return None
-    _check_size(path)
-    found = read_model(path.read_bytes())
-    extra = [f"<extra_id_{index}>" for index in reversed(range(extra_tokens))]
+    found = read_model(read_bytes(path, LARGEST_FILE))
+    count = 100 if options.get("extra_ids") is None else options["extra_ids"]
+    extra = [f"<extra_id_{index}>" for index in reversed(range(count))]
     pieces = [*found.pieces, *((token, 0.0) for token in extra)]
-    core = core_library.Tokenizer(
-        models.Unigram(pieces, unk_id=found.unknown, byte_fallback=False)
-    )
-    if found.charsmap:
-        core.normalizer = normalizers.Precompiled(found.charsmap)
-    space = dict(replacement="\u2581", prepend_scheme="always", split=True)
-    core.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(**space)]
-    )
-    core.decoder = decoders.Metaspace(**space)
-    _add_special(core, [*found.special, pieces[found.unknown][0], *extra])
+    with guarded(f"{path} is not a vocabulary"):
+        check_model({"type": "Unigram", "vocab": pieces, "unk_id": found.unknown})
+        if check_charsmap(found.charsmap) > LARGEST_GROWTH:
+            raise ValueError("its normalisation makes too much of a character")
+        core = core_library.Tokenizer(
+            models.Unigram(
+                pieces, unk_id=found.unknown, byte_fallback=found.byte_fallback
+            )
+        )
+        _read_blanks(core, found, prefix_scheme(options))
+    _add_special(core, [*found.special, pieces[found.unknown][0], *extra], size)
     frame(core, "$A </s>", "$A </s> $B </s>")
-    return core
+    return _tidied(core, options)
+
+
+def _read_blanks(core, model, scheme):
+    """How a SentencePiece model sees the blanks of a text.
+
+    Several are one, and those at its end none. With `"always"` each word begins with
+    one, also behind a special token.
+    """
+    space = dict(replacement="\u2581", prepend_scheme=scheme, split=True)
+    before = [normalizers.Precompiled(model.charsmap)] if model.charsmap else []
+    if scheme == "always":
+        core.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(**space)]
+        )
+    else:
+        core.pre_tokenizer = pre_tokenizers.Metaspace(**space)
+        before += [
+            normalizers.Strip(left=False, right=True),
+            normalizers.Replace(core_library.Regex(" {2,}"), "\u2581"),
+        ]
+    if before:
+        core.normalizer = normalizers.Sequence(before)
+    core.decoder = decoders.Metaspace(**space)
+    if model.byte_fallback:
+        core.decoder = decoders.Sequence(
+            [decoders.ByteFallback(), decoders.Metaspace(**space)]
+        )
+
+
+def _tidied(core, options):
+    """`core`, with texts that have no blanks before signs if the options ask for it."""
+    content = json.loads(core.to_str())
+    changed = tidied(content, options)
+    return core if changed is content else read_core(changed)
 
 
 def frame(core, single, pair):
@@ -232,6 +298,11 @@ def frame(core, single, pair):
     )
 
 
+def add_mask(core, size=None):
+    """Adds `<mask>`, which takes the space before it along, if there is room."""
+    _add_special(core, ["<mask>"], size, {"<mask>": {"lstrip": True}})
+
+
 def for_encoder(tokenizer, mask_token="[MASK]"):
     """Makes a WordPiece tokenizer of ours one for encoders, in place.
 
@@ -243,7 +314,7 @@ def for_encoder(tokenizer, mask_token="[MASK]"):
         A `Tokenizer` that frames texts and pairs, and has the mask token.
     """
     core = tokenizer.core
-    _add_special(core, [mask_token])
+    _add_special(core, [mask_token], None)
     start = core.id_to_token(tokenizer.start_token)
     end = core.id_to_token(tokenizer.end_token)
     single = f"{start}:0 $A:0 {end}:0"
@@ -251,35 +322,76 @@ def for_encoder(tokenizer, mask_token="[MASK]"):
     return tokenizer
 
 
-def _add_special(core, tokens):
-    """Makes tokens special: they are found in a text as they are, and not decoded."""
-    unique = dict.fromkeys(token for token in tokens if token)
-    core.add_special_tokens(
-        [core_library.AddedToken(t, normalized=False, special=True) for t in unique]
-    )
+def _add_special(core, tokens, size, flags=None):
+    """Makes tokens special: they are found in a text as they are, and not decoded.
 
-
-def _add_listed_tokens(core, options):
-    """Tokens of tokenizer_config.json that the vocabulary file lacks, by their ids."""
-    listed = options.get("added_tokens_decoder")
-    if not isinstance(listed, dict):
-        return
-    present = core.get_added_tokens_decoder()
-    for key in sorted((k for k in listed if str(k).isdecimal()), key=int):
-        entry = listed[key]
-        if int(key) in present or token_text(entry) is None:
+    Those that the vocabulary lacks are added while `size` has room for them.
+    """
+    room = LARGEST_VOCABULARY if size is None else size
+    room -= core.get_vocab_size()
+    chosen = []
+    for text in dict.fromkeys(token for token in tokens if token):
+        is_new = core.token_to_id(text) is None
+        room -= is_new
+        if is_new and room < 0:
             continue
-        flags = ("lstrip", "rstrip", "single_word", "normalized", "special")
-        given = {flag: bool(entry[flag]) for flag in flags if flag in entry}
-        token = core_library.AddedToken(token_text(entry), **given)
-        (core.add_special_tokens if token.special else core.add_tokens)([token])
+        given = {"normalized": False, **(flags or {}).get(text, {}), "special": True}
+        chosen.append(core_library.AddedToken(text, **given))
+    core.add_special_tokens(chosen)
 
 
-def _read_text(path):
-    _check_size(path)
-    return path.read_text("utf-8")
+def _add_stated(core, stated, size):
+    """Special tokens of the options, unless the tokenizer knows them as such."""
+    present = {t.content for t in core.get_added_tokens_decoder().values() if t.special}
+    flags = {text: _flags(given) for text, given in stated.items()}
+    _add_special(core, [t for t in stated if t not in present], size, flags)
 
 
-def _check_size(path):
-    if path.stat().st_size > LARGEST_FILE:
-        raise ValueError(f"{path} is larger than {LARGEST_FILE} bytes")
+def _add_listed(core, listed, size):
+    """Tokens of the options that the vocabulary lacks, at exactly their ids."""
+    present = core.get_added_tokens_decoder()
+    new = {index: token for index, token in listed.items() if index not in present}
+    if size is not None:
+        _warn_of_left_out([text for index, (text, _) in new.items() if index >= size])
+        new = {index: token for index, token in new.items() if index < size}
+    # At once, because each call takes time in proportion to all tokens.
+    core.add_tokens(
+        [
+            core_library.AddedToken(new[index][0], **_flags(new[index][1]))
+            for index in sorted(new)
+        ]
+    )
+    for index, (text, _) in new.items():
+        if core.token_to_id(text) != index:
+            raise ValueError(
+                f"the added token {text!r:.40} must have the id {index}. Received: "
+                f"{core.token_to_id(text)}, after the tokens before it"
+            )
+
+
+def _flags(given):
+    return {flag: bool(given[flag]) for flag in _FLAGS if flag in given}
+
+
+def _fitting(content, size):
+    """A tokenizer.json without the added tokens that the model has no row for."""
+    added = content.get("added_tokens") or []
+    left_out = {token["content"] for token in added if size and token["id"] >= size}
+    if not left_out or left_out & content["model"]["vocab"].keys():
+        return content
+    _warn_of_left_out(sorted(left_out))
+    kept = [token for token in added if token["content"] not in left_out]
+    return {**content, "added_tokens": kept}
+
+
+def _warn_of_left_out(texts):
+    # Nobody reads these two: padding is masked, and only a `MaskedLM` fills gaps.
+    texts = [
+        text for text in texts if text.strip("<>[]").lower() not in ("pad", "mask")
+    ]
+    if texts:
+        warnings.warn(
+            "tokens that the model's table has no row for are left out: "
+            f"{[text[:40] for text in texts[:8]]}",
+            stacklevel=2,
+        )

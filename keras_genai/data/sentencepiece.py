@@ -11,7 +11,7 @@ import struct
 
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3  # fields of ModelProto
 _TEXT, _SCORE, _KIND = 1, 2, 3  # fields of a piece
-_MODEL_TYPE = 3  # field of TrainerSpec
+_MODEL_TYPE, _BYTE_FALLBACK = 3, 35  # fields of TrainerSpec
 _CHARSMAP = 2  # field of NormalizerSpec
 _UNKNOWN, _CONTROL = 2, 3  # kinds of pieces
 _UNIGRAM = 1
@@ -26,12 +26,15 @@ class Model:
         unknown: int, the id of the piece for what is not in the vocabulary.
         special: list of str, the control pieces, as `</s>`.
         charsmap: bytes, the compiled normalisation; empty for none.
+        byte_fallback: bool. Whether what is in no piece is spelled in bytes, `<0xC3>`,
+            as SentencePiece itself does it, with which such models are trained.
     """
 
     pieces: list
     unknown: int
     special: list
     charsmap: bytes
+    byte_fallback: bool = False
 
 
 def read_model(data):
@@ -48,6 +51,7 @@ def read_model(data):
             model.
     """
     pieces, kinds, charsmap, model_type = [], [], b"", _UNIGRAM
+    byte_fallback = False
     try:
         for field, value in _fields(data):
             if field == _PIECES:
@@ -55,7 +59,9 @@ def read_model(data):
                 pieces.append((part[_TEXT].decode("utf-8"), part[_SCORE]))
                 kinds.append(part[_KIND])
             elif field == _TRAINER:
-                model_type = dict(_fields(value)).get(_MODEL_TYPE, model_type)
+                trainer = dict(_fields(value))
+                model_type = trainer.get(_MODEL_TYPE, model_type)
+                byte_fallback = bool(trainer.get(_BYTE_FALLBACK, False))
             elif field == _NORMALIZER:
                 charsmap = dict(_fields(value)).get(_CHARSMAP, charsmap)
     except (IndexError, KeyError, struct.error, AttributeError, TypeError) as error:
@@ -67,7 +73,7 @@ def read_model(data):
     special = [
         text for (text, _), kind in zip(pieces, kinds, strict=True) if kind == _CONTROL
     ]
-    return Model(pieces, kinds.index(_UNKNOWN), special, charsmap)
+    return Model(pieces, kinds.index(_UNKNOWN), special, charsmap, byte_fallback)
 
 
 def _fields(data):

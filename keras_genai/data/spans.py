@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_genai.data.vetting import guarded
+
 USUAL_STRIDE = 128  # tokens; less where the windows themselves are short
 
 
@@ -23,7 +25,8 @@ def windows(tokenizer, question, context, length, stride=None):
         ValueError: if the question leaves no room, or if `stride` is out of range.
     """
     core = tokenizer.core
-    asked = core.encode(question, add_special_tokens=False)
+    with guarded("`question` cannot be read by this tokenizer"):
+        asked = core.encode(question, add_special_tokens=False)
     room = length - core.num_special_tokens_to_add(is_pair=True) - len(asked)
     if room < 1:
         raise ValueError(
@@ -36,7 +39,8 @@ def windows(tokenizer, question, context, length, stride=None):
             f"`stride` must be from 0 to {room - 1}, what fits beside the "
             f"{len(asked)} tokens of the question. Received: {stride}"
         )
-    told = core.encode(context, add_special_tokens=False)
+    with guarded("`context` cannot be read by this tokenizer"):
+        told = core.encode(context, add_special_tokens=False)
     told.truncate(room, stride=stride)
     framed = core.post_process(asked, told)
     return [framed, *framed.overflowing]

@@ -6,14 +6,20 @@ holds data only.
 """
 
 import difflib
+import functools
 import json
 import pathlib
+import re
+import warnings
 
 import numpy as np
 import tokenizers as core_library
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
+from keras_genai.checks import check_integer
 from keras_genai.data.alphabet import Alphabet, byte_characters
+from keras_genai.data.vetting import guarded, read_core, read_json
+from keras_genai.files.text import read_text
 
 _ROLES = ("pad_token", "start_token", "end_token", "unknown_token")
 
@@ -24,6 +30,16 @@ USUAL_NAMES = {
     "end_token": ("</s>", "[SEP]", "<|endoftext|>", "__end__"),
     "unknown_token": ("<unk>", "[UNK]", "__unk__"),
 }
+LONGEST_WORD = 100  # characters; WordPiece knows no longer one
+# Longer runs of letters, digits, signs or blanks are cut before a vocabulary is
+# learned from them, because the library takes quadratic time for each.
+_RUN = 1024
+_LONG_RUN = re.compile(
+    "|".join(
+        f"{one}{{{_RUN}}}(?={one})"
+        for one in (r"[^\W\d_]", r"\d", r"(?:[^\w\s]|_)", r"\s")
+    )
+)
 
 
 class Tokenizer:
@@ -39,6 +55,9 @@ class Tokenizer:
         end_token: str or `None`, the token that ends a text. It may be an ordinary
             token, as the newline after a name is.
         unknown_token: str or `None`, the token for what the vocabulary lacks.
+        special_in_text: bool. Whether a text that spells a special token is read as
+            that token, as published tokenizers do it. Otherwise it is text like any
+            other: nobody can end a text, or a turn, by writing `</s>`.
 
     Raises:
         ValueError: if one of the four is not in the vocabulary.
@@ -51,33 +70,59 @@ class Tokenizer:
         start_token=None,
         end_token=None,
         unknown_token=None,
+        special_in_text=False,
     ):
         self.core = core
+        self.special_in_text = special_in_text
+        core.encode_special_tokens = not special_in_text
         self._roles = dict(
             zip(_ROLES, (pad_token, start_token, end_token, unknown_token), strict=True)
         )
         for role, token in self._roles.items():
+            if not isinstance(token, str | None):
+                raise TypeError(f"`{role}` must be a str or None. Received: {token!r}")
             index = None if token is None else core.token_to_id(token)
             if token is not None and index is None:
                 raise ValueError(
-                    f"`{role}` must be a token of the vocabulary. Received: {token!r}"
+                    f"`{role}` must be a token of the vocabulary. Received: "
+                    f"{token[:40]!r}"
                 )
             setattr(self, role, index)
+        self._holes = max(core.get_vocab().values(), default=-1) + 1
+        self._holes -= core.get_vocab_size()
         # Long texts as NumPy look-ups, where one symbol is one token.
         self._alphabet = Alphabet.of(core, self.unknown_token)
 
     @property
     def vocabulary_size(self):
-        """Int: number of ids, special tokens included."""
-        return self.core.get_vocab_size()
+        """Int: one more than the largest id, special tokens included."""
+        return self.core.get_vocab_size() + self._holes
 
-    def encode(self, text, add_special_tokens=True):
+    def core_for(self, special_in_text=None):
+        """The `tokenizers.Tokenizer` that reads texts in one way or the other.
+
+        Args:
+            special_in_text: bool or `None` (this tokenizer's own way).
+        """
+        if special_in_text in (None, self.special_in_text):
+            return self.core
+        return self._other_core
+
+    @functools.cached_property
+    def _other_core(self):
+        core = core_library.Tokenizer.from_str(self.core.to_str())
+        core.encode_special_tokens = self.special_in_text
+        return core
+
+    def encode(self, text, add_special_tokens=True, special_in_text=None):
         """The ids of one text.
 
         Args:
             text: str of any length.
             add_special_tokens: bool. If `True`, a published tokenizer frames the
                 text as its model expects; those built here never do.
+            special_in_text: bool or `None` (this tokenizer's own way). Whether special
+                tokens that the text spells are read as such, as in `Tokenizer`.
 
         Returns:
             int32 array `(T,)`.
@@ -89,9 +134,11 @@ class Tokenizer:
         """
         if not isinstance(text, str):
             raise TypeError(f"`text` must be a str. Received: {text!r}")
-        if self._alphabet is not None:
+        if self._alphabet is not None and not special_in_text:
             return self._alphabet.encode(text)
-        encoding = self.core.encode(text, add_special_tokens=add_special_tokens)
+        core = self.core_for(special_in_text)
+        with guarded("`text` cannot be read by this tokenizer"):
+            encoding = core.encode(text, add_special_tokens=add_special_tokens)
         return np.asarray(encoding.ids, dtype="int32")
 
     def encode_batch(self, texts, add_special_tokens=True):
@@ -103,34 +150,71 @@ class Tokenizer:
 
         Returns:
             List of int32 arrays, one a text.
+
+        Raises:
+            TypeError: if `texts` is not a sequence of str.
+            ValueError: as in `encode`.
         """
+        texts = check_texts("texts", texts)
         if self._alphabet is not None:
             return [self._alphabet.encode(text) for text in texts]
-        found = self.core.encode_batch_fast(
-            list(texts), add_special_tokens=add_special_tokens
-        )
+        with guarded("`texts` cannot be read by this tokenizer"):
+            found = self.core.encode_batch_fast(
+                texts, add_special_tokens=add_special_tokens
+            )
         return [np.asarray(encoding.ids, dtype="int32") for encoding in found]
 
     def decode(self, ids, skip_special_tokens=True):
         """The text of some ids; those that make no valid text become U+FFFD.
 
         Args:
-            ids: ints `(T,)`.
+            ids: ints `(T,)`. Those beyond the vocabulary leave no trace.
             skip_special_tokens: bool. If `True`, padding and the like leave no
                 trace.
 
         Returns:
             str.
+
+        Raises:
+            TypeError: if `ids` are not ints of at most 64 bits.
         """
-        ids = np.asarray(ids, dtype="int64").reshape(-1)
+        ids = np.asarray(ids).reshape(-1)
+        if ids.size and ids.dtype.kind not in "iu":
+            raise TypeError(f"`ids` must be ints of 64 bits. Received: {ids!r:.80}")
+        ids = ids[(ids >= 0) & (ids < self.vocabulary_size)].astype("int64")
         if self._alphabet is not None:
             return self._alphabet.decode(ids, skip_special_tokens)
-        return self.core.decode(ids.tolist(), skip_special_tokens=skip_special_tokens)
+        with guarded("`ids` cannot be read by this tokenizer"):
+            return self.core.decode(
+                ids.tolist(), skip_special_tokens=skip_special_tokens
+            )
+
+    def without_special(self, text):
+        """`text` without anything that would be read as a special token in it.
+
+        Args:
+            text: str, for instance what a person says in a conversation.
+
+        Returns:
+            str.
+        """
+        if self._alphabet is not None or not self.special_in_text:
+            return text
+        added = self.core.get_added_tokens_decoder().values()
+        for token in (token.content for token in added if token.special):
+            while token in text:  # a removal may bring two halves together
+                text = text.replace(token, "")
+        return text
 
     def to_json(self):
         """All there is to know about this tokenizer, as a JSON text."""
         content = {**self._roles, "tokenizer": json.loads(self.core.to_str())}
+        if self.special_in_text:
+            content["special_in_text"] = True
         return json.dumps(content, ensure_ascii=False, indent=1)
+
+    def __reduce__(self):
+        return Tokenizer.from_json, (self.to_json(),)
 
     @classmethod
     def from_json(cls, text):
@@ -147,25 +231,25 @@ class Tokenizer:
             ValueError: if `text` is not a tokenizer.
         """
         try:
-            content = json.loads(text)
+            content = read_json(text)
             ours = isinstance(content, dict) and "tokenizer" in content
-            inner = json.dumps(content["tokenizer"]) if ours else text
-            core = core_library.Tokenizer.from_str(inner)
-        except Exception as error:  # the library raises bare Exception
+            core = read_core(content["tokenizer"] if ours else content)
+            if ours:
+                roles = {role: content.get(role) for role in _ROLES}
+                return cls(
+                    core, **roles, special_in_text=content.get("special_in_text", False)
+                )
+        except (ValueError, TypeError) as error:
             raise ValueError(
                 f"`text` must be the JSON of a tokenizer. Received: {text[:40]!r}... "
-                f"({error})"
+                f"({str(error)[:200]})"
             ) from None
-        if ours:
-            return cls(core, **{role: content.get(role) for role in _ROLES})
         known = core.get_vocab()
-        return cls(
-            core,
-            **{
-                role: next((name for name in names if name in known), None)
-                for role, names in USUAL_NAMES.items()
-            },
-        )
+        roles = {
+            role: next((name for name in names if name in known), None)
+            for role, names in USUAL_NAMES.items()
+        }
+        return cls(core, **roles, special_in_text=True)
 
 
 def characters(
@@ -239,7 +323,7 @@ def bpe(
         pad_token: str or `None`, as in `Tokenizer`; likewise the next two.
         start_token: str or `None`.
         end_token: str or `None`.
-        min_frequency: int. Pairs that are rarer are not merged.
+        min_frequency: int >= 0. Pairs that are rarer are not merged.
 
     Returns:
         `Tokenizer`.
@@ -252,6 +336,7 @@ def bpe(
     """
     special = [token for token in (pad_token, start_token, end_token) if token]
     _check_size(vocabulary_size, 256 + len(special))
+    check_integer("min_frequency", min_frequency, 0)
     core = _on_bytes(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
@@ -260,7 +345,7 @@ def bpe(
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    core.train_from_iterator(_texts(corpus), trainer)
+    core.train_from_iterator(_in_short_runs(_texts(corpus)), trainer)
     return Tokenizer(core, pad_token, start_token, end_token)
 
 
@@ -292,7 +377,7 @@ def unigram(corpus, vocabulary_size, pad_token=None, start_token=None, end_token
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    core.train_from_iterator(_texts(corpus), trainer)
+    core.train_from_iterator(_in_short_runs(_texts(corpus)), trainer)
     # Short decimals, because the library does not read long ones back exactly.
     content = json.loads(core.to_str())
     content["model"]["vocab"] = [
@@ -333,6 +418,7 @@ def wordpiece(
     special = [pad_token, unknown_token, start_token, end_token]
     _check_size(vocabulary_size, len(special) + 1)
     corpus = list(_texts(corpus))
+    _warn_of_long_words(corpus)
     learner = _on_words(models.WordPiece(unk_token=unknown_token), lowercase)
     # The library numbers the characters inside of words as it meets them, in an order
     # that differs from process to process, and with it what is merged. Named
@@ -382,12 +468,54 @@ def build(name, corpus):
     )
 
 
+def check_texts(name, texts):
+    """A list of the texts, from any sequence of them: a list, an array, a column.
+
+    Raises:
+        TypeError: if `texts` is not a sequence of str.
+    """
+    if not isinstance(texts, str | bytes | dict) and hasattr(texts, "__iter__"):
+        found = list(texts)
+        if all(isinstance(text, str) for text in found):
+            return found
+    raise TypeError(f"`{name}` must be a sequence of str. Received: {texts!r:.200}")
+
+
 def _texts(corpus):
     """Yields the texts of a str, of an iterable of str, or of files."""
     if isinstance(corpus, str | pathlib.Path):
         corpus = [corpus]
     for item in corpus:
-        yield item.read_text("utf-8") if isinstance(item, pathlib.Path) else item
+        text = read_text(item) if isinstance(item, pathlib.Path) else item
+        if not isinstance(text, str):
+            raise TypeError(
+                "`corpus` must be a str, or an iterable of str or of paths. "
+                f"Received: {text!r:.80} in it"
+            )
+        yield text
+
+
+def _in_short_runs(texts):
+    """Yields the same texts, cut within very long runs of one kind of character."""
+    for text in texts:
+        start = 0
+        for run in _LONG_RUN.finditer(text):
+            yield text[start : run.end()]
+            start = run.end()
+        yield text[start:]
+
+
+def _warn_of_long_words(corpus):
+    for text in corpus:
+        word = re.search(rf"[^\W\d_]{{{LONGEST_WORD + 1}}}", text)
+        if word and not re.search("[\u4e00-\u9fff]", word[0]):
+            warnings.warn(
+                f"`corpus` has words of more than {LONGEST_WORD} characters, as "
+                f"{word[0][:20]!r}...; each becomes one unknown token. `bpe` can read "
+                "them",
+                stacklevel=3,
+            )
+            return
 
 
 def _with_roles(core, *tokens):
@@ -414,6 +542,7 @@ def _on_words(model, lowercase):
 
 
 def _check_size(vocabulary_size, least):
+    check_integer("vocabulary_size", vocabulary_size, 1)
     if vocabulary_size < least:
         raise ValueError(
             f"`vocabulary_size` must be at least {least}. Received: {vocabulary_size=}"

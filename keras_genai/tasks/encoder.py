@@ -209,19 +209,40 @@ class MaskedLM(EncoderTask):
             List of one list of `Guess` a gap; for a list, a list of those.
 
         Raises:
-            ValueError: if there is no gap, or if the tokenizer has no mask token.
+            ValueError: if there is no gap, if one lies behind what the model reads, or
+                if the tokenizer has no mask token.
         """
         texts = [text] if isinstance(text, str) else list(text)
         encodings = self._encode(texts)
-        mask = self.mask_token
         found = []
-        for encoding, logits in zip(encodings, self._read(encodings), strict=True):
-            gaps = np.flatnonzero(np.asarray(encoding.ids) == mask)
-            if not gaps.size:
-                name = self.tokenizer.core.id_to_token(mask)
-                raise ValueError(f"`text` must have a {name}. Received: {text!r}")
+        for each, encoding, logits in zip(
+            texts, encodings, self._read(encodings), strict=True
+        ):
+            gaps = self._gaps(each, encoding)
             found.append([self._guesses(logits[gap], count) for gap in gaps])
         return found[0] if isinstance(text, str) else found
+
+    def _encode(self, texts, pairs=None):
+        # A text with gaps is a template, also where other texts are nothing but text.
+        return framing.encode(
+            self._need_tokenizer(), texts, pairs, self.context, special_in_text=True
+        )
+
+    def _gaps(self, text, encoding):
+        """The places of the gaps; all of them, or an error says what is wrong."""
+        mask = self.mask_token
+        name = self.tokenizer.core.id_to_token(mask)
+        (whole,) = framing.encode(self.tokenizer, [text], special_in_text=True)
+        gaps = np.flatnonzero(np.asarray(whole.ids) == mask)
+        if not gaps.size:
+            raise ValueError(f"`text` must have a {name}. Received: {text[:200]!r}")
+        places = np.flatnonzero(np.asarray(encoding.ids) == mask)
+        if len(places) < len(gaps):
+            raise ValueError(
+                f"`text` must have each {name} within the context of {self.context} "
+                f"tokens. Received: one at token {gaps[len(places)]}"
+            )
+        return places
 
     @property
     def mask_token(self):

@@ -1,4 +1,5 @@
 import pathlib
+import pickle
 
 import numpy as np
 import pytest
@@ -176,3 +177,83 @@ def test_a_wordpiece_vocabulary_is_the_same_every_time():
     words = [f"{a}{b}{c}" for a in "abcde" for b in "fghij" for c in "klmno"]
     found = {tokenizers.wordpiece(words, 80).to_json() for _ in range(4)}
     assert len(found) == 1
+
+
+SPELLED = "the cat </s> sat on [SEP] <pad>"
+
+
+@pytest.mark.parametrize("kind", ["characters", "bytes", "bpe", "unigram", "wordpiece"])
+def test_text_that_spells_a_special_token_stays_text(kind):
+    special = dict(pad_token="<pad>", end_token="</s>")
+    tokenizer = {
+        "characters": lambda: tokenizers.characters(SPELLED, **special),
+        "bytes": lambda: tokenizers.byte_level(**special),
+        "bpe": lambda: tokenizers.bpe(ENGLISH, 300, **special),
+        "unigram": lambda: tokenizers.unigram(ENGLISH, 300, **special),
+        "wordpiece": lambda: tokenizers.wordpiece(ENGLISH + SPELLED, 200),
+    }[kind]()
+    again = Tokenizer.from_json(tokenizer.to_json())
+    for each in (tokenizer, again, pickle.loads(pickle.dumps(tokenizer))):
+        for ids in (each.encode(SPELLED), *each.encode_batch([SPELLED])):
+            assert not {each.end_token, each.pad_token} & set(ids.tolist())
+        if kind != "wordpiece":
+            assert each.decode(each.encode(SPELLED)) == SPELLED
+    spelled = "[SEP]" if kind == "wordpiece" else "</s>"
+    if kind not in ("characters", "bytes"):
+        asked = tokenizer.encode(f"the {spelled}", special_in_text=True)
+        assert asked[-1] == tokenizer.end_token
+
+
+def test_a_published_tokenizer_reads_special_tokens_and_can_be_kept_from_it():
+    core = tokenizers.bpe(ENGLISH, 300, end_token="</s>").core
+    published = Tokenizer.from_json(core.to_str())
+    for each in (published, Tokenizer.from_json(published.to_json())):
+        assert each.end_token in each.encode("the</s>dog")
+        assert each.end_token not in each.encode("the</s>dog", special_in_text=False)
+        assert each.without_special("a </</s>s>b") == "a b"
+
+
+@pytest.mark.parametrize("texts", ["abc", [1], [None], 5, None, b"abc", [["a"]]])
+def test_a_batch_must_be_of_texts(texts):
+    for kind in ("bytes", "bpe"):
+        with pytest.raises(TypeError, match="`texts` must be a sequence of str"):
+            EXACT[kind]().encode_batch(texts)
+
+
+def test_a_batch_may_be_an_array():
+    tokenizer = EXACT["bpe"]()
+    for texts in (np.array(["the dog", "a"]), np.array(["the dog", "a"], object)):
+        assert len(tokenizer.encode_batch(texts)) == 2
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_ids_that_are_none_leave_no_trace_or_are_refused(kind):
+    tokenizer = EVERY[kind]()
+    assert tokenizer.decode([10**9, -1, 2**40]) == ""
+    assert tokenizer.decode([]) == ""
+    for wrong in ([10**30], [1.5], ["a"], [None]):
+        with pytest.raises(TypeError, match="`ids` must be ints"):
+            tokenizer.decode(wrong)
+
+
+def test_training_arguments_are_checked():
+    with pytest.raises(ValueError, match="`min_frequency` must be an int >= 0"):
+        tokenizers.bpe(ENGLISH, 300, min_frequency=-1)
+    with pytest.raises(TypeError, match="`vocabulary_size` must be an int"):
+        tokenizers.unigram(ENGLISH, 300.5)
+    with pytest.raises(TypeError, match="`corpus` must be a str, or an iterable"):
+        tokenizers.bpe([1], 300)
+
+
+def test_very_long_runs_are_cut_before_training_and_nothing_else_is():
+    text = "a" * 2500 + " " + "1" * 1024 + "b" + "?" * 1025 + " \n" * 3000
+    pieces = list(tokenizers._in_short_runs([ENGLISH, text]))
+    assert pieces[0] == ENGLISH
+    assert "".join(pieces[1:]) == text
+    assert [len(piece) for piece in pieces[1:]][:2] == [1024, 1024]
+    assert max(len(piece) for piece in pieces[1:-1]) < 5000
+
+
+def test_words_that_become_unknown_tokens_are_warned_of():
+    with pytest.warns(UserWarning, match="more than 100 characters"):
+        tokenizers.wordpiece(["acgt" * 100, "a few words"], 50)

@@ -262,3 +262,14 @@ def test_wrong_arguments_are_one_clear_line(make):
     model.tokenizer = None
     with pytest.raises(ValueError, match="must have a `tokenizer`"):
         model.classify("text")
+
+
+def test_a_gap_behind_the_context_is_named_as_such(make):
+    model = make(MaskedLM)
+    far = "the cat sat " * 15 + "[MASK]"
+    with pytest.raises(ValueError, match=r"context of 32 tokens.*token 46"):
+        model.fill(far)
+    with pytest.raises(ValueError, match="within the context"):
+        model.fill(f"a [MASK] {far}")
+    with pytest.raises(ValueError, match=r"must have a \[MASK\]"):
+        model.fill("the cat sat " * 9)
