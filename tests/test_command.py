@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import pytest
 
@@ -74,6 +75,16 @@ def test_a_long_message_keeps_its_ends():
     assert len(line) < 1_100
 
 
+def test_a_warning_is_one_line(capsys):
+    def command():
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("not\nso good", UserWarning, stacklevel=1)
+
+    assert _command.run("prog", command) is None
+    assert capsys.readouterr().err == "prog: UserWarning: not so good\n"
+
+
 def test_the_traceback_is_there_for_who_asks(monkeypatch, capsys):
     monkeypatch.setenv(_command.TRACEBACK, "1")
     _command.run("prog", raising(KeyError("x")))
@@ -81,7 +92,7 @@ def test_the_traceback_is_there_for_who_asks(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "-1", "1.5", "", "²", "1_000", "0x10", "x", str(2**31), "9" * 5000]
+    "text", ["0", "-1", "1.5", "", "²", "1_0", " 5", "0x1", "x", str(2**31), "9" * 5000]
 )
 def test_only_ints_of_a_range_are_taken(text, capsys):
     parser = _command.Parser(prog="prog")

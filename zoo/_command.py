@@ -7,6 +7,7 @@ import pathlib
 import re
 import sys
 import traceback
+import warnings
 
 INTERRUPTED, BROKEN_PIPE, WRONG = 130, 141, 2  # as a shell counts: 128 + signal
 TRACEBACK = "KERAS_GENAI_TRACEBACK"  # environment variable: where it went wrong, too
@@ -31,10 +32,11 @@ def run(program, command):
     """
     _open_streams()
     try:
-        try:
-            return command()
-        finally:
-            flush()
+        with _warnings_of_one_line(program):
+            try:
+                return command()
+            finally:
+                flush()
     except SystemExit:
         raise
     except BaseException as error:
@@ -85,10 +87,9 @@ def integer(least, most=2**31 - 1):
     """A `type` of argparse: ints in a range."""
 
     def parse(text):
-        try:
-            value = int(text) if text.isascii() and "_" not in text else None
-        except ValueError:  # also of more digits than Python reads
-            value = None
+        # Python would also read 1_000, other alphabets' digits and blanks around.
+        digits = re.fullmatch("-?[0-9]{1,30}", text)
+        value = int(text) if digits else None
         if value is None or not least <= value <= most:
             shown = text if len(text) <= 40 else f"{len(text)} characters"
             raise argparse.ArgumentTypeError(
@@ -167,6 +168,21 @@ def _is_or_comes_from(error, kind):
     while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
     return error is not None
+
+
+@contextlib.contextmanager
+def _warnings_of_one_line(program):
+    """Context in which a warning takes a line, without the place in a library."""
+    before = warnings.showwarning
+
+    def show(message, category, *_, **__):
+        say(program, f"{category.__name__}: {message}")
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def _open_streams():
