@@ -68,6 +68,15 @@ def test_any_callable_is_a_source(tmp_path):
         _settings.Settings(own, 1, 1, 0, "float32", data="x").splits()
 
 
+def test_a_home_folder_is_a_folder_of_data(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = {}
+    own = types.SimpleNamespace(source=lambda **options: given.update(options))
+    settings = _settings.Settings(own, 1, 1, 0, "float32", data_dir="~/my, data")
+    settings.splits()
+    assert given["data_dir"] == tmp_path / "my, data"
+
+
 def test_what_shows_pictures_shows_those_that_were_asked_for():
     def show(model, seed, source):
         return source(batch_size=2, stand_in=True)
@@ -76,6 +85,35 @@ def test_what_shows_pictures_shows_those_that_were_asked_for():
     assert showing(own, "mine")(None, seed=0) == "mine"
     plain = lambda model, seed: "drawn"  # noqa: E731
     assert showing(plain, "mine") is plain
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        ({"num_classes": 5}, "`num_classes` must be an int >= 10"),
+        ({"num_classes": 0}, "`num_classes` must be an int >= 10"),
+        ({"num_classes": "abc"}, "`num_classes` must be an int >= 10"),
+        ({"image_shape": (9, 9, 1)}, "`image_shape` must be "),
+        ({"image_shape": "abc"}, "`image_shape` must be "),
+    ],
+)
+def test_a_model_fits_the_pictures_and_classes_of_its_data(overrides, line):
+    entry = zoo.get("dcgan_digits")
+    with pytest.raises(ValueError, match=line):
+        entry.build(**overrides)
+    assert entry.build(**entry.tiny, num_classes=None).num_classes is None
+
+
+def test_a_model_knows_all_tokens_of_its_data():
+    entry = zoo.get("gpt_python_docs")
+    splits = entry.stand_in()
+    least = splits.tokenizer.vocabulary_size
+    model = entry.build(splits, **entry.tiny, vocabulary_size=least + 5)
+    assert model.vocabulary_size == least + 5
+    with pytest.raises(
+        ValueError, match=f"`vocabulary_size` must be an int >= {least}"
+    ):
+        entry.build(splits, vocabulary_size=least - 1)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """One way to open a model, for every verb of `python -m zoo`."""
 
+import os
 import pathlib
 
 import zoo
@@ -23,23 +24,33 @@ def locate(name, preset=None):
     """
     is_entry = name in zoo.names()
     if preset is None and not is_entry:
-        if pathlib.Path(name).expanduser().is_dir():
-            return pathlib.Path(name).expanduser()
+        found = _folder(name, "name")
+        if found is not None:
+            return found
         if name.count("/") == 1 and not name.startswith((".", "/", "~")):
             return name
         if "/" in name:
             raise ValueError(f"`name` must be a folder that exists. Received: {name}")
     zoo.describe(name)  # an unknown name ends here, with the nearest
-    folder = pathlib.Path(preset or f"runs/{name}/preset")
-    if folder.is_dir():
-        return folder
+    place = f"runs/{name}/preset" if preset is None else preset
+    found = _folder(place, "--preset")
+    if found is not None:
+        return found
     start_tensorflow()
     hub = zoo.get(name).hub
-    if preset or not hub:
+    if preset is not None or not hub:
         raise ValueError(
-            f"There is no preset in {folder}. Train one first: {training(name)}"
+            f"There is no preset in {place}. Train one first: {training(name)}"
         )
     return hub
+
+
+def _folder(value, argument):
+    """The path of a folder that exists, or `None`; it costs no TensorFlow import."""
+    if not value:
+        raise ValueError(f"`{argument}` must be a path. Received: {value!r}")
+    path = pathlib.Path(os.path.expanduser(value))
+    return path if path.is_dir() else None
 
 
 def open_model(place, name, verb, int8=False):

@@ -114,12 +114,13 @@ class Entry:
             **overrides: arguments of the model instead of those in `config`.
 
         Raises:
-            ValueError: if an override is not an argument of the model, or if `splits`
-                must be given.
+            ValueError: if an override is not an argument of the model or contradicts
+                the data, or if `splits` must be given.
         """
         self._check(overrides)
         config = {"dtype": precision or self.recipe.precision, **self.config}
         splits = splits or self._known_splits()
+        check_fit(overrides, splits)
         config.update(self._of_the_data(splits))
         if "lanes" in config:  # the model carries one state a row of the batch
             config["lanes"] = batch_size or self.recipe.batch_size
@@ -209,6 +210,37 @@ class Entry:
         for key in overrides:
             if key not in known:
                 raise ValueError(unknown("key", key, known))
+
+
+def check_fit(overrides, splits):
+    """Raises if an argument of the model contradicts the data it is to learn.
+
+    Args:
+        overrides: dict of arguments of a model.
+        splits: `Splits`.
+
+    Raises:
+        ValueError: for pictures of another shape, or classes or tokens too few.
+    """
+    for key in ("image_shape", "condition_shape"):
+        given, own = overrides.get(key), getattr(splits, key)
+        if given is not None and given != own:
+            raise ValueError(
+                f"`{key}` must be {own}, as the data is. Received: {given!r}"
+            )
+    tokens = splits.tokenizer and splits.tokenizer.vocabulary_size
+    for key, least in {
+        "num_classes": splits.num_classes,
+        "vocabulary_size": tokens,
+    }.items():
+        given = overrides.get(key)
+        if given is None:
+            continue
+        if least is None or type(given) is not int or given < least:
+            allowed = "None" if least is None else f"an int >= {least}"
+            raise ValueError(
+                f"`{key}` must be {allowed}, as the data has it. Received: {given!r}"
+            )
 
 
 def unwrapped(source):
