@@ -119,10 +119,16 @@ def stack(values):
         An array, or a tuple or dict of arrays, with a new first axis.
 
     Raises:
-        ValueError: if shapes differ.
+        ValueError: if shapes or keys differ.
     """
     first = values[0]
     if isinstance(first, dict):
+        odd = [value for value in values if value.keys() != first.keys()]
+        if odd:
+            raise ValueError(
+                "`collate` is needed, because samples differ in their keys. "
+                f"Received: {list(first)} and {list(odd[0])}"
+            )
         return {key: stack([value[key] for value in values]) for key in first}
     if isinstance(first, tuple):
         return tuple(stack(list(part)) for part in zip(*values, strict=True))
@@ -194,7 +200,7 @@ class Plan:
             List of `(indices, length)`: int64 `(B,)` and the padded length, `None`
             without buckets.
         """
-        draws = np.random.default_rng([self.seed, epoch])
+        draws = np.random.default_rng([self.seed % 2**64, epoch])
         order = np.arange(self.count)
         if self.shuffle:
             order = draws.permutation(self.count)

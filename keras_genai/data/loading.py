@@ -14,11 +14,15 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.data.arguments import check_count, check_seed
 from keras_genai.data.batching import Plan, default_boundaries, stack
 from keras_genai.data.loader import Loader
 from keras_genai.data.windows import Stream, Windows
 
 __all__ = ["DataLoader", "Dataset", "Loader", "Splits", "Stream", "Windows"]
+
+# TensorFlow's 4 leave most of a small data set where it was, with keys such as ours.
+_ROUNDS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +81,8 @@ class DataLoader(Loader):
         shuffle: bool. If `True`, every epoch is another permutation.
         collate: function from a list of samples to a tuple, dict or single one of
             arrays with the batch first; see `batching.padded`. With `bucket_by` it is
-            called as `collate(samples, length)`. `None` stacks samples of equal shape.
+            called as `collate(samples, length)`. `None` stacks samples of one shape,
+            which the batches then have, too.
         bucket_by: function from a sample to its length, or int array of all lengths,
             or `None`. With it, a batch has samples of similar length, padded to one
             length for each bucket.
@@ -117,13 +122,14 @@ class DataLoader(Loader):
         transform=None,
         fixed=False,
     ):
+        _check_arguments(batch_size, max_tokens, seed, workers, collate, transform)
         by_array = _is_arrays(dataset)
         count = _count(dataset, by_array)
         lengths = None
         if bucket_by is not None:
             lengths = _lengths(dataset, bucket_by, count)
             boundaries = _boundaries(boundaries, lengths)
-        _check_sizes(batch_size, bucket_by, boundaries, max_tokens)
+        _check_sizes(bucket_by, boundaries, max_tokens)
         self.plan = Plan(
             count=count,
             batch_size=batch_size,
@@ -147,7 +153,7 @@ class DataLoader(Loader):
             workers = 2
         else:
             samples = _Rows(dataset) if by_array else dataset
-            self._fetch = _python_fetch(samples, self.plan, collate or _stack)
+            self._fetch = _python_fetch(samples, self.plan, collate)
         self._transform = transform
         self._seed = seed
         super().__init__(fixed, workers)
@@ -179,9 +185,10 @@ def _array_fetch(arrays, plan):
     with tf.device("CPU:0"):
         arrays = tf.nest.map_structure(tf.convert_to_tensor, arrays)
     static = plan.batch_size if plan.drop_remainder else None
+    size = min(plan.batch_size, plan.count)
 
     def fetch(step):
-        begin = step % plan.steps() * plan.batch_size
+        begin = step % plan.steps() * size
         index = tf.range(begin, tf.minimum(begin + plan.batch_size, plan.count))
         if plan.shuffle:
             key = tf.stack([tf.constant(plan.seed, "int64"), step // plan.steps(), 0])
@@ -189,6 +196,7 @@ def _array_fetch(arrays, plan):
                 index=index,
                 seed=tf.cast(key, "uint32"),
                 max_index=tf.constant(plan.count - 1, "int64"),
+                rounds=_ROUNDS,
             )
         index = tf.ensure_shape(index, (static,))
         return tf.nest.map_structure(lambda array: tf.gather(array, index), arrays)
@@ -198,6 +206,9 @@ def _array_fetch(arrays, plan):
 
 def _python_fetch(dataset, plan, collate):
     """Function from a step to a batch, with one Python call a batch."""
+    # Samples of one shape, so that all batches have it, too.
+    stacked = collate is None and plan.lengths is None
+    collate = collate or _stack
     epochs = functools.lru_cache(maxsize=2)(plan.batches)
 
     def read(step):
@@ -214,6 +225,7 @@ def _python_fetch(dataset, plan, collate):
         like = tuple(like)
     first = _checked(like)
     types = [_tensor_type(array) for array in first]
+    shapes = [a.shape[1:] if stacked else (None,) * (a.ndim - 1) for a in first]
     kinds = [(array.ndim, kind) for array, kind in zip(first, types, strict=True)]
     static = plan.sizes()[0] if plan.drop_remainder and len(plan.sizes()) == 1 else None
 
@@ -225,6 +237,12 @@ def _python_fetch(dataset, plan, collate):
                 f"Received: {[(str(a.dtype), a.ndim) for a in arrays]} after "
                 f"{[(str(a.dtype), a.ndim) for a in first]}"
             )
+        if stacked and [a.shape[1:] for a in arrays] != shapes:
+            raise ValueError(
+                "`collate` is needed, because samples differ in shape: use "
+                f"collate=padded(...). Received: {[a.shape[1:] for a in arrays]} "
+                f"after {shapes}"
+            )
         # TensorFlow itself would encode text as ASCII.
         return [
             np.char.encode(a, "utf-8") if a.dtype.kind == "U" else a for a in arrays
@@ -232,8 +250,8 @@ def _python_fetch(dataset, plan, collate):
 
     def fetch(step):
         arrays = tf.numpy_function(flat, [step], types)
-        for array, example in zip(arrays, first, strict=True):
-            array.set_shape((static, *[None] * (example.ndim - 1)))
+        for array, shape in zip(arrays, shapes, strict=True):
+            array.set_shape((static, *shape))
         return tf.nest.pack_sequence_as(like, arrays)
 
     return fetch
@@ -275,12 +293,13 @@ def _is_arrays(dataset):
 def _count(dataset, by_array):
     """Number of samples, at least one."""
     if by_array:
-        counts = {len(array) for array in tf.nest.flatten(dataset)}
-        if len(counts) > 1:
+        shapes = [tuple(array.shape) for array in tf.nest.flatten(dataset)]
+        counts = {shape[:1] for shape in shapes}
+        if len(counts) > 1 or () in counts:
             raise ValueError(
-                f"`dataset` must be arrays of one length. Received: {sorted(counts)}"
+                f"`dataset` must be arrays of one length. Received: shapes {shapes}"
             )
-        count = counts.pop()
+        (count,) = counts.pop()
     elif isinstance(dataset, dict) or not isinstance(dataset, Dataset):
         raise ValueError(
             "`dataset` must have `__len__` and `__getitem__`, or be arrays. "
@@ -310,8 +329,13 @@ def _lengths(dataset, bucket_by, count):
 def _boundaries(boundaries, lengths):
     if boundaries is None:
         return default_boundaries(lengths)
-    found = np.unique(np.asarray(boundaries, "int64"))
-    if not found.size or found[0] < 1 or found[-1] < lengths.max():
+    found = np.unique(np.asarray(boundaries))
+    if (
+        found.dtype.kind not in "iu"
+        or not found.size
+        or found[0] < 1
+        or found[-1] < lengths.max()
+    ):
         raise ValueError(
             f"`boundaries` must be ints >= 1 up to the longest sample's length, "
             f"{lengths.max()}. Received: {boundaries}"
@@ -319,11 +343,20 @@ def _boundaries(boundaries, lengths):
     return found
 
 
-def _check_sizes(batch_size, bucket_by, boundaries, max_tokens):
+def _check_arguments(batch_size, max_tokens, seed, workers, collate, transform):
     if batch_size is None and max_tokens is None:
         raise ValueError("`batch_size` or `max_tokens` must be given. Received neither")
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size=}")
+    counts = {"batch_size": batch_size, "max_tokens": max_tokens, "workers": workers}
+    for name, value in counts.items():
+        if value is not None:
+            check_count(name, value)
+    check_seed(seed)
+    for name, value in {"collate": collate, "transform": transform}.items():
+        if value is not None and not callable(value):
+            raise ValueError(f"`{name}` must be a function. Received: {value!r}")
+
+
+def _check_sizes(bucket_by, boundaries, max_tokens):
     if bucket_by is None and (boundaries is not None or max_tokens is not None):
         raise ValueError(
             "`bucket_by` must be given with `boundaries` or `max_tokens`. Received: "

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.data.arguments import check_count, check_seed
 from keras_genai.data.loader import Loader
 
 
@@ -21,8 +22,7 @@ class _Text(Loader):
                 f"shape {tokens.shape}, {tokens.dtype}"
             )
         for name, value in (("length", length), ("batch_size", batch_size)):
-            if value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {value}")
+            check_count(name, value)
         if len(tokens) <= length:
             raise ValueError(
                 "`tokens` must be longer than `length`, because each target is the "
@@ -91,6 +91,7 @@ class Windows(_Text):
     """
 
     def __init__(self, tokens, length, batch_size, seed=0, fixed=False):
+        check_seed(seed)
         self.seed = seed
         super().__init__(tokens, length, batch_size, fixed)
 

@@ -1,4 +1,5 @@
 import functools
+import itertools
 import threading
 
 import numpy as np
@@ -67,6 +68,19 @@ def test_each_epoch_is_another_permutation(kind):
     assert not np.array_equal(first, np.arange(501))
 
 
+@pytest.mark.parametrize("count", [24, 250])
+@pytest.mark.parametrize("objects", [False, True])
+def test_epochs_of_few_samples_are_shuffled_as_well_as_many(count, objects):
+    rows = list(range(count)) if objects else np.arange(count)
+    batches = DataLoader(rows, 1).dataset().batch(count).take(8)
+    orders = [np.ravel(batch) for batch in batches]
+    orders.insert(0, np.arange(count))
+    for one, other in itertools.combinations(orders, 2):
+        # Of random permutations: one sample is in place, give or take one.
+        assert (one == other).sum() < 8
+        assert abs(np.corrcoef(one, other)[0, 1]) < 4 / np.sqrt(count - 1)
+
+
 @pytest.mark.parametrize("kind", LOADERS)
 def test_the_batch_of_a_step_does_not_depend_on_where_one_starts(kind):
     loader = LOADERS[kind](seed=3)
@@ -100,6 +114,24 @@ def test_shuffled_batches_have_one_static_shape():
     assert spec.shape == (8,)
     spec, _ = LOADERS["objects"]().dataset().element_spec
     assert spec.shape.as_list() == [8, None]
+
+
+def test_stacked_samples_keep_their_shape_and_padded_ones_do_not():
+    class Pictures(Texts):
+        def __getitem__(self, index):
+            return {"images": np.zeros((8, 8, 1), "float32"), "labels": index}
+
+    spec = DataLoader(Pictures(), 5).element_spec
+    assert spec["images"].shape == (5, 8, 8, 1)
+    assert spec["labels"].shape == (5,)
+    spec = DataLoader(Pictures(), 3, drop_remainder=False).element_spec
+    assert spec["images"].shape.as_list() == [None, 8, 8, 1]
+
+
+def test_a_sample_of_another_shape_is_named_when_it_comes():
+    loader = DataLoader([np.zeros(3), np.zeros(2)], 1, shuffle=False)
+    with pytest.raises(tf.errors.OpError, match="`collate` is needed"):
+        list(loader)
 
 
 def test_every_bucket_has_one_shape():
@@ -213,6 +245,18 @@ def test_a_loader_feeds_fit_and_evaluate():
         (dict(dataset=(np.zeros(3), np.zeros(4))), "arrays of one length"),
         (dict(batch_size=600), "`batch_size` must be at most.*501 samples"),
         (dict(batch_size=0), "`batch_size` must be at least 1"),
+        (dict(batch_size=2**63), "`batch_size` must be at least 1 and below 2"),
+        (dict(batch_size=2.5), "`batch_size` must be an int >= 1"),
+        (dict(batch_size=True), "`batch_size` must be an int >= 1"),
+        (dict(max_tokens="9"), "`max_tokens` must be an int >= 1"),
+        (dict(workers=0), "`workers` must be at least 1"),
+        (dict(seed=0.5), "`seed` must be an int"),
+        (dict(seed=2**64), "`seed` must be an int of 64 bits"),
+        (dict(transform=3), "`transform` must be a function"),
+        (dict(dataset=(np.array(3),)), "arrays of one length"),
+        (dict(dataset=np.array([1, None] * 9), collate=None), "`collate` must return"),
+        (dict(dataset=[{"a": 1}, {"b": 1}], batch_size=2, collate=None), "keys"),
+        (dict(bucket_by=LENGTHS, boundaries="9"), "`boundaries` must be ints"),
         (dict(batch_size=None), "`batch_size` or `max_tokens`"),
         (dict(collate=None), "`collate` is needed, because samples differ"),
         (dict(collate=lambda rows: len(rows)), "`collate` must return arrays"),
@@ -225,7 +269,7 @@ def test_a_loader_feeds_fit_and_evaluate():
     ],
 )
 def test_errors_name_the_argument(arguments, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises((ValueError, TypeError), match=message) as caught:
         DataLoader(
             **{"dataset": ROWS, "batch_size": 8, "collate": padded((0, None))}
             | arguments
