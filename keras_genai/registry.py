@@ -1,8 +1,19 @@
 """The one table from a class name in a file to a class in this library."""
 
+import math
+
 import keras
+import numpy as np
 
 _classes = {}
+# What Keras' own files may name and our configs may not: their arguments reach Keras'
+# deserializer, and none of our configs needs them.
+_KERAS_PARTS = (
+    keras.layers.Layer,
+    keras.losses.Loss,
+    keras.metrics.Metric,
+    keras.optimizers.Optimizer,
+)
 
 
 def register(cls):
@@ -20,41 +31,90 @@ def register(cls):
     return keras.saving.register_keras_serializable(package="keras_genai")(cls)
 
 
-def lookup(name):
+def lookup(name, kind=object):
     """The registered class called `name`; nothing is imported by its dotted name.
+
+    Args:
+        name: str.
+        kind: class. What it must be a subclass of.
 
     Raises:
         ValueError: if no such class is registered.
     """
-    if name not in _classes:
-        raise ValueError(
-            f"`class` must be one of {sorted(_classes)}. Received: {name!r}"
+    cls = _classes.get(name) if isinstance(name, str) else None
+    if cls is None or not issubclass(cls, kind):
+        known = sorted(
+            key for key, value in _classes.items() if issubclass(value, kind)
         )
-    return _classes[name]
+        raise ValueError(
+            f"`class` must be one of {known}. Received: {str(name)[:80]!r}"
+        )
+    return cls
+
+
+def is_registered(value):
+    """Whether the class of `value` itself, not one of its name, is in the table."""
+    return _classes.get(type(value).__name__) is type(value)
 
 
 def to_plain(value):
     """A JSON-able copy of a config: registered objects become `{"class", "config"}`.
 
     Args:
-        value: numbers, strings, lists, dicts, and objects of registered classes
-            that have `get_config()`.
+        value: finite numbers, strings, lists, dicts, and objects of registered classes
+            that have `get_config()`; layers and losses of Keras are none of them.
+
+    Raises:
+        ValueError: if there is anything else in it, which no file could bring back.
     """
-    if type(value).__name__ in _classes:
-        return {"class": type(value).__name__, "config": to_plain(value.get_config())}
+    if is_registered(value) and _is_part(type(value)):
+        config = value.get_config()
+        config.pop("tokenizer", None)  # a model's, which has a file of its own
+        return {"class": type(value).__name__, "config": to_plain(config)}
     if isinstance(value, dict):
         return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
-    return value
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"A number in a config must be finite. Received: {value}")
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    cls = type(value)
+    raise ValueError(
+        "A config must hold numbers, strings, and objects of classes that "
+        f"`keras_genai.registry.register` knows. Received: {cls.__module__}."
+        f"{cls.__qualname__}"
+    )
 
 
 def from_plain(value):
-    """The inverse of `to_plain`; only classes in this table can come back."""
+    """The inverse of `to_plain`; only classes in this table can come back.
+
+    Raises:
+        ValueError: if a class is not in it, or is a layer or a loss of Keras.
+    """
     if isinstance(value, dict) and value.keys() == {"class", "config"}:
-        return lookup(value["class"])(**from_plain(value["config"]))
+        return _make(value["class"], value["config"])
     if isinstance(value, dict):
         return {key: from_plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [from_plain(item) for item in value]
     return value
+
+
+def _make(name, config):
+    cls = lookup(name)
+    if not _is_part(cls) or not isinstance(config, dict):
+        raise ValueError(
+            "`class` must be of a model or of a plain part of one, and `config` a "
+            f"dict. Received: {name!r} with a {type(config).__name__}"
+        )
+    config = from_plain(config)
+    # A model also has changes to be made to it after it was constructed.
+    return cls.from_config(config) if hasattr(cls, "from_config") else cls(**config)
+
+
+def _is_part(cls):
+    return issubclass(cls, keras.Model) or not issubclass(cls, _KERAS_PARTS)

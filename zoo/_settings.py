@@ -132,7 +132,7 @@ class Settings:
             "data": self.data or splits.name,
             **{name: str(value) for name, value in self.source_overrides.items()},
             "batch_size": self.batch_size,
-            "model": registry.to_plain(model.get_config()),
+            "model": registry.to_plain(model)["config"],
         }
 
     def training(self):

@@ -6,14 +6,14 @@
     adapters.save(model, "my_adapter")        # a thousandth of the model
     adapters.merge(model)                     # as fast as without, until unmerge
 
-A model may have several adapters by name, one of them in use. They are part of its
-config, its presets and its checkpoints. Put them on the whole task, not on a backbone
-inside it. Compile the model after `add`, `load` and `use`.
+A model may have several adapters by name, one of them in use. They are part of a
+task's config, its presets and its checkpoints; of any other Keras model `save` keeps
+them. They are on a task or on a part of it, not on both. Compile the model after `add`,
+`load` and `use`.
 """
 
 import dataclasses
 import hashlib
-import pathlib
 
 import keras
 import numpy as np
@@ -23,7 +23,13 @@ from safetensors.numpy import load as read_arrays
 from safetensors.numpy import save as pack_arrays
 
 from keras_genai import registry
+from keras_genai.files.paths import as_path
+from keras_genai.files.plain import parse_json
+from keras_genai.files.tensors import is_finite
+from keras_genai.files.text import decode, read_bytes
+from keras_genai.files.writing import write_bytes, write_text
 from keras_genai.layers.low_rank import AdaptedDense, LoRA, LowRankPair, WholeCopy
+from keras_genai.layers.quantized import is_quantized
 from keras_genai.layers.replacing import forget_compiled, replace
 from keras_genai.registry import register
 
@@ -65,12 +71,13 @@ def add(
     """Puts a new adapter on a model; from now on it alone is trained.
 
     Args:
-        model: built `Task`.
+        model: built `Task`, or any other built `keras.Model` with `Dense` layers.
         names, rank, alpha, dropout, seed, name, whole: see `LoRA`.
 
     Raises:
         ValueError: if an argument is out of its range, if the model has an adapter of
-            that name or is merged with one, or if no `Dense` layer is called so.
+            that name, is merged with one or has 8-bit weights, if a part of it has
+            adapters of its own, or if no `Dense` layer is called so.
     """
     adapter = LoRA(name, names, whole, rank, alpha, dropout, seed)
     _attach(model, adapter)
@@ -131,7 +138,8 @@ def merge(model):
     replace(model, base_of)
     for weight in _hidden(model, "_frozen_weights"):
         weight.trainable = True
-    object.__setattr__(model, "_merged_adapters", (state, replaced))
+    merged = (state, replaced, _digest(layer.base for layer, _ in replaced))
+    object.__setattr__(model, "_merged_adapters", merged)
     _record(model, None)
 
 
@@ -142,15 +150,23 @@ def unmerge(model):
         model: `Task` after `merge`, in the same process.
 
     Raises:
-        ValueError: if the model is not merged.
+        ValueError: if the model is not merged, or if its base was trained or changed
+            to 8-bit weights since, which this would lose.
     """
     if not _hidden(model, "_merged_adapters"):
         raise ValueError(
             "`model` must be merged with an adapter. Received one that is not"
         )
-    state, replaced = model._merged_adapters
-    object.__setattr__(model, "_merged_adapters", ())
+    state, replaced, digest = model._merged_adapters
     wrappers = {id(layer.base): layer for layer, _ in replaced}
+    there = {id(layer) for layer in model._flatten_layers()}
+    bases = [layer.base for layer, _ in replaced]
+    if not wrappers.keys() <= there or _digest(bases) != digest:
+        raise ValueError(
+            "`model` must be as `merge` left it. Received one that was trained or "
+            "quantized since"
+        )
+    object.__setattr__(model, "_merged_adapters", ())
     replace(model, lambda layer: wrappers.get(id(layer)))
     for layer, values in replaced:
         for weight, value in zip(layer.base.weights, values, strict=True):
@@ -161,7 +177,8 @@ def unmerge(model):
 
 def installed(model):
     """`Adapters`: those that the model has, without the one it is merged with."""
-    found = [change for change in model.changes if isinstance(change, Adapters)]
+    changes = getattr(model, "changes", ())
+    found = [change for change in changes if isinstance(change, Adapters)]
     return found[0] if found else Adapters()
 
 
@@ -173,7 +190,7 @@ def base_weights(model):
         for part in layer.parts
         for weight in part.weights
     }
-    weights = model.preset_weights().items()
+    weights = _weights(model).items()
     return {path: weight for path, weight in weights if id(weight) not in own}
 
 
@@ -182,7 +199,7 @@ def adapter_weights(model, name):
     _refuse_merged(model)
     parts = [layer.part(name) for layer in _adapted(model)]
     own = {id(weight) for part in parts if part for weight in part.weights}
-    weights = model.preset_weights().items()
+    weights = _weights(model).items()
     return {path: weight for path, weight in weights if id(weight) in own}
 
 
@@ -208,10 +225,13 @@ def save(model, folder, name=None):
     Raises:
         ValueError: if there is no such adapter, or if the model is merged with one.
     """
-    folder = pathlib.Path(folder)
+    folder = as_path(folder, "folder")
     adapter = _named(model, name)
     weights = adapter_weights(model, adapter.name)
     arrays = {_nameless(path): weight.numpy() for path, weight in weights.items()}
+    wrong = [path for path, array in arrays.items() if not is_finite(array)]
+    if wrong:
+        raise ValueError(f"`{wrong[0]}` is not finite; nothing was written")
     packed = pack_arrays(arrays)
     content = _File(
         format=FORMAT,
@@ -220,20 +240,15 @@ def save(model, folder, name=None):
         weights=hashlib.sha256(packed).hexdigest(),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    for file, data in (
-        (WEIGHTS, packed),
-        (SETTINGS, content.model_dump_json(indent=1).encode()),
-    ):
-        scratch = folder / f".{file}"
-        scratch.write_bytes(data)
-        scratch.replace(folder / file)
+    write_bytes(folder / WEIGHTS, packed)
+    write_text(folder / SETTINGS, content.model_dump_json(indent=1))
 
 
 def load(model, folder, name=None):
     """Adds an adapter that `save` wrote, and uses it.
 
     Args:
-        model: the `Task` it was made for: the same weights, other adapters apart.
+        model: the model it was made for: the same weights, other adapters apart.
         folder: path.
         name: str or `None` (as it was called). What to call it here.
 
@@ -241,7 +256,8 @@ def load(model, folder, name=None):
         ValueError: if the files are missing, damaged, or of another base. The model is
             then as it was.
     """
-    folder = pathlib.Path(folder)
+    _refuse_unfit(model)
+    folder = as_path(folder, "folder")
     content, arrays = _read(folder)
     if content.base != identity(model):
         raise ValueError(f"{folder} is an adapter of another base than {model.name}")
@@ -275,16 +291,18 @@ def identity(model):
 def _read(folder):
     """The checked content of an adapter's two files."""
     try:
-        if (folder / SETTINGS).stat().st_size > LARGEST_SETTINGS:
-            raise ValueError(f"it is larger than {LARGEST_SETTINGS} bytes")
-        content = _File.model_validate_json((folder / SETTINGS).read_bytes())
-        packed = (folder / WEIGHTS).read_bytes()
+        text = decode(read_bytes(folder / SETTINGS, LARGEST_SETTINGS), SETTINGS)
+        content = _File.model_validate(parse_json(text))
+        packed = read_bytes(folder / WEIGHTS)
         if content.format != FORMAT:
             raise ValueError(f"`format` must be {FORMAT}. Received: {content.format}")
         if hashlib.sha256(packed).hexdigest() != content.weights:
             raise ValueError(f"{WEIGHTS} is damaged")
-        return content, read_arrays(packed)
-    except (OSError, ValueError, SafetensorError) as error:
+        arrays = read_arrays(packed)
+        if not all(is_finite(array) for array in arrays.values()):
+            raise ValueError(f"{WEIGHTS} is not finite")
+        return content, arrays
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{folder} cannot be read as an adapter: {reason}") from None
 
@@ -324,7 +342,7 @@ def _named(model, name):
 
 def _attach(model, adapter):
     """Adds an adapter's weights; what is in use and trained stays."""
-    _refuse_merged(model)
+    _refuse_unfit(model)
     state = installed(model)
     if adapter.name in [known.name for known in state.adapters]:
         raise ValueError(f"`name` must be a new one. Received: {adapter.name!r} again")
@@ -375,9 +393,51 @@ def _adapted(model):
     ]
 
 
+def _weights(model):
+    """dict by path: all weights of a model."""
+    if hasattr(model, "preset_weights"):
+        return model.preset_weights()
+    weights = {weight.path: weight for weight in model.weights}
+    if len(weights) < len(model.weights):
+        raise ValueError(f"`model` must have one weight a path. Received: {model.name}")
+    return weights
+
+
 def _record(model, state):
-    others = [change for change in model.changes if not isinstance(change, Adapters)]
+    changes = getattr(model, "changes", ())
+    others = [change for change in changes if not isinstance(change, Adapters)]
     model.changes = (*others, *([] if state is None else [state]))
+
+
+def _digest(layers):
+    """bytes: sha256 of the weights of some layers."""
+    total = hashlib.sha256()
+    for layer in layers:
+        for weight in layer.weights:
+            total.update(np.ascontiguousarray(weight.numpy()).data)
+    return total.digest()
+
+
+def _refuse_unfit(model):
+    """Raises for a model that no adapter can be added to as it is."""
+    _refuse_merged(model)
+    if not model.built:
+        raise ValueError(f"`model` must be built. Received: {model.name}, unbuilt")
+    if is_quantized(model):
+        raise ValueError(
+            "`model` must have float weights. Received one with 8-bit weights, which "
+            "are for good"
+        )
+    own = {adapter.name for adapter in installed(model).adapters}
+    there = {part.name for layer in _adapted(model) for part in layer.parts}
+    if there - own or any(
+        getattr(layer, "changes", ()) or _hidden(layer, "_merged_adapters")
+        for layer in model._flatten_layers(include_self=False)
+    ):
+        raise ValueError(
+            "`model` must not be part of, or have a part with, adapters of its own. "
+            f"Received: {model.name}"
+        )
 
 
 def _refuse_merged(model):

@@ -87,6 +87,13 @@ class AdaptedDense(keras.layers.Layer):
             return part(inputs)
         return self.base(inputs) + part(inputs)
 
+    def get_config(self):
+        raise ValueError(
+            f"`{self.name}` has adapters, which no Keras file of this model can hold. "
+            "Call `keras_genai.layers.adapters.merge(model)` first, or `save` for the "
+            "adapter alone"
+        )
+
 
 class LowRankPair(keras.layers.Layer):
     """The product of two low matrices, which begins as zero.
@@ -143,17 +150,21 @@ class WholeCopy(keras.layers.Layer):
         super().__init__(dtype=base.dtype_policy, name=adapter.name)
         self.activation = base.activation
         with name_scopes(base.kernel.path.split("/")[:-1]):
-            self.kernel = self.add_weight(base.kernel.shape, name="kernel")
-            self.kernel.assign(base.kernel)
-            self.bias = None
-            if base.bias is not None:
-                self.bias = self.add_weight(base.bias.shape, name="bias")
-                self.bias.assign(base.bias)
+            self.kernel = self._copy(base.kernel, "kernel")
+            self.bias = None if base.bias is None else self._copy(base.bias, "bias")
         self.built = True
 
     def call(self, inputs):
         x = ops.matmul(inputs, self.kernel)
         return self.activation(x if self.bias is None else x + self.bias)
+
+    def _copy(self, weight, name):
+        # As its first value, which is not asked for while weights are yet to be read.
+        return self.add_weight(
+            weight.shape,
+            initializer=lambda shape, dtype: ops.cast(weight.value, dtype),
+            name=name,
+        )
 
     def fold_into(self, base):
         """Writes the weights of `base` as they are here."""

@@ -24,10 +24,10 @@ LARGEST = 127
 @register
 @dataclasses.dataclass(frozen=True)
 class Int8Weights:
-    """A change of a `Task`: what `quantize` did to it."""
+    """A change of a `Task`: what `quantize` did to it, values apart."""
 
     def apply(self, model):
-        quantize(model)
+        _quantize(model, _emptied)
 
     def get_config(self):
         return {}
@@ -48,13 +48,25 @@ def quantize(model):
     Raises:
         ValueError: if it is quantized already, has an adapter, or has no matrix.
     """
+    return _quantize(model, _quantized)
+
+
+def is_quantized(model):
+    """Whether `quantize` was called with this model or with one inside it."""
+    return any(
+        isinstance(layer, Int8Dense | Int8Embedding)
+        for layer in model._flatten_layers()
+    )
+
+
+def _quantize(model, choose):
     if any(isinstance(layer, AdaptedDense) for layer in model._flatten_layers()):
         raise ValueError("`model` must be merged with its adapter. Received unmerged")
     if any(isinstance(change, Int8Weights) for change in model.changes):
         raise ValueError(
             "`model` must not be quantized twice. Received: a quantized one"
         )
-    count = replace(model, _quantized)
+    count = replace(model, choose)
     if not count:
         raise ValueError(
             "`model` must have Dense or Embedding layers. "
@@ -78,17 +90,21 @@ class Int8Dense(keras.layers.Layer):
     """A `Dense` layer with an 8-bit kernel `[outputs, inputs]`; `quantize` makes it.
 
     Args:
-        dense: built `Dense`.
+        dense: built `Dense`. Its values are not looked at; see `fill`.
     """
 
     def __init__(self, dense):
         super().__init__(dtype=dense.dtype_policy, name=dense.name)
         self.activation = dense.activation
-        values, scale = to_int8(ops.transpose(dense.kernel.value))
-        self.kernel = _stored_like(dense.kernel, values, "int8")
-        self.scale = _stored_like(dense.kernel, scale, "float32", "scale")
+        inputs, units = dense.kernel.shape
+        self.kernel = _made_like(dense.kernel, (units, inputs), "int8")
+        self.scale = _made_like(dense.kernel, (units,), "float32", "scale")
         self.bias = dense.bias
         self.built = True
+
+    def fill(self, dense):
+        """Takes over the kernel of `dense`."""
+        _fill(self.kernel, self.scale, ops.transpose(dense.kernel.value))
 
     def call(self, inputs):
         x = _product(inputs, self.kernel, self.scale)
@@ -101,7 +117,7 @@ class Int8Embedding(keras.layers.Layer):
     """An `Embedding` with an 8-bit table; `quantize` makes it.
 
     Args:
-        embedding: built `Embedding`.
+        embedding: built `Embedding`. Its values are not looked at; see `fill`.
     """
 
     def __init__(self, embedding):
@@ -109,10 +125,13 @@ class Int8Embedding(keras.layers.Layer):
         self.input_dim = embedding.input_dim
         self.output_dim = embedding.output_dim
         table = embedding.embeddings
-        values, scale = to_int8(table.value)
-        self.table = _stored_like(table, values, "int8")
-        self.scale = _stored_like(table, scale, "float32", "scale")
+        self.table = _made_like(table, table.shape, "int8")
+        self.scale = _made_like(table, table.shape[:1], "float32", "scale")
         self.built = True
+
+    def fill(self, embedding):
+        """Takes over the table of `embedding`."""
+        _fill(self.table, self.scale, embedding.embeddings.value)
 
     def call(self, inputs):
         rows = ops.cast(ops.take(self.table, inputs, axis=0), self.compute_dtype)
@@ -147,11 +166,26 @@ def to_int8(matrix):
 
 
 def _quantized(layer):
+    """The 8-bit layer that stands for `layer`, or `None`."""
+    made = _emptied(layer)
+    if made is not None:
+        made.fill(layer)
+    return made
+
+
+def _emptied(layer):
+    """The same without its values, for a model whose weights are yet to be read."""
     if type(layer) in (keras.layers.Dense, Dense):
         return Int8Dense(layer)
     if isinstance(layer, keras.layers.Embedding):
         return Int8Embedding(layer)
     return None
+
+
+def _fill(matrix, scales, values):
+    rounded, scale = to_int8(values)
+    matrix.assign(rounded)
+    scales.assign(scale)
 
 
 def _product(x, matrix, scale):
@@ -185,12 +219,17 @@ def _unforeseen_one(values):
     return ops.cast(values[0] == values[0], values.dtype)
 
 
-def _stored_like(weight, values, dtype, name=None):
-    """A weight with these values, beside or in the place of another one's path."""
+def _made_like(weight, shape, dtype, name=None):
+    """A weight of zeros beside or in the place of another one's path."""
     *scopes, old_name = weight.path.split("/")
     with name_scopes(scopes):
         return keras.Variable(
-            values, dtype=dtype, trainable=False, autocast=False, name=name or old_name
+            "zeros",
+            tuple(shape),
+            dtype=dtype,
+            trainable=False,
+            autocast=False,
+            name=name or old_name,
         )
 
 

@@ -5,6 +5,8 @@ import warnings
 import keras
 
 from keras_genai import registry
+from keras_genai.data.tokenizers import Tokenizer
+from keras_genai.tasks import presets
 
 
 class Task(keras.Model):
@@ -16,7 +18,8 @@ class Task(keras.Model):
     generator, and the tokenizer.
 
     Attributes:
-        tokenizer: `keras_genai.data.Tokenizer` or `None`. Travels in presets.
+        tokenizer: `keras_genai.data.tokenizers.Tokenizer` or `None`. Travels in all
+            files of the model.
         transient: tuple of str. Weights whose path ends with one of these belong
             to a run, not to the model: checkpoints hold them, presets do not.
         changes: tuple of registered objects with `apply(model)`: what was done to the
@@ -37,15 +40,20 @@ class Task(keras.Model):
         config = {"name": self.name, "dtype": getattr(policy, "name", policy)}
         if self.changes:
             config["changes"] = registry.to_plain(self.changes)
+        if self.tokenizer is not None:
+            config["tokenizer"] = self.tokenizer.to_json()
         return config
 
     @classmethod
     def from_config(cls, config):
         config = registry.from_plain(config)
         changes = config.pop("changes", ())
+        tokenizer = config.pop("tokenizer", None)
         model = cls(**config)
         for change in changes:
             change.apply(model)
+        if tokenizer is not None:
+            model.tokenizer = Tokenizer.from_json(tokenizer)
         return model
 
     def make_train_function(self, force=False):
@@ -116,15 +124,18 @@ class Task(keras.Model):
         """Writes config.json, model.safetensors, tokenizer.json and README.md.
 
         Args:
-            folder: path. Created if needed; an existing preset is replaced.
-            card: str or `None` (that of `keras_genai.tasks.cards`). Text of README.md.
+            folder: path. Created if needed; an existing preset is replaced, through a
+                link the one that it leads to.
+            card: str or `None` (that of `keras_genai.tasks.cards`). Text of README.md;
+                one that a person has changed stays.
             format: str. `"huggingface"` writes a folder that transformers reads.
 
         Raises:
-            ValueError: if there is no such format, or if it cannot hold this model.
+            ValueError: if there is no such format, if it cannot hold this model, if a
+                weight is not finite, or if anything is in the folder that is not of a
+                preset; `keras_genai.tasks.presets.check_target` tells that before
+                training.
         """
-        from keras_genai.tasks import presets  # the file format needs this class
-
         presets.save(self, folder, card, format)
 
     def save_own_variables(self, store):

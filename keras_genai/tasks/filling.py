@@ -1,19 +1,18 @@
 """Models that start from stored numbers instead of drawing ones nobody will use."""
 
 import concurrent.futures
-import math
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras.src.backend.common import global_state
 
-ALIGNMENT = 64  # bytes
+from keras_genai.files.tensors import ALIGNMENT, aligned_empty
+
 READERS = 2  # threads
 _PENDING = "uninitialized_variables"  # Keras' list of variables without values
 
 
-def build_filled(build, find_readers):
+def build_filled(build, find_readers, allowance=None):
     """Builds a model without drawing its weights, then reads each from its store.
 
     Until `find_readers` has agreed, no weight takes memory; after it, each takes its
@@ -25,15 +24,18 @@ def build_filled(build, find_readers):
             in `Task.preset_weights`, to a function without arguments that returns
             its array. Weights that are not in it are drawn as usual. What it raises
             leaves nothing behind.
+        allowance: `keras_genai.tasks.sizes.Allowance` or `None`. Asked before every
+            weight, so that a config cannot make a model that its file is not about.
 
     Returns:
         The model.
     """
+    global_state.set_global_attribute(_PENDING, _Pending(allowance))
     try:
         with keras.StatelessScope(initialize_variables=False):
             model = build()
         readers = find_readers(model)
-        pending = global_state.get_global_attribute(_PENDING) or []
+        pending = _wanted(model, global_state.get_global_attribute(_PENDING))
     finally:
         global_state.set_global_attribute(_PENDING, [])
     weights = model.preset_weights()
@@ -55,21 +57,28 @@ def build_filled(build, find_readers):
     return model
 
 
-def aligned_empty(shape, dtype):
-    """An array whose memory TensorFlow can take over: its kernels want 64 bytes.
+def _wanted(model, pending):
+    """The variables but those whose place another one has taken, as 8-bit ones do."""
+    weights = model.preset_weights()
+    return [
+        variable
+        for variable in pending
+        if weights.get(variable.path.removeprefix(f"{model.name}/"), variable)
+        is variable
+    ]
 
-    Args:
-        shape: tuple of int.
-        dtype: NumPy's.
 
-    Returns:
-        array without values.
-    """
-    dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize
-    memory = np.empty(size + ALIGNMENT, "uint8")
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + size].view(dtype).reshape(shape)
+class _Pending(list):
+    """Keras' list of variables without values, which may refuse one more."""
+
+    def __init__(self, allowance):
+        super().__init__()
+        self._allowance = allowance
+
+    def append(self, variable):
+        if self._allowance is not None:
+            self._allowance.take(variable)
+        super().append(variable)
 
 
 def _tensor(read, dtype):

@@ -3,44 +3,40 @@
 `config.json` names the class and its arguments, `model.safetensors` holds the
 weights, `tokenizer.json` the tokenizer, `README.md` says what it is, and
 `manifest.json` the sha256 of each. A folder is written beside its place and
-moved there whole; it is read only if every file is what the manifest says.
+moved there whole; it is read only if every file but the card is what the manifest
+says, and no weight takes memory before all names and shapes have been compared.
 
 Other formats make themselves known by `add_format`; their folders get a manifest too
 when we write them, and need none to be read.
 """
 
+import collections
 import dataclasses
-import hashlib
 import json
-import pathlib
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
 
+import keras
+import numpy as np
 import pydantic
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from keras_genai import registry
 from keras_genai.data.tokenizers import Tokenizer
-from keras_genai.tasks import cards
+from keras_genai.files import plain
+from keras_genai.files.folders import real_folder, replacing_folder
+from keras_genai.files.paths import as_path
+from keras_genai.files.tensors import is_finite, read_header
+from keras_genai.files.text import read_text
+from keras_genai.tasks import cards, manifests, sizes
+from keras_genai.tasks.filling import build_filled
+from keras_genai.tasks.manifests import CONFIG, MANIFEST, TOKENIZER, WEIGHTS
+from keras_genai.tasks.refusals import PresetError, as_preset_error, listed
 
 FORMAT = 1
-CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-CARD, MANIFEST = "README.md", "manifest.json"
 OWN_FORMAT = "keras_genai"
-LARGEST_JSON = 64 * 2**20  # bytes; a tokenizer of 250,000 tokens takes 20 MB
-# What is taken from the hub: data in the formats that are read here, nothing else.
-_HUB_FILES = (
-    *("*.json", "vocab.txt", "merges.txt", "spiece.model", "README.md"),
-    *("model.safetensors", "model-*.safetensors"),
-)
+LARGEST_CONFIG = 4 * 2**20  # bytes
 _formats = {}
-
-
-class PresetError(ValueError):
-    """A preset folder cannot be read; the message is one line."""
 
 
 class Config(pydantic.BaseModel):
@@ -51,7 +47,7 @@ class Config(pydantic.BaseModel):
     format: int
     model: str = pydantic.Field(max_length=100)
     config: dict
-    tables: list[str] = []
+    tables: list[str] = pydantic.Field(default=[], max_length=10_000)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,42 +77,44 @@ def save(model, folder, card=None, format=OWN_FORMAT):
 
     Args:
         model: built `Task`.
-        folder: path. A preset that is there already is replaced.
-        card: str or `None` (that of `cards`), the text of README.md.
+        folder: path. A preset that is there already is replaced; through a link, the
+            folder that it leads to.
+        card: str or `None` (that of `cards`), the text of README.md. One that a person
+            has changed stays as it is.
         format: str, `"keras_genai"`, or `"huggingface"` for transformers.
 
     Raises:
-        PresetError: if `folder` holds something that is not a preset.
+        PresetError: if `folder` holds something that is not of a preset, if a weight
+            is not finite, or if no file could bring the model back. What was in
+            `folder` is then as it was.
         ValueError: if there is no such format, or if it cannot hold the model.
     """
-    if format != OWN_FORMAT and format not in _formats:
-        raise ValueError(
-            f"`format` must be one of {', '.join([OWN_FORMAT, *_formats])}. "
-            f"Received: {format!r}"
-        )
-    if format != OWN_FORMAT and model.changes:
-        raise ValueError(
-            f"`format` must be {OWN_FORMAT!r} for a model with adapters that are not "
-            f"merged, or with 8-bit weights. Received: {format!r}"
-        )
-    folder = pathlib.Path(folder)
-    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
-        raise PresetError(
-            f"{folder} is not empty and not a preset; nothing was changed"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = pathlib.Path(tempfile.mkdtemp(prefix=".preset-", dir=folder.parent))
-    try:
+    _check_format(model, format)
+    folder = check_target(folder)
+    names = manifests.own_names(folder)
+    kept = manifests.edited_card(folder)
+    with replacing_folder(folder, {*names, MANIFEST, *manifests.OWN}) as scratch:
         (_write if format == OWN_FORMAT else _formats[format].write)(model, scratch)
-        _seal(scratch, card or cards.card(model))
-        old = scratch.with_name(f"{scratch.name}-old")
-        if folder.exists():
-            folder.rename(old)
-        scratch.chmod(0o755)
-        scratch.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        manifests.seal(scratch, card or cards.card(model), kept)
+
+
+def check_target(folder):
+    """Refuses a folder that `save` would refuse, before hours are spent on a model.
+
+    Args:
+        folder: path; need not exist. Nothing is written.
+
+    Returns:
+        absolute `pathlib.Path` without links: where the preset will be.
+
+    Raises:
+        PresetError: if it is a file or cannot be written to, or if anything is in it
+            that is not of a preset.
+    """
+    with as_preset_error():
+        folder = real_folder(folder)
+        manifests.own_names(folder)
+    return folder
 
 
 def from_preset(folder, **overrides):
@@ -139,34 +137,23 @@ def from_preset(folder, **overrides):
             architecture do not match. Nothing has been loaded then.
     """
     folder = find_folder(folder)
-    if (folder / MANIFEST).is_file():
-        _check_manifest(folder, known=None)
-    if (folder / CONFIG).is_file():
-        config = read_json(folder / CONFIG)
+    sealed = (folder / MANIFEST).exists()
+    sums = manifests.read_manifest(folder) if sealed else {}
+    if (folder / CONFIG).exists():
+        manifests.check(folder, sums, sums.keys() & {CONFIG})
+        content = read_json(folder / CONFIG, LARGEST_CONFIG)
         for format in _formats.values():
-            if format.recognizes(config):
+            if format.recognizes(content):
+                manifests.check(folder, sums, sums.keys() - {manifests.CARD})
                 return format.read(folder, **overrides)
-    _check_manifest(folder)
-    try:
-        config = Config.model_validate_json(_read(folder / CONFIG))
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or CONFIG
-        raise PresetError(f"{folder / CONFIG}: {where}: {first['msg']}") from None
-    if config.format != FORMAT:
-        raise PresetError(
-            f"{folder / CONFIG}: `format` must be {FORMAT}. Received: {config.format}"
-        )
-    _refuse_paths(config.config, folder / CONFIG)
-    arrays = _load_arrays(folder / WEIGHTS)
-    model = registry.lookup(config.model).from_config({**config.config, **overrides})
-    tables = {name: _take(arrays, name, folder) for name in config.tables}
-    if tables:
-        model.set_tables(tables)
-    _assign(model, arrays, folder)
-    if (folder / TOKENIZER).exists():
-        model.tokenizer = Tokenizer.from_json(_read(folder / TOKENIZER))
-    return model
+    if not sealed:
+        raise PresetError(f"{folder} is not a preset folder: it has no {MANIFEST}")
+    if sums.keys() - manifests.OWN:
+        raise PresetError(f"{folder / MANIFEST} names files that are not a preset's")
+    if TOKENIZER not in sums and (folder / TOKENIZER).exists():
+        raise PresetError(f"{folder / TOKENIZER} is not in the manifest")
+    manifests.check(folder, sums, [CONFIG])
+    return _open(folder, sums, _validate(content, folder / CONFIG), overrides)
 
 
 def find_folder(name):
@@ -181,7 +168,8 @@ def find_folder(name):
     Raises:
         PresetError: if it is neither, or if the hub cannot be reached.
     """
-    folder = pathlib.Path(name)
+    with as_preset_error():
+        folder = as_path(name, "folder")
     if folder.exists() or not re.fullmatch(
         r"[\w-][\w.-]*(/[\w.-]+)?(@[\w.-]+)?", str(name)
     ):
@@ -196,126 +184,143 @@ def find_folder(name):
     repository, _, revision = str(name).partition("@")
     try:
         found = huggingface_hub.snapshot_download(
-            repository, revision=revision or None, allow_patterns=list(_HUB_FILES)
+            repository, revision=revision or None, allow_patterns=list(manifests.DATA)
         )
     except Exception as error:  # many kinds, from several libraries
         reason = str(error).splitlines()[0][:200]
         raise PresetError(
             f"{name} is neither a folder nor to be had from the hub: {reason}"
         ) from None
-    return pathlib.Path(found)
+    return as_path(found)
 
 
-def read_json(path):
-    """The content of a JSON file of reasonable size.
+def read_json(path, limit=plain.LARGEST):
+    """The content of a JSON file, as `keras_genai.files.plain.read_json`.
 
     Raises:
-        PresetError: if it is too large, or not JSON.
+        PresetError: for everything that may be wrong with it.
     """
-    try:
-        return json.loads(_read(path))
-    except (OSError, ValueError, RecursionError) as error:
-        if isinstance(error, PresetError):
-            raise
-        raise PresetError(f"{path} cannot be read as JSON: {error}") from None
+    with as_preset_error():
+        return plain.read_json(path, limit)
+
+
+def _check_format(model, format):
+    if format != OWN_FORMAT and format not in _formats:
+        raise ValueError(
+            f"`format` must be one of {', '.join([OWN_FORMAT, *_formats])}. "
+            f"Received: {format!r}"
+        )
+    if format != OWN_FORMAT and model.changes:
+        raise ValueError(
+            f"`format` must be {OWN_FORMAT!r} for a model with adapters that are not "
+            f"merged, or with 8-bit weights. Received: {format!r}"
+        )
+    if not registry.is_registered(model):
+        raise PresetError(
+            f"{type(model).__name__} cannot be saved as a preset: no process would "
+            "find the class again. Decorate it with `keras_genai.registry.register`"
+        )
 
 
 def _write(model, folder):
     tables = model.get_tables()
-    arrays = {
-        path: variable.numpy() for path, variable in model.preset_weights().items()
-    }
-    config = Config(
-        format=FORMAT,
-        model=type(model).__name__,
-        config=registry.to_plain(model.get_config()),
-        tables=sorted(tables),
+    weights = model.preset_weights()
+    config = registry.to_plain(model)["config"]
+    sizes.check_config(config, len(weights) + len(tables))
+    arrays = {path: _finite(path, variable) for path, variable in weights.items()}
+    content = Config(
+        format=FORMAT, model=type(model).__name__, config=config, tables=sorted(tables)
     )
-    (folder / CONFIG).write_text(config.model_dump_json(indent=1), "utf-8")
+    text = json.dumps(content.model_dump(), indent=1, ensure_ascii=False)
+    (folder / CONFIG).write_bytes(text.encode("utf-8"))
     save_file({**arrays, **tables}, folder / WEIGHTS)
     if model.tokenizer is not None:
-        (folder / TOKENIZER).write_text(model.tokenizer.to_json(), "utf-8")
+        (folder / TOKENIZER).write_bytes(model.tokenizer.to_json().encode("utf-8"))
 
 
-def _seal(folder, card):
-    """Adds the card and the manifest."""
-    (folder / CARD).write_text(card, "utf-8")
-    for path in folder.iterdir():  # the safetensors package hides what it writes
-        path.chmod(0o644)
-    sums = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
-    (folder / MANIFEST).write_text(json.dumps({"sha256": sums}, indent=1), "utf-8")
+def _finite(path, variable):
+    array = variable.numpy()
+    if not is_finite(array):
+        raise PresetError(f"`{path}` is not finite; nothing was written")
+    return array
 
 
-def _check_manifest(folder, known=frozenset({CONFIG, WEIGHTS, TOKENIZER, CARD})):
-    if not (folder / MANIFEST).is_file():
-        raise PresetError(f"{folder} is not a preset folder: it has no {MANIFEST}")
+def _validate(content, path):
     try:
-        sums = json.loads(_read(folder / MANIFEST))["sha256"]
-        valid = isinstance(sums, dict) and sums.keys() >= {CONFIG, WEIGHTS}
-        valid = valid and all(pathlib.PurePath(name).name == name for name in sums)
-        valid = valid and (known is None or sums.keys() <= known)
-    except (ValueError, KeyError, TypeError):
-        valid = False
-    if not valid:
-        raise PresetError(f"{folder / MANIFEST} is damaged")
-    for name, expected in sums.items():
-        path = folder / name
-        if path.is_symlink() or not path.is_file():
-            raise PresetError(f"{path} is missing or not a plain file")
-        if _sha256(path) != expected:
-            raise PresetError(f"{path} is damaged: its sha256 is not the manifest's")
-    if TOKENIZER not in sums and (folder / TOKENIZER).exists():
-        raise PresetError(f"{folder / TOKENIZER} is not in the manifest")
+        config = Config.model_validate(content)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))[:80] or "it"
+        raise PresetError(f"{path}: {where}: {first['msg']}") from None
+    if config.format != FORMAT:
+        raise PresetError(
+            f"{path}: `format` must be {FORMAT}. Received: {config.format}"
+        )
+    return config
 
 
-def _refuse_paths(value, where):
-    """No value of a config may be a path or a URL."""
-    if isinstance(value, dict):
-        for item in value.values():
-            _refuse_paths(item, where)
-    elif isinstance(value, list):
-        for item in value:
-            _refuse_paths(item, where)
-    elif isinstance(value, str) and any(mark in value for mark in ("/", "\\", "..")):
-        raise PresetError(f"{where}: no value may be a path. Received: {value!r}")
+def _open(folder, sums, config, overrides):
+    """The model of a preset of ours; numbers are read once all else is checked."""
 
+    @as_preset_error(folder / CONFIG)
+    def build():
+        cls = registry.lookup(config.model, keras.Model)
+        sizes.check_config(config.config, len(tensors) + len(tables))
+        return cls.from_config({**config.config, **overrides})
 
-def _load_arrays(path):
+    def find_readers(model):
+        _compare(model, tensors, folder)
+        manifests.check(folder, sums, sums.keys() - {CONFIG, manifests.CARD})
+        return {path: tensor.read for path, tensor in tensors.items()}
+
     try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise PresetError(f"{path} cannot be read: {error}") from None
+        with as_preset_error():
+            tensors = read_header(folder / WEIGHTS)
+            tables = _take(tensors, config.tables, folder)
+            model = build_filled(build, find_readers, sizes.Allowance(tensors.values()))
+            if tables:
+                model.set_tables({name: table.read() for name, table in tables.items()})
+    except PresetError:
+        manifests.check(folder, sums, [WEIGHTS])  # damage explains all the rest
+        raise
+    if TOKENIZER in sums:
+        with as_preset_error(folder / TOKENIZER):
+            text = read_text(folder / TOKENIZER, plain.LARGEST)
+            model.tokenizer = Tokenizer.from_json(text)
+    return model
 
 
-def _assign(model, arrays, folder):
+def _take(tensors, names, folder):
+    """Removes the tables from among the tensors."""
+    missing = sorted(set(names) - tensors.keys())
+    if missing:
+        raise PresetError(f"{folder / WEIGHTS} lacks the tables {listed(missing)}")
+    return {name: tensors.pop(name) for name in set(names)}
+
+
+def _compare(model, tensors, folder):
+    """Raises if names, shapes and kinds of numbers are not exactly the model's."""
     weights = model.preset_weights()
-    missing = sorted(weights.keys() - arrays.keys())
-    surplus = sorted(arrays.keys() - weights.keys())
-    wrong = [
-        f"{path} {arrays[path].shape} for {tuple(weights[path].shape)}"
-        for path in sorted(weights.keys() & arrays.keys())
-        if arrays[path].shape != tuple(weights[path].shape)
-    ]
-    problems = (("missing", missing), ("surplus", surplus), ("wrong shape", wrong))
-    text = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems if names)
+    problems = collections.defaultdict(list)
+    problems["missing"] = sorted(weights.keys() - tensors.keys())
+    problems["surplus"] = sorted(tensors.keys() - weights.keys())
+    for path in sorted(weights.keys() & tensors.keys()):
+        tensor, weight = tensors[path], weights[path]
+        if tensor.shape != tuple(weight.shape):
+            problems["wrong shape"].append(
+                f"{path} {tensor.shape} for {tuple(weight.shape)}"
+            )
+        elif not _is_kind(tensor.numpy_dtype, weight.dtype):
+            problems["wrong dtype"].append(f"{path} {tensor.dtype} for {weight.dtype}")
+    text = "; ".join(
+        f"{kind}: {listed(found)}" for kind, found in problems.items() if found
+    )
     if text:
         raise PresetError(f"{folder / WEIGHTS} does not fit {model.name}: {text}")
-    for path, variable in weights.items():
-        variable.assign(arrays[path])
 
 
-def _take(arrays, name, folder):
-    if name not in arrays:
-        raise PresetError(f"{folder / WEIGHTS} lacks the table `{name}`")
-    return arrays.pop(name)
-
-
-def _read(path):
-    if path.stat().st_size > LARGEST_JSON:
-        raise PresetError(f"{path} is larger than {LARGEST_JSON} bytes")
-    return path.read_text("utf-8")
-
-
-def _sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _is_kind(stored, wanted):
+    """Floats may become floats of another width; everything else is as it is."""
+    if keras.backend.is_float_dtype(wanted):
+        return stored is not None and (stored.kind in "fV")
+    return stored == np.dtype(wanted)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from keras_genai.files.tensors import aligned_empty
 from keras_genai.models.gpt import GPT
-from keras_genai.tasks.filling import aligned_empty, build_filled
+from keras_genai.tasks.filling import build_filled
 
 VALUES = np.arange(5 * 8, dtype="float32").reshape(5, 8)
 

@@ -1,0 +1,50 @@
+"""The one way to read JSON that somebody else may have written."""
+
+import json
+
+from keras_genai.files.text import read_text
+
+LARGEST = 64 * 2**20  # bytes; a tokenizer of 250,000 tokens takes 20 MB
+
+
+def read_json(path, limit=LARGEST):
+    """The content of a JSON file.
+
+    Args:
+        path: str or path of a regular file.
+        limit: int. The most bytes that are read.
+
+    Returns:
+        dict, list, str, number, bool or `None`.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it is no regular file, larger than `limit`, no UTF-8, or not
+            what `parse_json` takes; one line that names it.
+    """
+    text = read_text(path, limit)
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read as JSON: {error}") from None
+
+
+def parse_json(text):
+    """The value of a JSON text in which every name comes once.
+
+    Raises:
+        ValueError: if it is something else, or nested too deeply.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _unique(pairs):
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(n for n in found if names.count(n) > 1)
+        raise ValueError(f"{twice[:80]!r} comes twice")
+    return found
