@@ -84,7 +84,8 @@ class _Pending(list):
 def _tensor(read, dtype):
     """What `read` returns as a tensor; nobody may write to that array any more."""
     array = read()
-    if array.dtype != dtype or not array.size:
+    if array.dtype != dtype or not array.size or array.dtype.kind == "V":
+        # NumPy does not know bfloat16, and cannot hand it over.
         return keras.ops.convert_to_tensor(array, dtype)
     if not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
         array, source = aligned_empty(array.shape, array.dtype), array
