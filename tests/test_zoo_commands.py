@@ -1,6 +1,7 @@
 """`python -m zoo`: what it prints, and how it says no."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -161,6 +162,21 @@ def test_as_many_pictures_are_drawn_as_were_asked_for(drawing, tmp_path, capsys)
     printed = capsys.readouterr().out
     assert printed.startswith("5 pictures in")
     assert "203 pictures in" in printed
+
+
+def test_pictures_never_take_the_place_of_a_device(drawing, tmp_path, capsys):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    out = ["--out", str(pipe)]
+    assert command.main(["sample", str(drawing / "dcgan_digits"), *out]) == 2
+    assert "`--out` must be a file" in capsys.readouterr().err
+    assert pipe.is_fifo()
+
+
+def test_the_entry_that_made_a_model_says_how_to_sample_it(drawing, tmp_path):
+    out = ["--out", str(tmp_path / "x.png")]
+    preset = ["--preset", str(drawing / "dcgan_digits")]
+    assert not command.main(["sample", "vqvae_digits", *preset, *out, "--count", "2"])
 
 
 def test_guidance_is_the_entrys_unless_a_wish_says_otherwise(monkeypatch, tmp_path):

@@ -1,10 +1,14 @@
 """Conversations with the zoo's language models."""
 
+import sys
+
 from zoo._opening import locate, open_model
 
 
 def chat(options):
     """Talks with a trained or published model, until `quit`."""
+    if sys.stdin is None:
+        raise ValueError("standard input must be open, for what is said to the model")
     place = locate(options.name, options.preset)
     model = open_model(place, options.name, "chat", options.int8)
     from keras_genai.samplers import Greedy, Sample

@@ -121,7 +121,8 @@ def output_file(value, argument):
     from keras_genai.files.paths import as_path
 
     path = as_path(value, argument)
-    if path.is_dir() or not path.parent.is_dir():
+    new = not path.exists() and path.parent.is_dir()
+    if not (new or path.is_file()):  # a device would be replaced by a file
         raise ValueError(
             f"`{argument}` must be a file in a folder that exists. Received: {value}"
         )

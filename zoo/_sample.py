@@ -38,8 +38,8 @@ def sample(options):
 
 
 def _entry_of(name, model):
-    """The entry whose way to sample is used: that name, or the one it was saved by."""
-    for known in (name, model.name):
+    """The entry whose way to sample is used: the one that made it, else that name."""
+    for known in (model.name, name):
         if known in zoo.names():
             return zoo.get(known)
     return None

@@ -18,8 +18,13 @@ def replacing(path):
 
     Yields:
         `pathlib.Path` beside it, whose name begins with `UNFINISHED`.
+
+    Raises:
+        ValueError: if a folder, a device or a FIFO is at `path`: it would be lost.
     """
     path = as_path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} must be a regular file, or not be there yet")
     temporary = path.with_name(f"{UNFINISHED}{path.name}")
     try:
         yield temporary

@@ -65,3 +65,13 @@ def test_a_failure_while_writing_leaves_the_old_file(tmp_path):
         fail()
     assert pathlib.Path(path).read_bytes() == b"old"
     assert not list(tmp_path.glob(f"{UNFINISHED}*"))
+
+
+def test_what_is_no_regular_file_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(ValueError, match="must be a regular file"):
+            write_text(tmp_path / name, "text")
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(os.listdir(tmp_path)) == ["folder", "pipe"]
