@@ -19,6 +19,12 @@ class BartSettings(encoder_decoder.EncoderDecoderSettings):
     encoder_ffn_dim: Count = 4096
     decoder_ffn_dim: Count = 4096
     fixed = encoder_decoder.fixed(pre_norm=False)
+    decoding = {
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 2,
+        "forced_eos_token_id": 2,
+    }
 
 
 def build(settings, checkpoint, **overrides):

@@ -68,7 +68,11 @@ class BertSettings(Settings):
     tie_word_embeddings: bool = True
     problem_type: Literal["regression", "single_label_classification"] | None = None
     id2label: dict[str, str] | None = None
-    num_labels: Count | None = None
+    num_labels: int | None = pydantic.Field(None, ge=1, le=2**16)
+
+    @property
+    def depths(self):
+        return {"depth": self.num_hidden_layers}
 
     @pydantic.model_validator(mode="after")
     def _check(self):
@@ -79,7 +83,7 @@ class BertSettings(Settings):
             )
         if self.id2label is not None:
             places = {str(index) for index in range(len(self.id2label))}
-            if not places or self.id2label.keys() != places:
+            if not 0 < len(places) <= 2**16 or self.id2label.keys() != places:
                 raise ValueError("`id2label` must name 0, 1, ... in one piece")
         return self
 

@@ -5,6 +5,13 @@ from keras_genai.convert.mapping import Count, Depth
 from keras_genai.data import published
 from keras_genai.models.blenderbot import Blenderbot, BlenderbotStyle
 
+_DECODING = {
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 1,
+    "forced_eos_token_id": 2,
+}
+
 
 class BlenderbotSettings(encoder_decoder.EncoderDecoderSettings):
     """config.json of Blenderbot. See `BlenderbotConfig` of transformers."""
@@ -19,6 +26,7 @@ class BlenderbotSettings(encoder_decoder.EncoderDecoderSettings):
     encoder_ffn_dim: Count = 10240
     decoder_ffn_dim: Count = 10240
     fixed = encoder_decoder.fixed(pre_norm=True)
+    decoding = {**_DECODING, "encoder_no_repeat_ngram_size": 3}
 
 
 class BlenderbotSmallSettings(BlenderbotSettings):
@@ -34,6 +42,7 @@ class BlenderbotSmallSettings(BlenderbotSettings):
     encoder_ffn_dim: Count = 2048
     decoder_ffn_dim: Count = 2048
     fixed = encoder_decoder.fixed(pre_norm=False)
+    decoding = _DECODING
 
 
 def build(settings, checkpoint, **overrides):

@@ -1,6 +1,6 @@
 """What the tables of BART and Blenderbot share."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from keras_genai.convert.generation import read_generation, write_generation
 from keras_genai.convert.mapping import (
@@ -29,12 +29,25 @@ UNUSED = (r"shared\.weight",)
 
 
 class EncoderDecoderSettings(Settings):
-    """The keys of config.json that all have alike. A subclass adds the sizes."""
+    """The keys of config.json that all have alike. A subclass adds the sizes.
+
+    Attributes:
+        decoding: dict, the decode settings that transformers' class has by itself.
+    """
+
+    decoding: ClassVar[dict] = {}
 
     activation_function: Literal[*ACTIVATIONS] = "gelu"
     scale_embedding: bool = False
     dropout: Rate = 0.1
     tie_word_embeddings: bool = True
+
+    @property
+    def depths(self):
+        return {
+            "encoder_depth": self.encoder_layers,
+            "decoder_depth": self.decoder_layers,
+        }
 
 
 def fixed(pre_norm):
@@ -88,7 +101,12 @@ def arguments(settings, checkpoint):
         num_heads=settings.encoder_attention_heads,
         hidden=settings.encoder_ffn_dim,
         dropout=settings.dropout,
-        generation=read_generation(checkpoint.config, checkpoint.generation),
+        generation=read_generation(
+            checkpoint.config,
+            checkpoint.generation,
+            settings.decoding,
+            settings.vocab_size,
+        ),
     )
 
 

@@ -8,9 +8,20 @@ from keras_genai.convert.mapping import Token
 from keras_genai.tasks.seq2seq import GenerationSettings
 
 # Settings that would change the text and that are not known here, with the values at
-# which they change nothing.
+# which they change nothing. Those that only matter with `do_sample` are not listed.
 _UNKNOWN = {
     "do_sample": (None, False),
+    "stop_strings": (None, [], ""),
+    "max_time": (None,),
+    "renormalize_logits": (None, False),
+    "remove_invalid_values": (None, False),
+    "token_healing": (None, False),
+    "watermarking_config": (None,),
+    "dola_layers": (None,),
+    "constraints": (None,),
+    "force_words_ids": (None,),
+    "forced_decoder_ids": (None,),
+    "num_return_sequences": (None, 1),
     "num_beam_groups": (None, 1),
     "diversity_penalty": (None, 0.0),
     "penalty_alpha": (None,),
@@ -19,6 +30,19 @@ _UNKNOWN = {
     "sequence_bias": (None,),
     "begin_suppress_tokens": (None,),
     "guidance_scale": (None, 1, 1.0),
+}
+# Of what `read_generation` follows, the values at which it changes nothing.
+_IDLE = {
+    "num_beams": (None, 1),
+    "length_penalty": (None, 1.0),
+    "repetition_penalty": (None, 1.0),
+    "no_repeat_ngram_size": (None, 0),
+    "min_length": (None, 0),
+    "min_new_tokens": (None, 0),
+    "bad_words_ids": (None, []),
+    "suppress_tokens": (None, []),
+    "forced_bos_token_id": (None,),
+    "forced_eos_token_id": (None,),
 }
 NEW_TOKENS = 20  # what transformers generates when no file says a length
 
@@ -49,12 +73,16 @@ class _File(pydantic.BaseModel):
     eos_token_id: Token | list[Token] | None = None
 
 
-def read_generation(config, generation):
-    """The settings that two files state.
+def read_generation(config, generation=None, defaults=None, vocabulary_size=2**31):
+    """The settings that two files state, or leave to the family.
 
     Args:
         config: dict, the whole config.json.
-        generation: dict of generation_config.json, empty if there is none.
+        generation: dict of generation_config.json, or `None` if there is none: then
+            config.json counts, as it did before there was such a file.
+        defaults: dict or `None`, what the family's config class says of keys that are
+            not there.
+        vocabulary_size: int, above all tokens.
 
     Returns:
         `GenerationSettings`.
@@ -62,25 +90,27 @@ def read_generation(config, generation):
     Raises:
         ValueError: if a value is out of its range.
     """
-    stated = generation or config
+    config = {**(defaults or {}), **config}
+    if config.get("force_bos_token_to_be_generated"):  # its name before 2021
+        first = config.get("forced_bos_token_id")
+        first = config.get("bos_token_id") if first is None else first
+        config["forced_bos_token_id"] = first
+    stated = config if generation is None else generation
     try:
         file = _File.model_validate(stated)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"generation_config.json: {where}: {first['msg']}") from None
-    unknown = [key for key, idle in _UNKNOWN.items() if stated.get(key) not in idle]
-    if unknown:
-        warnings.warn(
-            f"decode settings that are not known here are left out: {unknown}",
-            stacklevel=2,
-        )
+        raise ValueError(f"decode settings: {where}: {first['msg']}") from None
+    _warn_of(stated, _UNKNOWN)
     given = file.model_dump(exclude_none=True)
     start = file.decoder_start_token_id
     if start is None:
         start = config.get("decoder_start_token_id", file.bos_token_id)
     ends = file.eos_token_id
     ends = config.get("eos_token_id") if ends is None else ends
+    forced = _listed(file.forced_eos_token_id) or ()
+    _check_tokens(vocabulary_size, start, file.forced_bos_token_id, *forced)
     longest, least = given.get("max_length", 1 + NEW_TOKENS), given.get("min_length", 0)
     longest = 1 + file.max_new_tokens if file.max_new_tokens else longest
     least = 1 + file.min_new_tokens if file.min_new_tokens else least
@@ -96,13 +126,42 @@ def read_generation(config, generation):
     return GenerationSettings(
         max_length=longest,
         min_length=least,
-        bad_words=_without_ends(given.get("bad_words_ids", ()), _listed(ends)),
+        bad_words=_without_ends(given.get("bad_words_ids", ()), _listed(ends) or ()),
         decoder_start_token=start,
         forced_start_token=file.forced_bos_token_id,
-        forced_end_tokens=_listed(file.forced_eos_token_id) or (),
+        forced_end_tokens=forced,
         end_tokens=_listed(ends),
         **{key: given[key] for key in same if key in given},
     )
+
+
+def warn_of_decoding(generation):
+    """Warns of what generation_config.json says and a language model does not follow.
+
+    Args:
+        generation: dict, or `None` if there is no such file.
+    """
+    _warn_of(generation or {}, {**_UNKNOWN, **_IDLE})
+
+
+def _warn_of(stated, idle):
+    left_out = [key for key, values in idle.items() if stated.get(key) not in values]
+    if left_out:
+        warnings.warn(
+            f"decode settings that are not known here are left out: {left_out}",
+            stacklevel=3,
+        )
+
+
+def _check_tokens(vocabulary_size, *tokens):
+    for token in tokens:
+        if token is None:
+            continue
+        if type(token) is not int or not 0 <= token < vocabulary_size:
+            raise ValueError(
+                f"a token of the decode settings must be an int from 0 to "
+                f"{vocabulary_size - 1}. Received: {str(token)[:40]}"
+            )
 
 
 def write_generation(settings):

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import pydantic
 
+from keras_genai.convert.generation import warn_of_decoding
 from keras_genai.convert.mapping import (
     Architecture,
     Count,
@@ -45,6 +46,10 @@ class GPT2Settings(Settings):
     resid_pdrop: Rate = 0.1
     tie_word_embeddings: bool = True
 
+    @property
+    def depths(self):
+        return {"depth": self.n_layer}
+
     @pydantic.model_validator(mode="after")
     def _check_heads(self):
         if self.n_embd % self.n_head:
@@ -57,6 +62,7 @@ class GPT2Settings(Settings):
 
 def build(settings, checkpoint, **overrides):
     """The `GPT` that a config.json describes."""
+    warn_of_decoding(checkpoint.generation)
     style = dataclasses.replace(GPT2, tie_embeddings=settings.tie_word_embeddings)
     return GPT(
         **{

@@ -8,16 +8,20 @@ files, the model without weights, the names and shapes of all tensors against al
 weights, and only then the numbers, one tensor at a time.
 """
 
+import contextlib
 import dataclasses
 import json
-import re
+import warnings
 
+import keras
 import numpy as np
 import pydantic
+from keras.src.backend.common import global_state
 from safetensors.numpy import save_file
 
-from keras_genai.convert.buffers import is_buffer
 from keras_genai.convert.families import FAMILIES
+from keras_genai.convert.matching import match, readers
+from keras_genai.convert.reading import read_object
 from keras_genai.convert.tensors import WEIGHTS, Tensors
 from keras_genai.convert.tokenizer_files import (
     TOKENIZER_CONFIG,
@@ -26,7 +30,7 @@ from keras_genai.convert.tokenizer_files import (
 )
 from keras_genai.files.writing import write_text
 from keras_genai.tasks.filling import build_filled
-from keras_genai.tasks.presets import CONFIG, TOKENIZER, PresetError, read_json
+from keras_genai.tasks.presets import CONFIG, TOKENIZER, PresetError
 
 GENERATION = "generation_config.json"
 
@@ -38,7 +42,7 @@ class Checkpoint:
     Attributes:
         names: frozenset of str, the stored tensors, with the family's prefix or not.
         config: dict, config.json.
-        generation: dict, generation_config.json, empty if there is none.
+        generation: dict, generation_config.json, or `None` if there is none.
         tokenizer: `Tokenizer` or `None`.
     """
 
@@ -70,22 +74,53 @@ def read(folder, task=None, **overrides):
             if a tensor or a weight is left over. Nothing has been loaded then.
         ValueError: if there is no such `task` in this family.
     """
-    config = read_json(folder / CONFIG)
+    config = read_object(folder, CONFIG)
     family = _find_family(config, folder)
     architecture, other = _find_architecture(family, config, task, folder)
     settings = _validate(family, config, folder)
     tokenizer = read_tokenizer(folder, family, settings.vocab_size, FAMILIES)
     tensors = Tensors(folder)
-    generation = {}
-    if (folder / GENERATION).is_file():
-        generation = read_json(folder / GENERATION)
-    names = frozenset(family.rename(name) for name in tensors.shapes)
+    shapes = tensors.shapes
+    names = frozenset(family.rename(name) for name in shapes)
+    generation = read_object(folder, GENERATION)
     checkpoint = Checkpoint(names, config, generation, tokenizer)
-    model = build_filled(
-        lambda: architecture.build(settings, checkpoint, **overrides),
-        lambda model: _readers(family, architecture, model, tensors, other, folder),
-    )
+
+    def build(**more):
+        with _one_line(folder):
+            return architecture.build(settings, checkpoint, **{**overrides, **more})
+
+    def matched(model):
+        return match(family, architecture, model, shapes, other, folder)
+
+    depths = {**settings.depths, **overrides}
+    depths = {name: depths[name] for name in settings.depths}
+    matched(outlined(build, depths))
+    model = build_filled(build, lambda model: readers(matched(model), tensors, folder))
     model.tokenizer = tokenizer
+    return model
+
+
+def outlined(build, depths):
+    """A model without numbers and with one layer, which says that it has all.
+
+    So a config.json that asks for many layers is compared with the files before they
+    are built.
+
+    Args:
+        build: function of the depths that returns a `Task`.
+        depths: dict, name of an argument to int.
+    """
+    try:
+        with (
+            keras.StatelessScope(initialize_variables=False),
+            warnings.catch_warnings(action="ignore"),  # the model itself will warn
+        ):
+            model = build(**dict.fromkeys(depths, 1))
+    finally:
+        global_state.set_global_attribute("uninitialized_variables", [])
+    body = getattr(model, "backbone", model)
+    for name, depth in depths.items():
+        setattr(body, name, depth)
     return model
 
 
@@ -125,7 +160,21 @@ def write(model, folder):
         _write_json(folder / TOKENIZER_CONFIG, options)
 
 
+@contextlib.contextmanager
+def _one_line(folder):
+    """Makes one line of what a model says of its arguments."""
+    try:
+        yield
+    except PresetError:
+        raise
+    except (ValueError, ArithmeticError) as error:
+        reason = " ".join(str(error).partition("\n\n")[0].split())[:400]
+        raise PresetError(f"{folder / CONFIG}: {reason}") from None
+
+
 def _find_family(config, folder):
+    if config is None:
+        raise PresetError(f"{folder} has no {CONFIG}")
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         raise PresetError(
@@ -139,7 +188,8 @@ def _find_architecture(family, config, task, folder):
     """The architecture, and whether the head may differ from the stored one."""
     stored = config.get("architectures") or [None]
     known = {each.name: each for each in reversed(family.architectures)}
-    own = known.get(stored[0]) if isinstance(stored, list) else None
+    first = stored[0] if isinstance(stored, list) else None
+    own = known.get(first) if isinstance(first, str) else None
     if task is None:
         if own is None:
             raise PresetError(
@@ -160,131 +210,13 @@ def _find_architecture(family, config, task, folder):
 def _validate(family, config, folder):
     try:
         return family.settings.model_validate_json(json.dumps(config))
-    except (pydantic.ValidationError, ValueError) as error:
-        message = str(error)
-        if isinstance(error, pydantic.ValidationError):
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            given = str(first["input"])[:80] if where else ""
-            message = f"`{where}`: {first['msg']}. Received: {given}"
-            if not where:
-                message = first["msg"].removeprefix("Value error, ")
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))[:80]
+        message = first["msg"].removeprefix("Value error, ")[:400]
+        if where:
+            message = f"`{where}`: {message}. Received: {str(first['input'])[:80]}"
         raise PresetError(f"{folder / CONFIG}: {message}") from None
-
-
-def _readers(family, architecture, model, tensors, other, folder):
-    """Functions that read each weight, after all names and shapes have been checked."""
-    rules, head = architecture.rules(model), architecture.head(model)
-    aliases = architecture.aliases(model)
-    expected = {name for rule in (*rules, *head) for name in rule.theirs}
-    places = _places(family, tensors.shapes, expected | aliases.keys())
-    _merge_aliases(places, aliases, tensors, folder)
-    if other and not any(name in places for rule in head for name in rule.theirs):
-        begins_anew = {path for rule in head for path in rule.ours}
-    else:
-        rules, begins_anew = [*rules, *head], set()
-    expected = {name for rule in rules for name in rule.theirs}
-    surplus = {
-        name
-        for name in places.keys() - expected
-        if not _is_unused(name.removeprefix(family.prefix), architecture)
-    }
-    if other and any(place.startswith(family.prefix) for place in places.values()):
-        # The head of the stored task is of no use here.
-        surplus = {name for name in surplus if name.startswith(family.prefix)}
-    weights = model.preset_weights()
-    unmapped = (
-        weights.keys() - {path for rule in rules for path in rule.ours} - begins_anew
-    )
-    shapes = {name: tensors.shapes[place] for name, place in places.items()}
-    _report(folder, rules, weights, shapes, surplus, unmapped)
-    return {
-        path: _Reader(rule, index, tensors, places)
-        for rule in rules
-        for index, path in enumerate(rule.ours)
-    }
-
-
-def _is_unused(name, architecture):
-    return is_buffer(name) or any(
-        re.fullmatch(pattern, name) for pattern in architecture.unused
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Reader:
-    """Reads one weight of a rule; a tensor of two weights is read twice."""
-
-    rule: object
-    index: int
-    tensors: Tensors
-    places: dict
-
-    def __call__(self):
-        parts = [self.tensors.read(self.places[name]) for name in self.rule.theirs]
-        return self.rule.read(*parts)[self.index]
-
-
-def _places(family, stored, expected):
-    """From a tensor's name in the rules to its name in the files."""
-    places = {}
-    for place in stored:
-        name = family.rename(place)
-        for variant in (name, family.prefix + name, name.removeprefix(family.prefix)):
-            if variant in expected:
-                name = variant
-                break
-        places[name] = place
-    return places
-
-
-def _merge_aliases(places, aliases, tensors, folder):
-    """Leaves one of the tensors that are the same."""
-    for alias, name in aliases.items():
-        if alias not in places:
-            continue
-        if name not in places:
-            places[name] = places.pop(alias)
-            continue
-        first, second = tensors.read(places[name]), tensors.read(places.pop(alias))
-        if first.shape != second.shape or not np.array_equal(first, second):
-            raise PresetError(
-                f"{folder}: {alias} and {name} must be equal, as the config says"
-            )
-
-
-def _report(folder, rules, weights, shapes, surplus, unmapped):
-    """Raises if anything does not fit; names all of it, as the files call it."""
-    missing, wrong = [], []
-    for rule in rules:
-        # One byte a number, because only shapes count.
-        ours = [np.zeros((), "int8") for _ in rule.ours]
-        ours = [
-            np.broadcast_to(zero, tuple(weights[path].shape))
-            for zero, path in zip(ours, rule.ours, strict=True)
-        ]
-        for name, like in zip(rule.theirs, rule.write(*ours), strict=True):
-            if name not in shapes:
-                missing.append(f"{name} {like.shape}")
-            elif shapes[name] != like.shape:
-                wrong.append(f"{name} {shapes[name]} for {like.shape}")
-    problems = {
-        "missing": missing,
-        "surplus": [f"{name} {shapes[name]}" for name in sorted(surplus)],
-        "wrong shape": wrong,
-        "in no rule": sorted(unmapped),
-    }
-    text = "; ".join(
-        f"{kind}: {', '.join(found[:8])}{_more(found)}"
-        for kind, found in problems.items()
-        if found
-    )
-    if text:
-        raise PresetError(f"{folder} does not fit its {CONFIG}: {text}")
-
-
-def _more(found):
-    return f" and {len(found) - 8} more" if len(found) > 8 else ""
 
 
 def _find_writer(model):

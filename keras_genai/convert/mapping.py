@@ -45,12 +45,18 @@ class Settings(pydantic.BaseModel):
 
     Attributes:
         fixed: dict of settings that must have one value, if they are there at all.
+        vocab_size: int, the rows of the token table. Of every subclass.
     """
 
     model_config = pydantic.ConfigDict(
         extra="ignore", strict=True, frozen=True, allow_inf_nan=False
     )
     fixed: ClassVar[dict] = {}
+
+    @property
+    def depths(self):
+        """Dict of our model's arguments that count its layers."""
+        raise NotImplementedError
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -90,7 +96,7 @@ class Architecture:
         build: `build(settings, checkpoint, **overrides)` that returns the model.
             `checkpoint` has `names`, the stored tensors as in the rules, `config`,
             the whole config.json as a dict, `generation`, a dict of
-            generation_config.json (empty without one), and `tokenizer`.
+            generation_config.json (`None` without one), and `tokenizer`.
         rules: `rules(model)`, a list of `Rule`.
         describe: `describe(model)`, the dict of config.json for a model; it raises
             `ValueError` if the family cannot express the model.

@@ -54,6 +54,13 @@ class T5Settings(Settings):
     scale_decoder_outputs: bool | None = None
     fixed = {"is_decoder": False}
 
+    @property
+    def depths(self):
+        return {
+            "encoder_depth": self.num_layers,
+            "decoder_depth": self.num_decoder_layers or self.num_layers,
+        }
+
 
 def build(settings, checkpoint, **overrides):
     """The model of a folder."""
@@ -73,15 +80,19 @@ def build(settings, checkpoint, **overrides):
     )
     arguments = dict(
         vocabulary_size=settings.vocab_size,
-        encoder_depth=settings.num_layers,
-        decoder_depth=settings.num_decoder_layers or settings.num_layers,
+        **settings.depths,
         width=settings.d_model,
         num_heads=settings.num_heads,
         head_dim=settings.d_kv,
         hidden=settings.d_ff,
         dropout=settings.dropout_rate,
         style=style,
-        generation=read_generation(checkpoint.config, checkpoint.generation),
+        generation=read_generation(
+            checkpoint.config,
+            checkpoint.generation,
+            {"eos_token_id": 1},
+            settings.vocab_size,
+        ),
     )
     return T5(**{**arguments, **overrides})
 

@@ -1,10 +1,13 @@
 """Published folders are data from strangers: what is not right is not opened."""
 
 import json
+import os
 import pathlib
 import pickle
 import shutil
 import struct
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -274,3 +277,75 @@ def test_a_name_that_is_no_folder_is_looked_for_on_the_hub(folder, monkeypatch):
 
 def test_formats_are_known_by_their_config():
     assert presets.read_json(FILES / "bert/config.json")["model_type"] == "bert"
+
+
+BOMBS = {
+    "encoder/gpt2": dict(n_embd=2**20, n_layer=512, vocab_size=2**22, n_inner=2**22),
+    "encoder/bert_masked": dict(
+        hidden_size=2**20, num_hidden_layers=512, intermediate_size=2**22
+    ),
+    "seq2seq/bart": dict(
+        d_model=12 * 2**14, encoder_layers=512, decoder_layers=512, vocab_size=2**22
+    ),
+    "seq2seq/blenderbot": dict(d_model=12 * 2**14, decoder_layers=512),
+    "seq2seq/t5": dict(d_model=2**22, d_ff=2**22, num_layers=512, d_kv=2**20),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [(name, key) for name, keys in BOMBS.items() for key in keys]
+)
+def test_sizes_that_the_files_do_not_have_cost_nothing(name, key, tmp_path):
+    folder = shutil.copytree(FILES.parent / name, tmp_path / "folder")
+    change_config(folder, **{key: BOMBS[name][key]})
+    began = time.process_time()
+    tracemalloc.start()
+    refuse(folder, "does not fit its config.json|must be")
+    assert tracemalloc.get_traced_memory()[1] < 2**26
+    tracemalloc.stop()
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("stored", [[{}], [[]], [None], [5], 5, True, {"a": 1}, "x"])
+def test_odd_architectures_are_refused(folder, stored):
+    change_config(folder, architectures=stored)
+    refuse(folder, "`architectures` must be one of")
+
+
+def test_very_many_tensors_are_refused_soon_and_in_few_words(folder):
+    def add(tensors):
+        tensors.update({f"x{i}" * 9: np.zeros(0, "float32") for i in range(50_000)})
+
+    change_tensors(folder, add)
+    began = time.process_time()
+    with pytest.raises(PresetError, match="and 49992 more") as caught:
+        from_preset(folder)
+    assert time.process_time() - began < 5
+    assert len(str(caught.value)) < 1500
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 10**5, '{"a":' * 10**5, "[]", "null", '{"a": 1, "a": 2}', "\0"]
+)
+@pytest.mark.parametrize(
+    "name", ["tokenizer_config.json", "generation_config.json", "added_tokens.json"]
+)
+def test_odd_json_beside_the_config_is_refused(folder, name, text):
+    (folder / name).write_text(text)
+    refuse(folder, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tokenizer.json", "tokenizer_config.json", "generation_config.json"),
+        *("added_tokens.json", "special_tokens_map.json"),
+    ],
+)
+def test_what_is_no_regular_file_is_refused(folder, name):
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    refuse(folder, "must be a regular file")
+    (folder / name).unlink()
+    (folder / name).symlink_to(folder / "nowhere")
+    refuse(folder, "must be a regular file")
