@@ -1,8 +1,8 @@
 """Runs an entry's recipe: what `train.py` and `python -m zoo verify` share."""
 
 import datetime
+import importlib
 import os
-import pathlib
 import platform
 import subprocess
 
@@ -12,12 +12,20 @@ import tensorflow as tf
 
 from keras_genai import training
 from keras_genai.evaluation.pictures import png
-from keras_genai.tasks import cards
+from keras_genai.files.paths import as_path
+from keras_genai.files.text import lines, read_text
+from keras_genai.files.writing import write_bytes, write_text
+from keras_genai.tasks import cards, presets
+from keras_genai.training.folder import PICTURE, PLOT, RESULT, TEXT
 from zoo.entry import Result
 
 
 def run(entry, settings, folder, say=print):
-    """Trains an entry, scores it, lets it write, and saves it.
+    """Trains an entry, saves it, scores it, and lets it write.
+
+    The folder belongs to this process from before the training until all is written.
+    The preset is saved first: whatever stops the scoring, nothing learned is lost, and
+    the same command scores again.
 
     Args:
         entry: `Entry`.
@@ -27,39 +35,72 @@ def run(entry, settings, folder, say=print):
 
     Returns:
         The `Result`; its files lie in `folder`.
+
+    Raises:
+        TrainingError: if a package is missing that the scoring needs, and as
+            `keras_genai.training.train`.
     """
-    folder = pathlib.Path(folder)
-    training.deterministic(settings.seed)
-    splits = settings.splits()
+    _check_packages(entry, settings)
+    run = training.RunFolder(as_path(folder, "folder"))
+    preset = presets.check_target(run.path / "preset")
+    with training.short_of_memory():
+        training.deterministic(settings.seed)
+        splits = settings.splits()
+        model = _compiled_model(entry, settings, splits, say)
+        with run.claim(settings.fingerprint(model, splits), settings.fresh):
+            outcome = _learn(model, splits, run, settings, say)
+            card = cards.card(model, entry.name, entry.paper, {"data": splits.name})
+            model.save_to_preset(preset, card=card)
+            figures = entry.evaluate(model, splits)
+            sample = settings.sample(model, splits)
+            result = _result(model, settings, outcome, figures, sample)
+            _write(run.path, result, sample, settings.plot(model, splits))
+            card = _card(model, entry, splits.name, result)
+            model.save_to_preset(preset, card=card)
+    return result
+
+
+def _check_packages(entry, settings):
+    """Refuses now what would stop the scoring after hours of training."""
+    if settings.tensorboard:
+        training.require_tensorboard()
+    for name in entry.needs:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            raise training.TrainingError(
+                f"{entry.name} is scored with {name}, which is not installed: "
+                'python -m pip install "keras_genai[eval]"',
+                exit_code=2,
+            ) from None
+
+
+def _compiled_model(entry, settings, splits, say):
     model = settings.build(splits)
     size = model.count_params()
     say(f"{entry.name} on {splits.name}" + (f", {size:,} parameters" if size else ""))
     model.compile(**entry.recipe.compile(steps=settings.steps))
     if model.optimizer is not None:
         model.optimizer.build(model.trainable_variables)
-    learn = training.count if getattr(model, "counts_tokens", False) else training.train
-    outcome = learn(
-        model,
-        splits,
-        folder,
-        fingerprint=settings.fingerprint(model, splits),
-        say=say,
-        **settings.training(),
-    )
-    figures = entry.evaluate(model, splits)
-    sample = settings.sample(model, splits)
-    result = _result(model, settings, outcome, figures, sample)
-    _write(folder / "result.json", result.model_dump_json(indent=1).encode())
+    return model
+
+
+def _learn(model, splits, run, settings, say):
+    if getattr(model, "counts_tokens", False):
+        return training.count(model, splits, run, say=say)
+    return training.train(model, splits, run, say=say, **settings.training())
+
+
+def _write(folder, result, sample, plot):
+    """The files of a scored run."""
+    (folder / "samples").mkdir(exist_ok=True)
+    write_text(folder / RESULT, result.model_dump_json(indent=1))
     if result.picture:
-        _write(folder / result.picture, png(sample))
+        write_bytes(folder / result.picture, png(sample))
     else:
-        _write(folder / "samples/sample.txt", f"{sample}\n".encode())
-    if (plot := settings.plot(model, splits)) is not None:
-        _write(folder / "samples/plot.png", plot)
-    model.save_to_preset(
-        folder / "preset", card=_card(model, entry, splits.name, result)
-    )
-    return result
+        write_text(folder / TEXT, f"{sample}\n")
+    if plot is not None:
+        write_bytes(folder / PLOT, plot)
 
 
 def _card(model, entry, data, result):
@@ -88,7 +129,7 @@ def _result(model, settings, outcome, figures, sample):
         steps=outcome.steps,
         seconds=round(outcome.seconds, 1),
         sample=sample if is_text else "",
-        picture="" if is_text else "samples/sample.png",
+        picture="" if is_text else PICTURE,
         hardware=_hardware(),
         cores=os.cpu_count(),
         versions={
@@ -107,11 +148,11 @@ def _hardware():
     if devices:
         return tf.config.experimental.get_device_details(devices[0])["device_name"]
     try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        names = (line for line in lines(read_text("/proc/cpuinfo")))
         return next(
-            line.split(":")[1].strip() for line in lines if "model name" in line
+            line.split(":")[1].strip() for line in names if "model name" in line
         )
-    except (OSError, StopIteration):
+    except (OSError, ValueError, StopIteration):
         return platform.processor() or platform.machine()
 
 
@@ -119,7 +160,7 @@ def _commit():
     try:
         answer = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=pathlib.Path(__file__).parent,
+            cwd=os.path.dirname(__file__),
             capture_output=True,
             text=True,
             check=True,
@@ -127,10 +168,3 @@ def _commit():
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return answer.stdout.strip()
-
-
-def _write(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)

@@ -7,6 +7,8 @@ import sys
 
 from keras_genai import from_preset, registry
 from keras_genai.files.paths import as_path
+from keras_genai.training.content import content_hash
+from keras_genai.training.identity import describe
 from zoo._command import training
 from zoo._memory import check_batch
 from zoo._values import naming, parse
@@ -89,7 +91,7 @@ class Settings:
         )
 
     def build(self, splits):
-        parts = self._parts()
+        parts = self._parts
         with naming("--set", self.overrides, whatever=True):
             model = self.entry.build(
                 splits, self.batch_size, self.precision, **{**self.overrides, **parts}
@@ -110,6 +112,7 @@ class Settings:
     def _showing(self, function, splits):
         return function if self.data is None else showing(function, splits)
 
+    @functools.cached_property
     def _parts(self):
         """The trained models of earlier stages, by the argument that wants them."""
         found = {}
@@ -126,13 +129,30 @@ class Settings:
         return found
 
     def fingerprint(self, model, splits):
-        """Everything but the number of steps that decides what comes out."""
+        """Everything but the number of steps that decides what comes out.
+
+        Of large data, only places at equal distances are looked at: see
+        `keras_genai.training.content`.
+        """
+        recipe = self.entry.recipe
+        source = functools.partial(self._source(), **self.source_overrides)
+        held = splits.validation, splits.held_out, splits.test
         return {
             "entry": self.entry.name,
+            "seed": self.seed,
             "data": self.data or splits.name,
-            **{name: str(value) for name, value in self.source_overrides.items()},
+            "data_dir": describe(self.data_dir),
+            "data_hash": content_hash(splits.train, *held),
+            "tokenizer_hash": content_hash(splits.tokenizer),
+            "source": describe(source),
             "batch_size": self.batch_size,
-            "model": registry.to_plain(model)["config"],
+            "compile": describe(recipe.compile(steps=recipe.steps)),
+            "best_of_every": recipe.validate_every if recipe.keep_best else None,
+            "model": registry.to_plain(model),
+            "parts": {
+                name: content_hash([weight.numpy() for weight in part.weights])
+                for name, part in self._parts.items()
+            },
         }
 
     def training(self):
@@ -145,7 +165,6 @@ class Settings:
             "log_every": min(recipe.log_every, self.steps),
             "validate_every": recipe.validate_every,
             "restore_best": recipe.keep_best,
-            "fresh": self.fresh,
             "tensorboard": self.tensorboard,
         }
 

@@ -50,6 +50,7 @@ entry = Entry(
         validate_every=500,
     ),
     evaluate=_translation.score_sentences,
+    needs=("sacrebleu",),
     sample=functools.partial(_translation.write, texts=_translation.SENTENCES),
     plot=functools.partial(_translation.plot, text=_translation.SENTENCES[0]),
     paper="Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473",

@@ -18,6 +18,7 @@ entry = Entry(
     source=_summarization.papers,
     recipe=_summarization.recipe(steps=750, rate=3e-5),
     evaluate=_summarization.score,
+    needs=("rouge_score",),
     sample=_summarization.write,
     paper="Lewis et al. 2020, BART, https://arxiv.org/abs/1910.13461; "
     "Cachola et al. 2020, SciTLDR, https://arxiv.org/abs/2004.15011",

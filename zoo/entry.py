@@ -85,6 +85,7 @@ class Entry:
         hub: str. Name of a pretrained checkpoint on the Hugging Face hub.
         plot: callable `plot(model)` that returns the bytes of a PNG about the trained
             model, for its run folder; or `None`.
+        needs: names of modules of the `eval` extra that `evaluate` imports.
     """
 
     model: Callable
@@ -101,6 +102,7 @@ class Entry:
     parts: dict[str, str] = dataclasses.field(default_factory=dict)
     hub: str = ""
     plot: Callable | None = None
+    needs: tuple[str, ...] = ()
     name: str = ""
 
     def build(self, splits=None, batch_size=None, precision=None, **overrides):

@@ -22,6 +22,7 @@ entry = Entry(
     source=functools.partial(_summarization.papers, prefix=PREFIX),
     recipe=_summarization.recipe(steps=750, rate=3e-4),
     evaluate=_summarization.score,
+    needs=("rouge_score",),
     sample=functools.partial(_summarization.write, prefix=PREFIX),
     paper="Raffel et al. 2020, T5, https://arxiv.org/abs/1910.10683; "
     "Cachola et al. 2020, SciTLDR, https://arxiv.org/abs/2004.15011",

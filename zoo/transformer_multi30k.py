@@ -53,6 +53,7 @@ entry = Entry(
         validate_every=800,
     ),
     evaluate=_translation.score_sentences,
+    needs=("sacrebleu",),
     sample=functools.partial(_translation.write, texts=_translation.SENTENCES),
     paper="Vaswani et al. 2017, https://arxiv.org/abs/1706.03762",
     reference="BLEU 36.5, bentrevett/pytorch-seq2seq, notebook 6",

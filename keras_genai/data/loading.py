@@ -101,6 +101,9 @@ class DataLoader(Loader):
         fixed: bool. If `True`, every pass is the first epoch again, in order and in
             what `transform` draws, as for validation.
 
+    Attributes:
+        content: the data set, arrays as tensors: what a run is known by.
+
     Raises:
         ValueError: if the data set is empty or smaller than a batch that may not be
             incomplete, if an argument does not fit another, or if `collate` returns
@@ -149,11 +152,14 @@ class DataLoader(Loader):
                 f"{count} samples"
             )
         if by_array and collate is None and bucket_by is None:
+            with tf.device("CPU:0"):
+                dataset = tf.nest.map_structure(tf.convert_to_tensor, dataset)
             self._fetch = _array_fetch(dataset, self.plan)
             workers = 2
         else:
             samples = _Rows(dataset) if by_array else dataset
             self._fetch = _python_fetch(samples, self.plan, collate)
+        self.content = dataset
         self._transform = transform
         self._seed = seed
         super().__init__(fixed, workers)
@@ -181,9 +187,7 @@ class _Rows:
 
 
 def _array_fetch(arrays, plan):
-    """Function from a step to a batch of arrays, in TensorFlow only."""
-    with tf.device("CPU:0"):
-        arrays = tf.nest.map_structure(tf.convert_to_tensor, arrays)
+    """Function from a step to a batch of tensors, in TensorFlow only."""
     static = plan.batch_size if plan.drop_remainder else None
     size = min(plan.batch_size, plan.count)
 

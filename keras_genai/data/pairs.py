@@ -89,6 +89,7 @@ class Unpaired(Loader):
     def __init__(self, condition, images, key="images"):
         self.batch_size = images.batch_size
         self.steps_per_epoch = min(images.steps_per_epoch, condition.steps_per_epoch)
+        self.content = condition.content, images.content
         self._domains = {"condition": (condition, "images"), "images": (images, key)}
         super().__init__()
 

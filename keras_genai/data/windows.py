@@ -36,6 +36,11 @@ class _Text(Loader):
         super().__init__(fixed)
 
     @property
+    def content(self):
+        """The whole text, int32 `(N,)`: what a run is known by."""
+        return self.tokens
+
+    @property
     def steps_per_epoch(self):
         """Int: the steps in which as many targets are read as the text has."""
         per_step = self.length * self.batch_size

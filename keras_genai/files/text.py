@@ -26,21 +26,26 @@ def read_text(path, limit=None):
 
 def read_bytes(path, limit=None):
     """The content of a regular file; errors as `read_text`."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if limit is not None and size > limit:
+            raise ValueError(
+                f"{path} must be of at most {limit:,} bytes. Received: {size:,}"
+            )
+        return file.read()
+
+
+def open_regular(path):
+    """A regular file, opened to read bytes; errors as `read_text`."""
     path = as_path(path)
     # Not to block: a FIFO is opened at once, and refused below.
     descriptor = os.open(
         path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     )
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f"{path} must be a regular file")
-        if limit is not None and status.st_size > limit:
-            raise ValueError(
-                f"{path} must be of at most {limit:,} bytes. "
-                f"Received: {status.st_size:,}"
-            )
-        return file.read()
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(f"{path} must be a regular file")
+    return open(descriptor, "rb")
 
 
 def decode(content, name):

@@ -1,23 +1,17 @@
-"""The callbacks of a run: numeric guard, isolation, log, best weights, saving.
+"""The callbacks of a run: numeric guard, isolation, best weights, saving.
 
 All of them share one `Clock`, which the first in the list, `Stepper`, moves.
 """
 
-import contextlib
 import dataclasses
-import json
 import math
-import os
 import time
 
 import keras
 import tensorflow as tf
 
 from keras_genai.training import checkpoint
-from keras_genai.training.errors import RunStoppedError, TrainingError, writing
-
-# Fields of a log line that depend on the machine's speed; all others are exact.
-TIMING_FIELDS = ("seconds", "examples_per_second", "tokens_per_second")
+from keras_genai.training.errors import RunStoppedError, TrainingError
 
 
 @dataclasses.dataclass
@@ -172,65 +166,6 @@ class Isolation(keras.callbacks.Callback):
         self.kept = []
 
 
-class JSONLog(keras.callbacks.Callback):
-    """Appends one JSON line an interval: step, losses, metrics, rate, seconds.
-
-    Args:
-        path: path of the file.
-        clock: `Clock`.
-        size: int or `None`. Bytes to keep of an existing file: what was there when
-            the restored checkpoint was written. `None` for a new run.
-        unit: `"examples"` or `"tokens"`.
-        per_step: int. Examples or tokens in one batch.
-    """
-
-    def __init__(self, path, clock, size=None, unit="examples", per_step=1):
-        super().__init__()
-        self.path = path
-        self.clock = clock
-        self.unit = unit
-        self.per_step = per_step
-        with writing(path):
-            if size is not None and path.exists():
-                os.truncate(path, min(size, path.stat().st_size))
-            self.file = open(  # noqa: SIM115, open as long as the run
-                path, "w" if size is None else "a", encoding="utf-8"
-            )
-
-    def size(self):
-        """Bytes in the file, all of them on the disk."""
-        with writing(self.path):
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            return self.file.tell()
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.first_step = self.clock.step
-        self.first_time = self.last_time = time.monotonic()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.last_time = time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        spent = max(self.last_time - self.first_time, 1e-9)
-        units = (self.clock.step - self.first_step) * self.per_step
-        rates = learning_rates(self.model)
-        record = {"step": self.clock.step, **(logs or {}), **rates}
-        record["seconds"] = round(self.clock.seconds, 3)
-        record[f"{self.unit}_per_second"] = round(units / spent, 1)
-        with writing(self.path):
-            self.file.write(json.dumps(plain(record)) + "\n")
-            self.file.flush()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        # Every line is flushed already; a full disk has been reported by then.
-        with contextlib.suppress(OSError):
-            self.file.close()
-
-
 class KeepBest(keras.callbacks.Callback):
     """Remembers the step of the lowest `monitor`, and its weights if asked.
 
@@ -339,20 +274,3 @@ class SaveEvery(keras.callbacks.Callback):
                 "the same command goes on from there",
                 asked,
             )
-
-
-def learning_rates(model):
-    """Current learning rate of every optimizer, by the name of its log field."""
-    rates = {}
-    for name, optimizer in checkpoint.optimizers(model).items():
-        field = f"{name}_learning_rate".removeprefix("optimizer_")
-        rates[field] = float(optimizer.learning_rate)
-    return rates
-
-
-def plain(record):
-    """`record` with values JSON can hold: numbers that are not finite are `None`."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in record.items()
-    }

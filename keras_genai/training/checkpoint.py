@@ -1,26 +1,27 @@
 """Checkpoints that are whole or absent: atomic, checksummed, exactly resumable.
 
-A checkpoint is a folder `step-00000028` with `state.npz`, the arrays, and
-`manifest.json`, their checksum, names, shapes, dtypes and what else the run needs.
-It appears by one rename after everything in it has reached the disk.
+A checkpoint is a folder `step-00000028`: `state.npz` holds the arrays, `log.jsonl` the
+log up to there, and `manifest.json` their checksums, names, shapes, dtypes and what
+else the run needs. It appears by one rename, when all of it has reached the disk.
 """
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
-import pathlib
-import zipfile
+import re
 
 import keras
 import numpy as np
+import pydantic
 
-from keras_genai.training import environment
-from keras_genai.training.errors import TrainingError
+from keras_genai.checks import check_integer
+from keras_genai.files.paths import as_path
+from keras_genai.files.writing import file_hash, sync_folder, text_hash
+from keras_genai.training import archive, environment
+from keras_genai.training.archive import ARRAYS, LOG, MANIFEST, DamagedError
+from keras_genai.training.errors import TrainingError, writing
 
-ARRAYS = "state.npz"
-MANIFEST = "manifest.json"
 STALE = ".stale-"  # folders on their way in or out; only a killed process leaves one
 
 
@@ -82,17 +83,15 @@ class Restored:
         step: int. Finished optimizer steps.
         extra: dict, as given to `Checkpointer.save`.
         metrics: list of arrays, the metric variables inside a partial epoch.
+        log: bytes of log.jsonl at that step, or `None` if it was not stored.
         messages: tuple of str, one line each: damage found, changed machine.
     """
 
     step: int
     extra: dict
     metrics: list
+    log: bytes | None
     messages: tuple
-
-
-class DamagedError(Exception):
-    """A checkpoint folder that must not be used; the message says why."""
 
 
 class Checkpointer:
@@ -101,31 +100,34 @@ class Checkpointer:
     Args:
         folder: path. Created if needed.
         keep: int >= 1. So many of the newest checkpoints stay.
-        identity: str. Hash of the run's configuration, recorded in manifests.
+        identity: str. Hash of the run's configuration: checkpoints of another one are
+            not restored.
+        schema: pydantic model that the `extra` of checkpoints must fit, or `None`.
     """
 
-    def __init__(self, folder, keep=3, identity=""):
-        if keep < 1:
-            raise ValueError(f"`keep` must be an int >= 1. Received: {keep=}")
-        self.folder = pathlib.Path(folder)
+    def __init__(self, folder, keep=3, identity="", schema=None):
+        check_integer("keep", keep, 1)
+        self.folder = as_path(folder, "folder")
         self.keep = keep
         self.identity = identity
+        self.schema = schema
         self.environment = environment.describe()
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.glob(f"{STALE}*"):
-            _remove(path)
+            archive.remove(path)
 
     def steps(self):
         """The steps that have a checkpoint folder, oldest first."""
         return _numbered(self.folder, "step-")
 
-    def save(self, step, model, extra):
+    def save(self, step, model, extra, log=None):
         """Writes the whole training state of `model` after `step` steps.
 
         Args:
             step: int. Finished steps.
             model: a compiled model whose optimizers and metrics are built.
-            extra: dict, JSON. Anything else: callback states, length of the log.
+            extra: dict, JSON. Anything else: callback states, seconds.
+            log: bytes of log.jsonl up to here, or `None`.
 
         Raises:
             TrainingError: if a weight or optimizer variable is not finite, or the
@@ -134,7 +136,8 @@ class Checkpointer:
         variables = state_variables(model)
         arrays = {key: variable.numpy() for key, variable in variables.items()}
         self._refuse_poison(step, variables, arrays)
-        self._write(_name("step-", step), variables, arrays, {"step": step} | extra)
+        extra = {"step": step} | extra
+        self._write(_name("step-", step), variables, arrays, extra, log)
         for old in self.steps()[: -self.keep]:
             self._retire(_name("step-", old))
         self._retire_best()
@@ -159,7 +162,7 @@ class Checkpointer:
         variables = {key: v for key, v in state_variables(model).items() if _own(key)}
         name = _name("best-", step)
         try:
-            arrays, _ = _read(self.folder / name, variables)
+            arrays, *_ = self._read("best-", step, variables)
         except DamagedError as reason:
             raise TrainingError(
                 f"The best weights, {name}, are lost: {reason}"
@@ -183,13 +186,13 @@ class Checkpointer:
         for step in reversed(self.steps()):
             name = _name("step-", step)
             try:
-                arrays, content = _read(self.folder / name, variables)
+                arrays, log, manifest = self._read("step-", step, variables)
             except DamagedError as reason:
                 reasons[name] = reason
                 continue
             for key, variable in variables.items():
                 variable.assign(arrays[key])
-            return self._restored(content, arrays, reasons)
+            return self._restored(manifest, arrays, log, reasons)
         if not reasons:
             return None
         first = {str(reason): name for name, reason in reversed(reasons.items())}
@@ -200,8 +203,24 @@ class Checkpointer:
             exit_code=2,
         )
 
-    def _restored(self, content, arrays, reasons):
-        step = content["extra"]["step"]
+    def _read(self, prefix, step, variables):
+        """What one checkpoint of this run holds, or `DamagedError`."""
+        found = archive.read(self.folder / _name(prefix, step), variables)
+        manifest = found[-1]
+        if manifest.identity != self.identity:
+            raise DamagedError("it is of another run")
+        if manifest.extra.get("step") != step:
+            raise DamagedError("its manifest is of another step")
+        if self.schema is not None and prefix == "step-":
+            try:
+                self.schema.model_validate(manifest.extra)
+            except pydantic.ValidationError as error:
+                place = ".".join(map(str, error.errors()[0]["loc"]))
+                raise DamagedError(f"`{place}` of {MANIFEST} is odd") from None
+        return found
+
+    def _restored(self, manifest, arrays, log, reasons):
+        step = manifest.extra["step"]
         name = _name("step-", step)
         messages = []
         for damaged, reason in reasons.items():
@@ -209,24 +228,23 @@ class Checkpointer:
                 f"checkpoint {damaged} is damaged ({reason}); going on from {name}"
             )
             # Out of the way, or rotation would count it among the newest.
-            os.replace(self.folder / damaged, self._free(f"damaged-{damaged}"))
-        changed = environment.differences(content["environment"], self.environment)
+            with writing(self.folder):
+                os.replace(self.folder / damaged, self._free(f"damaged-{damaged}"))
+        changed = environment.differences(manifest.environment, self.environment)
         if changed:
             messages.append(
                 f"results may differ in the last bits from here on: {changed}"
             )
         metrics = [arrays[key] for key in arrays if key.startswith("metric.")]
-        return Restored(step, content["extra"], metrics, tuple(messages))
+        return Restored(step, manifest.extra, metrics, log, tuple(messages))
 
     def _refuse_poison(self, step, variables, arrays):
-        for key, array in arrays.items():
-            if key.startswith("metric.") or "float" not in array.dtype.name:
-                continue
-            if not np.isfinite(array).all():
-                raise TrainingError(
-                    f"Stopped at step {step}: `{variables[key].path}` is not finite. "
-                    f"This state was not saved; {self.newest()}"
-                )
+        bad = archive.not_finite(arrays)
+        if bad is not None:
+            raise TrainingError(
+                f"Stopped at step {step}: `{variables[bad].path}` is not finite. "
+                f"This state was not saved; {self.newest()}"
+            )
 
     def newest(self):
         """Which checkpoint a new start would use, as half a sentence."""
@@ -235,22 +253,25 @@ class Checkpointer:
             return "there is no checkpoint yet"
         return f"the newest checkpoint is {_name('step-', steps[-1])}"
 
-    def _write(self, name, variables, arrays, extra):
+    def _write(self, name, variables, arrays, extra, log=None):
         temporary = self.folder / f"{STALE}{name}"
         try:
-            _remove(temporary)
+            archive.remove(temporary)
             temporary.mkdir()
             _write_arrays(temporary / ARRAYS, arrays)
+            paths = {key: variable.path for key, variable in variables.items()}
             content = {
                 "arrays": {
-                    key: [variables[key].path, list(array.shape), array.dtype.name]
+                    key: [paths.get(key, key), list(array.shape), array.dtype.name]
                     for key, array in arrays.items()
                 },
-                "sha256": _file_hash(temporary / ARRAYS),
+                "sha256": file_hash(temporary / ARRAYS),
                 "identity": self.identity,
                 "environment": self.environment,
                 "extra": extra,
             }
+            if log is not None:
+                content["log_sha256"] = _write_log(temporary / LOG, log)
             _write_json(temporary / MANIFEST, content)
             sync_folder(temporary)
             if (self.folder / name).exists():
@@ -259,7 +280,7 @@ class Checkpointer:
             sync_folder(self.folder)
         except OSError as error:
             with contextlib.suppress(OSError):
-                _remove(temporary)
+                archive.remove(temporary)
             raise TrainingError(
                 f"Cannot write {self.folder / name}: {error.strerror or error}. "
                 f"Earlier checkpoints are intact; {self.newest()}"
@@ -268,19 +289,19 @@ class Checkpointer:
     def _retire(self, name):
         leaving = self._free(f"{STALE}old-{name}")
         os.replace(self.folder / name, leaving)
-        _remove(leaving)
+        archive.remove(leaving)
 
     def _retire_best(self):
         """Best weights stay as long as a kept checkpoint refers to them."""
         wanted = set()
         for step in self.steps():
-            try:
-                manifest = _read_manifest(self.folder / _name("step-", step))
-            except DamagedError:
-                continue
-            wanted.add((manifest["extra"].get("best") or {}).get("step"))
-        for step in set(_numbered(self.folder, "best-")) - wanted:
-            self._retire(_name("best-", step))
+            with contextlib.suppress(DamagedError):
+                manifest = archive.read_manifest(self.folder / _name("step-", step))
+                best = manifest.extra.get("best")
+                wanted.add(str(best.get("step")) if isinstance(best, dict) else "")
+        for step in _numbered(self.folder, "best-"):
+            if str(step) not in wanted:
+                self._retire(_name("best-", step))
 
     def _free(self, name):
         path, count = self.folder / name, 1
@@ -299,19 +320,19 @@ def _own(key):
 
 
 def _numbered(folder, prefix):
-    numbers = (
-        path.name.removeprefix(prefix)
+    found = (
+        path
         for path in folder.glob(f"{prefix}*")
-        if any((path / name).exists() for name in (ARRAYS, MANIFEST))
+        if re.fullmatch("[0-9]{8,}", path.name.removeprefix(prefix))
+        and any((path / name).exists() for name in (ARRAYS, MANIFEST))
     )
-    return sorted(int(number) for number in numbers if number.isdigit())
+    numbers = {path.name: int(path.name.removeprefix(prefix)) for path in found}
+    return sorted(step for name, step in numbers.items() if name == _name(prefix, step))
 
 
 def _write_arrays(path, arrays):
-    # npz knows no bfloat16 or float8: those travel as integers of their size.
     plain = {
-        key: array if array.dtype.kind != "V" else array.view(f"u{array.itemsize}")
-        for key, array in arrays.items()
+        key: array.view(archive.on_disk(array.dtype)) for key, array in arrays.items()
     }
     with open(path, "wb") as file:
         np.savez(file, **plain)
@@ -319,91 +340,20 @@ def _write_arrays(path, arrays):
         os.fsync(file.fileno())
 
 
+def _write_log(path, log):
+    """Writes bytes; returns their sha256."""
+    with open(path, "wb") as file:
+        file.write(log)
+        file.flush()
+        os.fsync(file.fileno())
+    return file_hash(path)
+
+
 def _write_json(path, content):
+    """Writes `content` with its own checksum."""
     text = json.dumps(content, sort_keys=True)
-    whole = json.dumps({"content": content, "sha256": _text_hash(text)}, indent=1)
+    whole = json.dumps({"content": content, "sha256": text_hash(text)}, indent=1)
     with open(path, "w", encoding="utf-8") as file:
         file.write(whole)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _read_manifest(path):
-    try:
-        whole = json.loads((path / MANIFEST).read_text("utf-8"))
-        content = whole["content"]
-        text = json.dumps(content, sort_keys=True)
-        if _text_hash(text) != whole["sha256"]:
-            raise DamagedError(f"sha256 of {MANIFEST} differs")
-    except OSError as error:
-        raise DamagedError(f"{MANIFEST}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise DamagedError(f"{MANIFEST} is not readable") from None
-    return content
-
-
-def _read(path, variables):
-    """Arrays by key and the manifest's content, or `DamagedError`; assigns nothing."""
-    content = _read_manifest(path)
-    try:
-        if _file_hash(path / ARRAYS) != content["sha256"]:
-            raise DamagedError(f"sha256 of {ARRAYS} differs")
-        _compare(content["arrays"], variables)
-        with np.load(path / ARRAYS, allow_pickle=False) as file:
-            if set(file.files) != set(variables):
-                raise DamagedError(f"{ARRAYS} and {MANIFEST} name different arrays")
-            arrays = {key: file[key] for key in variables}
-    except OSError as error:
-        raise DamagedError(f"{ARRAYS}: {error.strerror or error}") from None
-    except (ValueError, KeyError, zipfile.BadZipFile):
-        raise DamagedError(f"{ARRAYS} is not readable") from None
-    for key, (_, _, dtype) in content["arrays"].items():
-        if arrays[key].dtype.name != dtype:
-            arrays[key] = arrays[key].view(variables[key].numpy().dtype)
-    return arrays, content
-
-
-def _compare(stored, variables):
-    if set(stored) != set(variables):
-        raise DamagedError(
-            f"it holds {len(stored)} variables of another kind, the model has "
-            f"{len(variables)}"
-        )
-    for key, variable in variables.items():
-        path, shape, dtype = stored[key]
-        here = (list(variable.shape), keras.backend.standardize_dtype(variable.dtype))
-        if (shape, dtype) != here:
-            raise DamagedError(
-                f"`{path}` is {dtype} {tuple(shape)} there and {here[1]} "
-                f"{tuple(here[0])} here"
-            )
-
-
-def _file_hash(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _text_hash(text):
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def sync_folder(path):
-    """Makes renames inside `path` survive a power loss."""
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove(path):
-    """Removes a folder of ours, but nothing that someone else put into it."""
-    if not path.exists():
-        return
-    for name in (ARRAYS, MANIFEST):
-        (path / name).unlink(missing_ok=True)
-    if not any(path.iterdir()):
-        path.rmdir()

@@ -1,5 +1,6 @@
 """What a person watches during a run: a progress bar, TensorBoard."""
 
+import contextlib
 import importlib.util
 import math
 import sys
@@ -8,7 +9,7 @@ import time
 import keras
 import tensorflow as tf
 
-from keras_genai.training.callbacks import learning_rates
+from keras_genai.training.compiled import learning_rates
 from keras_genai.training.errors import TrainingError
 
 
@@ -46,7 +47,8 @@ class Progress(keras.callbacks.Callback):
     def close(self):
         """Ends the line of the bar, if one is open."""
         if self.open:
-            self.stream.write("\n")
+            with contextlib.suppress(OSError, ValueError):
+                self.stream.write("\n")
             self.open = False
 
     def _write(self, now, logs):
@@ -59,9 +61,21 @@ class Progress(keras.callbacks.Callback):
         if step > self.first_step:
             rate = (step - self.first_step) / max(now - self.first_time, 1e-9)
             text += f"  {rate:.3g} steps/s  {_duration((total - step) / rate)} left"
-        self.stream.write(f"\r{text}\x1b[K" if self.terminal else f"{text}\n")
-        self.stream.flush()
-        self.open = self.terminal
+        # A run goes on without its terminal, or without the reader of its pipe.
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.write(f"\r{text}\x1b[K" if self.terminal else f"{text}\n")
+            self.stream.flush()
+            self.open = self.terminal
+
+
+def require_tensorboard():
+    """Raises `TrainingError` unless the tensorboard package is installed."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise TrainingError(
+            "`--tensorboard` needs a package that is not installed: "
+            'python -m pip install "keras_genai[tensorboard]"',
+            exit_code=2,
+        )
 
 
 class TensorBoard(keras.callbacks.Callback):
@@ -70,19 +84,10 @@ class TensorBoard(keras.callbacks.Callback):
     Args:
         folder: path for the event files.
         clock: `Clock`.
-
-    Raises:
-        TrainingError: if the tensorboard package is not installed.
     """
 
     def __init__(self, folder, clock):
         super().__init__()
-        if importlib.util.find_spec("tensorboard") is None:
-            raise TrainingError(
-                "`--tensorboard` needs a package that is not installed: "
-                'python -m pip install "keras_genai[tensorboard]"',
-                exit_code=2,
-            )
         self.clock = clock
         self.writer = tf.summary.create_file_writer(str(folder))
 

@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import config as framework
 
+from keras_genai.files.text import lines
+
 
 @contextlib.contextmanager
 def deterministic_ops():
@@ -63,7 +65,7 @@ def _processor():
     """The processor's name: compiled kernels differ from model to model."""
     information = pathlib.Path("/proc/cpuinfo")
     if information.exists():
-        for line in information.read_text(errors="replace").splitlines():
+        for line in lines(information.read_text("utf-8", errors="replace")):
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()

@@ -2,6 +2,8 @@
 
 import contextlib
 
+import tensorflow as tf
+
 
 class TrainingError(RuntimeError):
     """The run cannot start or go on; the message is one line for the user.
@@ -37,4 +39,16 @@ def writing(path, exit_code=1):
     except OSError as error:
         raise TrainingError(
             f"Cannot write {path}: {error.strerror or error}", exit_code
+        ) from error
+
+
+@contextlib.contextmanager
+def short_of_memory():
+    """Context that turns a lack of memory into a `TrainingError`."""
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise TrainingError(
+            "There is not enough memory. What was saved before is intact; a smaller "
+            "batch or model, or --precision mixed_bfloat16, needs less"
         ) from error

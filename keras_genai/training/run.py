@@ -1,27 +1,31 @@
 """One training run in one folder: start it, kill it, start it again, same bits."""
 
+import contextlib
 import dataclasses
 import math
 
 import keras
 import tensorflow as tf
 
-from keras_genai.training import checkpoint, environment
+from keras_genai.files.text import read_bytes
+from keras_genai.training import arguments, checkpoint, environment
 from keras_genai.training.callbacks import (
     Clock,
     Isolation,
-    JSONLog,
     KeepBest,
     NumericGuard,
     SaveEvery,
     Stepper,
 )
 from keras_genai.training.checkpoint import Checkpointer
-from keras_genai.training.curve import draw_curve, read_log
-from keras_genai.training.display import Progress, TensorBoard
-from keras_genai.training.errors import writing
-from keras_genai.training.folder import RunFolder
+from keras_genai.training.compiled import Compiled, learning_rates
+from keras_genai.training.curve import draw_curve
+from keras_genai.training.display import Progress, TensorBoard, require_tensorboard
+from keras_genai.training.errors import TrainingError, short_of_memory, writing
+from keras_genai.training.folder import RunFolder, claimed
 from keras_genai.training.interrupt import Interrupt
+from keras_genai.training.log import JSONLog, mend, read_log, sound_lines
+from keras_genai.training.state import RunState
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,40 +120,57 @@ def train(
         TrainingError: when the run cannot start or go on; one line.
         RunStoppedError: after SIGINT or SIGTERM, everything saved.
     """
-    _check(steps, log_every, validate_every)
-    run = RunFolder(folder)
-    fingerprint = {**(fingerprint or {}), "seed": seed}
-    with run.claim(fingerprint, fresh) as identity, environment.deterministic_ops():
+    arguments.check(
+        splits,
+        steps,
+        seed,
+        log_every,
+        save_every,
+        save_seconds,
+        validate_every,
+        validation_steps,
+        steps_per_execution,
+    )
+    if tensorboard:
+        require_tensorboard()
+    say = _patient(say)
+    with short_of_memory(), environment.deterministic_ops():
         probe = splits.train.dataset(0)
         prepare(model, probe)
-        with writing(run.checkpoints):
-            checkpointer = Checkpointer(run.checkpoints, keep, identity)
-        restored = checkpointer.restore(model)
-        _report(restored, run, callbacks, say)
-        stride = steps_per_execution or model.steps_per_execution
-        clock = _clock(restored, steps, log_every, stride)
-        best = KeepBest(clock, checkpointer, save=keep_best or restore_best)
-        best.best = restored.extra["best"] if restored else None
-        if restored and (clock.step >= steps or restored.extra["stopped"]):
-            say(f"{run.path} is already trained: {clock.step} steps")
-        else:
-            if restored:
-                say(f"going on from step {clock.step} of {steps}")
-            others = [*callbacks]
-            if tensorboard:
-                others.append(TensorBoard(run.path / "tensorboard", clock))
-            if progress:
-                others.append(Progress(clock))
-            log_size = restored.extra["log_size"] if restored else None
-            log = JSONLog(run.log, clock, log_size, *_unit(splits.train, probe))
-            with log, Interrupt(say) as interrupt:
-                parts = _Parts(clock, checkpointer, log, best, interrupt)
-                own = _assemble(parts, restored, others, save_every, save_seconds)
-                _fit(model, splits, clock, own, validate_every, validation_steps)
-        _finish(model, checkpointer, best if restore_best else None)
-        history = read_log(run.log)
-        with writing(run.path / "curve.png"):
-            draw_curve(history, run.path / "curve.png", run.path.name)
+        compiled = Compiled(model)
+        with claimed(folder, fingerprint, seed, fresh) as run:
+            with writing(run.checkpoints):
+                checkpointer = Checkpointer(
+                    run.checkpoints, keep, run.identity, RunState
+                )
+            restored = _restore(run, model, checkpointer, compiled, say)
+            stride = steps_per_execution or model.steps_per_execution
+            clock = _clock(restored, steps, log_every, stride)
+            best = KeepBest(clock, checkpointer, save=keep_best or restore_best)
+            best.best = restored.extra["best"] if restored else None
+            if restored and (clock.step >= steps or restored.extra["stopped"]):
+                say(f"{run.path} is already trained: {clock.step} steps")
+            else:
+                if restored:
+                    _name_forgetful(callbacks, say)
+                    say(f"going on from step {clock.step} of {steps}")
+                others = [*callbacks]
+                if tensorboard:
+                    others.append(TensorBoard(run.path / "tensorboard", clock))
+                if progress:
+                    others.append(Progress(clock))
+                kept = read_bytes(run.log)
+                log = JSONLog(run.log, clock, kept, *_unit(splits.train, probe))
+                with log, Interrupt(say) as interrupt:
+                    parts = _Parts(
+                        clock, run, checkpointer, compiled, log, best, interrupt
+                    )
+                    own = _assemble(parts, restored, others, save_every, save_seconds)
+                    _fit(model, splits, clock, own, validate_every, validation_steps)
+            _finish(model, checkpointer, best if restore_best else None)
+            history = read_log(run.log, say)
+            with writing(run.curve):
+                draw_curve(history, run.curve, run.path.name)
     return Outcome(
         steps=clock.step,
         seconds=clock.seconds,
@@ -157,6 +178,16 @@ def train(
         resumed_from=restored.step if restored else None,
         best=best.best,
     )
+
+
+def _patient(say):
+    """`say` that does not end a run when nobody listens any more."""
+
+    def told(line):
+        with contextlib.suppress(OSError):
+            say(line)
+
+    return told
 
 
 def prepare(model, dataset):
@@ -186,7 +217,9 @@ def prepare(model, dataset):
 @dataclasses.dataclass(frozen=True)
 class _Parts:
     clock: Clock
+    run: RunFolder
     checkpointer: Checkpointer
+    compiled: Compiled
     log: JSONLog
     best: KeepBest
     interrupt: Interrupt
@@ -205,12 +238,14 @@ def _assemble(parts, restored, others, save_every, save_seconds):
     def save(stopped):
         extra = {
             "seconds": clock.seconds,
-            "log_size": parts.log.size(),
             "best": parts.best.best,
             "stopped": stopped,
             "callbacks": {name: each.get_state() for name, each in kept.items()},
+            "compiled": parts.compiled.given,
+            "rates": learning_rates(saver.model),
         }
-        checkpointer.save(clock.step, saver.model, extra)
+        checkpointer.save(clock.step, saver.model, extra, parts.log.saved())
+        parts.run.mark_saved()
 
     saver.save = save
     return [
@@ -243,7 +278,7 @@ def _fit(model, splits, clock, callbacks, validate_every, validation_steps):
             steps_per_epoch=clock.interval,
             shuffle=False,
             validation_data=validation,
-            validation_freq=[*range(apart, epochs, apart), epochs],
+            validation_freq=_Validated(apart, epochs),
             callbacks=callbacks,
             verbose=0,
         )
@@ -261,6 +296,17 @@ def _same_pass(loader):
     return getattr(loader, "evaluation", loader.epoch)()
 
 
+class _Validated(list):
+    """Every so many epochs and the last, as the list Keras wants, never written out."""
+
+    def __init__(self, apart, last):
+        super().__init__([last])
+        self.apart = apart
+
+    def __contains__(self, epoch):
+        return epoch % self.apart == 0 or super().__contains__(epoch)
+
+
 def _finish(model, checkpointer, best):
     """Leaves the weights for use in the model: averaged ones, or the best."""
     for variable, average in checkpoint.averages(model):
@@ -269,14 +315,44 @@ def _finish(model, checkpointer, best):
         checkpointer.restore_best(best.best["step"], model)
 
 
-def _report(restored, run, callbacks, say):
-    """What a person should know before a run goes on."""
+def _restore(run, model, checkpointer, compiled, say):
+    """Brings model and log to the newest checkpoint; tells what a person should know.
+
+    Returns:
+        `Restored`, or `None` at the beginning of a run.
+    """
+    restored = checkpointer.restore(model)
     if restored is None:
-        return
+        _begin(run, say)
+        return None
     for message in restored.messages:
         say(message)
-    if not run.log.exists() or run.log.stat().st_size < restored.extra["log_size"]:
-        say(f"{run.log} lost lines; the run is not affected, its curve has a gap")
+    kept = restored.log
+    if kept is None:  # a checkpoint of an earlier version
+        present = read_bytes(run.log) if run.log.exists() else b""
+        kept = sound_lines(present, restored.step)
+    mend(run.log, kept, say)
+    for line in compiled.reconcile(restored):
+        say(line)
+    run.mark_saved()
+    return restored
+
+
+def _begin(run, say):
+    """Starts the log of a run without checkpoint, unless there has been one."""
+    if run.has_saved:
+        raise TrainingError(
+            f"{run.path} has no checkpoint any more, although its run had some, so it "
+            "cannot go on; nothing was changed. Put them back, or use --fresh to "
+            "start over or --out for another folder",
+            exit_code=2,
+        )
+    if run.log.exists() and run.log.stat().st_size:
+        say(f"{run.path} has no checkpoint yet: beginning again with step 0")
+    mend(run.log, b"", say)
+
+
+def _name_forgetful(callbacks, say):
     for callback in callbacks:
         if hasattr(callback, "monitor") and not hasattr(callback, "get_state"):
             name = type(callback).__name__
@@ -291,7 +367,7 @@ def _clock(restored, steps, log_every, stride):
         step=step,
         total=steps,
         interval=log_every,
-        stride=max(size for size in range(1, stride + 1) if common % size == 0),
+        stride=_largest_divisor(common, stride),
         before=restored.extra["seconds"] if restored else 0.0,
     )
 
@@ -304,14 +380,7 @@ def _unit(loader, dataset):
     return "examples", loader.batch_size
 
 
-def _check(steps, log_every, validate_every):
-    for name, value in (("steps", steps), ("log_every", log_every)):
-        if value < 1:
-            raise ValueError(f"`{name}` must be an int >= 1. Received: {value}")
-    if validate_every is not None and (
-        validate_every < 1 or (validate_every < steps and validate_every % log_every)
-    ):
-        raise ValueError(
-            "`validate_every` must be `None` or a multiple of `log_every`. "
-            f"Received: {validate_every=}, {log_every=}"
-        )
+def _largest_divisor(number, most):
+    """The largest divisor of `number` that is not above `most`."""
+    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return max(d for s in small for d in (s, number // s) if d <= most)

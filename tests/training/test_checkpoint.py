@@ -1,14 +1,18 @@
 """A checkpoint is whole or it is not used."""
 
+import hashlib
+import io
+import json
 import os
 import pathlib
 import shutil
+import zipfile
 
 import keras
 import numpy as np
 import pytest
 
-from keras_genai.training import TrainingError, checkpoint
+from keras_genai.training import TrainingError, archive, checkpoint
 from keras_genai.training.checkpoint import Checkpointer
 
 
@@ -97,7 +101,7 @@ def test_a_flipped_bit_anywhere_is_noticed(name, saved, tmp_path):
         if name == checkpoint.MANIFEST and sound[position : position + 1].isspace():
             continue  # white space between values means nothing
         with pytest.raises(checkpoint.DamagedError):
-            checkpoint._read(path.parent, variables)
+            archive.read(path.parent, variables)
     assert checkpointer.steps() == [2, 4, 6]
 
 
@@ -251,3 +255,109 @@ def test_nothing_in_a_checkpoint_is_a_pickle(saved, tmp_path):
     assert names == {checkpoint.ARRAYS, checkpoint.MANIFEST}
     with np.load(tmp_path / "step-00000006" / checkpoint.ARRAYS) as file:
         assert all(file[key].dtype != object for key in file.files)
+
+
+def manifest_of(folder):
+    return json.loads((folder / checkpoint.MANIFEST).read_text())["content"]
+
+
+def rewrite(folder, key, content, compression=zipfile.ZIP_STORED):
+    """Puts other bytes in place of one array, and makes the checksums right again."""
+    with zipfile.ZipFile(folder / checkpoint.ARRAYS) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    members[f"{key}.npy"] = content
+    with zipfile.ZipFile(folder / checkpoint.ARRAYS, "w", compression) as new:
+        for name, data in members.items():
+            new.writestr(name, data)
+    reseal(folder, {})
+
+
+def reseal(folder, changes):
+    sha256 = hashlib.sha256((folder / checkpoint.ARRAYS).read_bytes()).hexdigest()
+    content = {**manifest_of(folder), "sha256": sha256, **changes}
+    content = {key: value for key, value in content.items() if value != "none"}
+    checkpoint._write_json(folder / checkpoint.MANIFEST, content)
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def huge_header():
+    return npy(np.zeros((2, 3), "float32")).replace(b"(2, 3), }   ", b"(10**12,), }")
+
+
+KERNEL = "model.00000"
+CRAFTED = {
+    "another shape": lambda f: rewrite(f, KERNEL, npy(np.zeros((3, 2), "float32"))),
+    "another dtype": lambda f: rewrite(f, KERNEL, npy(np.zeros((2, 3), "U1"))),
+    "a pickle": lambda f: rewrite(f, KERNEL, b"\x80\x04."),
+    "NaN": lambda f: rewrite(f, KERNEL, npy(np.full((2, 3), np.nan, "float32"))),
+    "a huge header": lambda f: rewrite(f, KERNEL, huge_header()),
+    "compressed": lambda f: rewrite(
+        f, KERNEL, npy(np.zeros(10**6)), zipfile.ZIP_DEFLATED
+    ),
+    "surplus": lambda f: rewrite(f, "../evil", npy(np.zeros(2))),
+    "a bare array": lambda f: (
+        (f / checkpoint.ARRAYS).write_bytes(npy(np.zeros(3))),
+        reseal(f, {}),
+    ),
+    "no extra": lambda f: reseal(f, {"extra": "none"}),
+    "no environment": lambda f: reseal(f, {"environment": "none"}),
+    "a step in words": lambda f: reseal(f, {"extra": {"step": "six"}}),
+    "another step": lambda f: reseal(f, {"extra": {"step": 4}}),
+    "another run": lambda f: reseal(f, {"identity": "other"}),
+    "arrays as ints": lambda f: reseal(f, {"arrays": {KERNEL: 5}}),
+    "null": lambda f: checkpoint._write_json(f / checkpoint.MANIFEST, None),
+    "deep": lambda f: (f / checkpoint.MANIFEST).write_text("[" * 100_000),
+    "a manifest that waits": lambda f: waiting(f / checkpoint.MANIFEST),
+    "arrays that wait": lambda f: waiting(f / checkpoint.ARRAYS),
+}
+
+
+def waiting(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("craft", CRAFTED.values(), ids=CRAFTED)
+def test_a_crafted_checkpoint_is_passed_over_whole(craft, saved, tmp_path):
+    checkpointer, model = saved
+    before = values(model)
+    craft(tmp_path / "step-00000006")
+    clear(model)
+    restored = checkpointer.restore(model)
+    assert restored.step == 4
+    assert len(restored.messages) == 1
+    assert "\n" not in restored.messages[0]
+    assert len(restored.messages[0]) < 500
+    assert_equal(values(model), before)
+
+
+def test_checkpoints_of_an_odd_name_are_left_alone(saved, tmp_path):
+    checkpointer, model = saved
+    for name in ("step-\u00b2", "step-99999999999999999999999", "step-7"):
+        shutil.copytree(tmp_path / "step-00000006", tmp_path / name)
+    assert checkpointer.restore(model).step == 6
+
+
+def test_rotation_does_not_follow_links(tmp_path):
+    model, checkpointer = small_model(), Checkpointer(tmp_path / "run", keep=1)
+    checkpointer.save(1, model, {})
+    elsewhere = tmp_path / "large disk"
+    shutil.move(tmp_path / "run" / "step-00000001", elsewhere)
+    (tmp_path / "run" / "step-00000001").symlink_to(elsewhere)
+    checkpointer.save(2, model, {})
+    assert checkpointer.steps() == [2]
+    assert (elsewhere / checkpoint.ARRAYS).exists()
+
+
+def test_the_log_comes_back_with_its_checkpoint(tmp_path):
+    model, checkpointer = small_model(), Checkpointer(tmp_path)
+    checkpointer.save(1, model, {}, log=b'{"step": 1}\n')
+    assert checkpointer.restore(model).log == b'{"step": 1}\n'
+    (tmp_path / "step-00000001" / "log.jsonl").write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"sha256 of log.jsonl differs"):
+        checkpointer.restore(model)

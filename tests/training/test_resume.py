@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from keras_genai.training.callbacks import TIMING_FIELDS
+from keras_genai.training.log import TIMING_FIELDS
 
 STEPS = 28
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -3,6 +3,8 @@
 import io
 import json
 import math
+import os
+import shutil
 import signal
 
 import keras
@@ -14,9 +16,11 @@ from tiny_run import Loader, Splits
 from keras_genai import training
 from keras_genai.training import TrainingError, checkpoint
 from keras_genai.training.callbacks import Clock, NumericGuard
-from keras_genai.training.display import Progress, TensorBoard
+from keras_genai.training.curve import draw_curve
+from keras_genai.training.display import Progress, require_tensorboard
 from keras_genai.training.folder import RunFolder
 from keras_genai.training.interrupt import Interrupt
+from keras_genai.training.log import TIMING_FIELDS, read_log
 
 
 def linear(optimizer=None, **compile_options):
@@ -218,6 +222,294 @@ def test_a_loss_scale_below_one_stops_the_run(tmp_path):
         guard.on_train_batch_end(0, {"loss": 1.0})
 
 
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def replace_first_line(content):
+    def harm(path):
+        rest = path.read_bytes().split(b"\n", 1)[1]
+        path.write_bytes(content + b"\n" + rest)
+
+    return harm
+
+
+HARM = {
+    "cut": cut,
+    "bytes": replace_first_line(b'{"step": \x00\xff}'),
+    "number": replace_first_line(b"123"),
+    "deep": replace_first_line(b"[" * 100_000),
+    "digit": lambda path: path.write_bytes(path.read_bytes().replace(b"4", b"5", 1)),
+    "empty": lambda path: path.write_bytes(b""),
+    "missing": lambda path: path.unlink(),
+    "garbage": lambda path: path.write_bytes(bytes(range(256)) * 20),
+}
+
+
+def without_times(path):
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    return [{k: r[k] for k in r if k not in TIMING_FIELDS} for r in records]
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory):
+    """A run of 8 of 12 steps."""
+    folder = tmp_path_factory.mktemp("half") / "run"
+    go(folder)
+    return folder
+
+
+@pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
+def test_a_damaged_log_is_mended_and_the_run_goes_on(harm, half, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(half, run)
+    before = without_times(run / "log.jsonl")
+    harm(run / "log.jsonl")
+    said = []
+    outcome = go(run, steps=12, say=said.append)
+    assert said[0] == (
+        f"{run / 'log.jsonl'} was changed or lost lines; they are back from the "
+        "checkpoint"
+    )
+    assert without_times(run / "log.jsonl")[:2] == before
+    assert [record["step"] for record in outcome.history] == [4, 8, 12]
+
+
+def test_lines_that_are_no_records_are_passed_over_and_named(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"step": 1, "loss": "x"}\n123\n{"loss": 1}\n\xff\n{"step": 2')
+    said = []
+    assert read_log(path, said.append) == [{"step": 1, "loss": "x"}]
+    assert said == [
+        f"{path} has lines that are no records and are passed over: 2, 3, 4"
+    ]
+    draw_curve(read_log(path, said.append), tmp_path / "curve.png")
+
+
+def test_a_run_whose_checkpoints_are_gone_is_not_begun_anew(half, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(half, run)
+    for gone in (*(run / "checkpoints").glob("step-*"), run / "checkpoints"):
+        shutil.rmtree(gone)
+        before = (run / "log.jsonl").read_bytes()
+        with pytest.raises(TrainingError, match="has no checkpoint any more"):
+            go(run, steps=12)
+        assert (run / "log.jsonl").read_bytes() == before
+    assert go(run, fresh=True).resumed_from is None
+
+
+def test_a_run_that_died_before_its_first_checkpoint_says_that_it_begins_again(
+    tmp_path,
+):
+    with pytest.raises(TrainingError, match="Stopped at step 6"):
+        go(tmp_path, splits=type("S", (), {"train": Poisoned(), "validation": None}))
+    said = []
+    go(tmp_path, say=said.append)
+    assert said == [f"{tmp_path} has no checkpoint yet: beginning again with step 0"]
+
+
+@pytest.mark.parametrize(
+    "name", ["curve.png", "result.json", "log.jsonl", ".writing-curve.png"]
+)
+def test_a_folder_in_place_of_a_file_is_refused_before_training(name, half, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(half, run)
+    (run / name).unlink(missing_ok=True)
+    (run / name).mkdir()
+    with pytest.raises(TrainingError, match="is in the way") as error:
+        go(run, steps=12, callbacks=[Never()])
+    assert error.value.exit_code == 2
+
+
+class Never(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        raise AssertionError("trained")
+
+
+def test_a_waiting_file_in_the_run_folder_does_not_block(half, tmp_path):
+    for name in ("log.jsonl", ".lock", "config.json"):
+        run = tmp_path / name
+        shutil.copytree(half, run)
+        (run / name).unlink()
+        os.mkfifo(run / name)
+        if name == ".lock":
+            assert go(run).steps == 8
+        else:
+            with pytest.raises(TrainingError):
+                go(run)
+
+
+def test_fresh_never_follows_a_link(tmp_path):
+    run, outside = tmp_path / "run", tmp_path / "outside"
+    go(run)
+    shutil.move(run / "checkpoints", outside)
+    (run / "checkpoints").symlink_to(outside)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "config.json").write_text("mine")
+    (run / "preset").symlink_to(shared)
+    assert go(run, steps=4, fresh=True).resumed_from is None
+    assert (shared / "config.json").read_text() == "mine"
+    assert (outside / "step-00000008" / "state.npz").exists()
+    assert not (run / "checkpoints").is_symlink()
+
+
+def adam(rate):
+    return linear(keras.optimizers.Adam(rate))
+
+
+def test_a_new_learning_rate_is_taken_and_said(tmp_path):
+    go(tmp_path, adam(1e-2), steps=4)
+    said, model = [], adam(1e-4)
+    outcome = go(tmp_path, model, say=said.append)
+    assert said[:2] == [
+        f"from step 4 on, optimizer.learning_rate was {float(np.float32(1e-2))} and is "
+        f"{float(np.float32(1e-4))}",
+        "the learning rate goes on from 0.01 at 0.0001",
+    ]
+    assert outcome.history[-1]["learning_rate"] == pytest.approx(1e-4)
+
+
+def test_a_new_loss_scale_is_taken_and_said(tmp_path):
+    def scaled(scale, steps, say=print):
+        inner = keras.optimizers.SGD(0.1)
+        model = linear(keras.optimizers.LossScaleOptimizer(inner, scale))
+        model.optimizer.build(model.trainable_variables)
+        go(tmp_path, model, steps=steps, say=say)
+        return float(model.optimizer.dynamic_scale)
+
+    scaled(8.0, 4)
+    said = []
+    assert scaled(4.0, 8, said.append) == 4.0
+    assert said[0].endswith("optimizer.initial_scale was 8.0 and is 4.0")
+
+
+def test_another_optimizer_is_refused_because_its_slots_mean_something_else(tmp_path):
+    go(tmp_path, linear(keras.optimizers.Adam(0.1)), steps=4)
+    with pytest.raises(TrainingError, match=r"`optimizer.class` was Adam and is AdamW"):
+        go(tmp_path, linear(keras.optimizers.AdamW(0.1)))
+
+
+def test_a_schedule_that_jumps_with_the_number_of_steps_is_said(tmp_path):
+    def cosine(steps, say=print):
+        rate = keras.optimizers.schedules.CosineDecay(0.1, steps)
+        go(tmp_path, linear(keras.optimizers.SGD(rate)), steps=steps, say=say)
+
+    cosine(8)
+    said = []
+    cosine(16, said.append)
+    assert said[0].endswith("decay_steps was 8 and is 16")
+    assert said[1] == "the learning rate goes on from 0 at 0.05"
+
+
+@pytest.mark.parametrize("kind", ["plateau", "schedule"])
+def test_a_rate_that_a_callback_changed_is_kept(kind, tmp_path):
+    def rates(folder, steps):
+        if kind == "plateau":
+            change = keras.callbacks.ReduceLROnPlateau(
+                "loss", factor=0.5, patience=1, min_delta=100.0, min_lr=0.04
+            )
+        else:
+            change = keras.callbacks.LearningRateScheduler(lambda n, _: 0.1 / (n + 1))
+        said = []
+        model = linear(keras.optimizers.SGD(0.1))
+        history = go(
+            folder, model, steps=steps, callbacks=[change], say=said.append
+        ).history
+        assert not any("rate" in line for line in said)
+        return [record["learning_rate"] for record in history]
+
+    whole = rates(tmp_path / "whole", 16)
+    rates(tmp_path / "parts", 12)
+    assert rates(tmp_path / "parts", 16) == whole
+    assert whole[-1] < whole[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 10**30}, "`steps` must be an int from 1 to 2,147,483,647"),
+        ({"steps": 0}, "`steps` must be an int >= 1"),
+        ({"log_every": 0}, "`log_every`"),
+        ({"save_every": 0}, "`save_every`"),
+        ({"save_seconds": -1}, "`save_seconds`"),
+        ({"validation_steps": 1.5}, "`validation_steps`"),
+        ({"steps_per_execution": 2**31}, "`steps_per_execution`"),
+        ({"keep": 0}, "`keep`"),
+        ({"seed": "x"}, "`seed`"),
+        ({"splits": "x"}, "`splits` must be `Splits`"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused_in_one_line(options, message, tmp_path):
+    with pytest.raises((ValueError, TypeError), match=message) as error:
+        go(tmp_path / "run", **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_large_number_of_steps_at_once_is_cut_to_the_interval(tmp_path):
+    model = linear()
+    go(tmp_path, model, steps_per_execution=2**31 - 1)
+    assert model.steps_per_execution == 4
+
+
+def test_arguments_are_looked_at_before_an_earlier_run_is_cleared(tmp_path):
+    go(tmp_path, steps=4)
+    unbuilt = keras.Sequential([keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="must be built"):
+        go(tmp_path, unbuilt, fresh=True)
+    assert go(tmp_path, steps=4).resumed_from == 4
+
+
+def test_too_little_memory_is_one_line(tmp_path):
+    class Hungry(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM\nwith many lines")
+
+    with pytest.raises(TrainingError, match="not enough memory") as error:
+        go(tmp_path, callbacks=[Hungry()])
+    assert error.value.exit_code == 1
+
+
+def test_a_claimed_folder_stays_locked_after_the_training(tmp_path):
+    with RunFolder(tmp_path).claim({"seed": 0}) as run:
+        go(run)
+        with pytest.raises(TrainingError, match="Another process is training"):
+            go(tmp_path, fresh=True)
+        with pytest.raises(ValueError, match="which takes `fingerprint`"):
+            go(run, fresh=True)
+    with pytest.raises(ValueError, match="claimed: False"):
+        go(run)
+
+
+def test_a_run_goes_on_when_nobody_listens(tmp_path):
+    def gone(line):
+        raise BrokenPipeError
+
+    assert go(tmp_path, steps=4).steps == 4
+    assert go(tmp_path, say=gone).steps == 8
+
+
+def test_counting_refuses_what_it_does_not_know(tmp_path):
+    with pytest.raises(TypeError, match="fresch"):
+        training.count(linear(), Splits, tmp_path, fresch=True)
+    with pytest.raises(ValueError, match="must be one that counts"):
+        training.count(linear(), Splits, tmp_path)
+
+
+def test_a_lost_terminal_stops_the_run_as_a_request_does():
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with Interrupt(lambda line: None) as interrupt:
+            signal.raise_signal(signal.SIGHUP)
+            assert interrupt.signal_number == signal.SIGHUP
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # under nohup
+        with Interrupt(lambda line: None) as interrupt:
+            signal.raise_signal(signal.SIGHUP)
+            assert interrupt.signal_number is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_two_processes_cannot_train_in_one_folder(tmp_path):
     with (
         RunFolder(tmp_path).claim({}),
@@ -326,10 +618,10 @@ def test_a_file_gets_occasional_lines():
     assert last.endswith("0:00 left")
 
 
-def test_tensorboard_says_what_to_install(tmp_path, monkeypatch):
+def test_tensorboard_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(TrainingError, match=r"pip install .*\[tensorboard\]"):
-        TensorBoard(tmp_path, Clock(0, 1, 1))
+        require_tensorboard()
 
 
 def test_intervals_that_do_not_fit_are_refused(tmp_path):
