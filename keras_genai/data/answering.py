@@ -10,7 +10,6 @@ Sources are found by name with `source("people")`.
 
 import difflib
 import json
-import pathlib
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +18,8 @@ import tensorflow as tf
 from keras_genai.data import framing, lives, published, tokenizers
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.data.spans import answer_span, token_span, windows
+from keras_genai.files.paths import as_path
+from keras_genai.files.text import read_text
 
 _CHUNK = 512  # questions whose windows are in memory as objects
 
@@ -220,7 +221,7 @@ def _objects(values):
 
 def _files(data_dir):
     for folder in () if data_dir is None else (data_dir, f"{data_dir}/squad"):
-        files = sorted(pathlib.Path(folder).expanduser().glob("*.json"))
+        files = sorted(as_path(folder, "data_dir").glob("*.json"))
         if files:
             return files
     raise FileNotFoundError(
@@ -236,7 +237,7 @@ def _is_held_out(path):
 def _read(path):
     """The articles of a file: a list of lists of `Question`."""
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(read_text(path))
         return [
             [
                 _question(asked, paragraph["context"])

@@ -34,3 +34,14 @@ def check_seed(value):
         raise TypeError(f"`seed` must be an int. Received: seed={value!r}")
     if not -_MOST <= value < _MOST:
         raise ValueError(f"`seed` must be an int of 64 bits. Received: seed={value}")
+
+
+def check_limit(value):
+    """Raises unless `limit` is `None` or an int >= 1.
+
+    Raises:
+        TypeError: if it is anything else.
+        ValueError: if it is too small or too large.
+    """
+    if value is not None:
+        check_count("limit", value)

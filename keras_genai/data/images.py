@@ -23,7 +23,6 @@ not depend on `seed`, and neither do the conditions of held-out pictures.
 
 import difflib
 import functools
-import pathlib
 
 from keras_genai.data import embedded_images, named_images, pictures
 from keras_genai.data.image_splits import (
@@ -32,6 +31,7 @@ from keras_genai.data.image_splits import (
     checked_labels,
     divide,
 )
+from keras_genai.files.paths import as_path
 
 
 def digits(
@@ -290,7 +290,7 @@ def folder(
     size = pictures.as_size(image_size or 32)
     if channels not in (None, 1, 3):
         raise ValueError(f"`channels` must be 1, 3 or None. Received: {channels=}")
-    name = pathlib.Path(path).expanduser().resolve().name
+    name = as_path(path).resolve().name
     if stand_in:
         splits, classes = named_images.stand_in((*size, channels or 3))
     else:
@@ -406,12 +406,12 @@ def source(spec):
     if kind == "tfds" and rest:
         return functools.partial(tfds, name=rest)
     if kind == "folder" and rest:
-        if not pathlib.Path(rest).expanduser().is_dir():
+        if not as_path(rest, "data").is_dir():
             raise FileNotFoundError(
                 f"`data` must name a folder that exists. Received: {str(spec)!r}"
             )
         return functools.partial(folder, path=rest)
-    if str(spec) and pathlib.Path(spec).expanduser().is_dir():
+    if str(spec) and as_path(spec, "data").is_dir():
         return functools.partial(folder, path=spec)
     options = [*known, "tfds:NAME", "folder:PATH"]
     if rest:

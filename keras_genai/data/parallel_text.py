@@ -9,6 +9,7 @@ import numpy as np
 from keras_genai.data import tokenizers
 from keras_genai.data.batching import pad_sequence
 from keras_genai.data.loading import DataLoader, Splits
+from keras_genai.files.text import decode, lines, read_bytes
 
 
 def pair_batch(
@@ -200,10 +201,12 @@ def parallel_lines(paths):
 
 
 def _lines(path):
-    content = pathlib.Path(path).expanduser().read_bytes()
+    content = read_bytes(path)
     if str(path).endswith(".gz"):
         content = gzip.decompress(content)
-    return content.decode("utf-8-sig").removesuffix("\n").split("\n")
+    # A carriage return alone ends no line: two files would no longer be side by side.
+    content = content.replace(b"\r\n", b"\n").replace(b"\r", b" ")
+    return lines(decode(content, path))
 
 
 def columns(rows):

@@ -1,12 +1,16 @@
 """Pictures as arrays: decoding, cropping, resizing, and the user's own folders."""
 
-import pathlib
 import warnings
 
 import numpy as np
 import tensorflow as tf
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
+from keras_genai.data.decoding import EXTENSIONS, read_picture
+from keras_genai.files.paths import as_path
+from keras_genai.files.walking import files_below
+
+# What often lies beside pictures and is none: captions, labels, notes.
+_BESIDE = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".md", ".xml", ".yaml", ".yml")
 _CHUNK = 2048  # pictures resized at once
 
 
@@ -144,9 +148,10 @@ def set_channels(picture, channels):
 def read_folder(path, size, channels=None):
     """The pictures of a folder and of those in it, in the order of their paths.
 
-    PNG, JPEG, GIF (the first frame) and BMP are read; hidden files are left out, and
-    files that cannot be decoded are named in a warning and skipped. If all pictures
-    lie in subfolders, and these are at least two, each subfolder is a class.
+    What Pillow reads is read, see `decoding`; what is transparent becomes white.
+    Hidden files are left out. A warning counts and names files that cannot be read
+    or that are no pictures, and classes that are lost. If all pictures lie in
+    subfolders, and these are at least two, each subfolder is a class.
 
     Args:
         path: path of the folder.
@@ -161,51 +166,76 @@ def read_folder(path, size, channels=None):
         FileNotFoundError: if there is no such folder, or no picture in it.
         ValueError: if none of the pictures can be read.
     """
-    root = pathlib.Path(path).expanduser()
-    paths = _picture_files(root)
-    if not paths:
+    root = as_path(path)
+    paths = files_below(root)
+    found = _picture_files(root)
+    others = [each for each in paths if each.suffix.lower() not in EXTENSIONS]
+    if not found:
         raise FileNotFoundError(
             f"`path` must be a folder with {', '.join(EXTENSIONS)} files. "
-            f"Received: {str(path)!r}"
+            f"Received: {str(path)!r}, {_listed(others)}"
         )
     kept, images, skipped = [], [], []
-    for each in paths:
+    for each in found:
         try:
             images.append(_read(each, size))
             kept.append(each)
-        except (OSError, tf.errors.OpError) as error:
-            skipped.append(f"{each} ({type(error).__name__})")
-    listed = ", ".join(skipped[:10]) + (", ..." if len(skipped) > 10 else "")
+        except OSError as error:
+            skipped.append(f"{each} ({error})")
     if not images:
         raise ValueError(
             "`path` must have pictures that can be read. Received: "
-            f"{str(path)!r}, {len(skipped)} unreadable: {listed}"
+            f"{str(path)!r}, {len(skipped)} unreadable: {_listed(skipped)}"
         )
-    if skipped:
-        warnings.warn(
-            f"skipped {len(skipped)} pictures that cannot be read: {listed}",
-            stacklevel=3,
-        )
+    labels, classes = _classes(root, kept)
+    _tell(root, kept, paths, skipped, others, classes)
     if channels is None:
         channels = 1 if all(image.shape[-1] < 3 for image in images) else 3
     stacked = np.stack([set_channels(image, channels).numpy() for image in images])
-    return stacked, *_classes(root, kept)
+    return stacked, labels, classes
 
 
 def _picture_files(root):
-    return [
-        path
-        for path in sorted(root.rglob("*"))
-        if path.suffix.lower() in EXTENSIONS
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    return [path for path in files_below(root) if path.suffix.lower() in EXTENSIONS]
+
+
+def _tell(root, kept, paths, skipped, others, classes):
+    """One warning of everything that was left out."""
+    said = []
+    if skipped:
+        said.append(f"skipped {len(skipped)} pictures that cannot be read: ")
+        said[-1] += _listed(skipped)
+    others = [each for each in others if each.suffix.lower() not in _BESIDE]
+    if others:
+        said.append(f"left out {len(others)} files that are no pictures known here: ")
+        said[-1] += _listed(others)
+    folders = [
+        {each.relative_to(root).parts[0] for each in group}
+        for group in (
+            [each for each in paths if each.parent != root],
+            [each for each in kept if each.parent != root],
+        )
     ]
+    lost = folders[0] - folders[1]
+    if lost:
+        said.append(f"no picture is left of the folders: {_listed(sorted(lost))}")
+    beside = sum(each.parent == root for each in kept)
+    if classes is None and beside and len(folders[1]) > 1:
+        said.append(
+            f"{beside} pictures lie beside the folders, which are therefore no classes"
+        )
+    if said:
+        warnings.warn("; ".join(said), stacklevel=4)
+
+
+def _listed(things):
+    names = [str(each) for each in things]
+    more = ", ..." if len(names) > 10 else ""
+    return (", ".join(names[:10]) or "no files") + more
 
 
 def _read(path, size):
-    picture = tf.io.decode_image(path.read_bytes(), expand_animations=False)
-    if 0 in picture.shape:
-        raise OSError("no pixels")
+    picture = read_picture(path)
     if picture.shape[-1] in (2, 4):  # hidden colours must not bleed into the edges
         picture = set_channels(picture, picture.shape[-1] - 1)
     return resize(picture, size)

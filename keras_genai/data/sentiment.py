@@ -5,7 +5,6 @@ each line. A stand-in of forty sentences written for this package needs no files
 """
 
 import importlib.resources
-import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +12,8 @@ import tensorflow as tf
 from keras_genai.data import masking, published, tokenizers
 from keras_genai.data.batching import pad_sequence
 from keras_genai.data.loading import DataLoader, Splits
+from keras_genai.files.paths import as_path
+from keras_genai.files.text import lines, read_text
 
 LABELS = ("negative", "positive")
 _PARTS = ("train", "dev", "test")
@@ -133,7 +134,7 @@ def _read(data_dir, stand_in):
         shipped = importlib.resources.files("keras_genai.data") / "files/sentences.tsv"
         known = _lines(shipped.read_text("utf-8"), shipped)
         return known[:24], known[24:32], known[32:]
-    folder = pathlib.Path(data_dir or ".")
+    folder = as_path(data_dir or ".", "data_dir")
     if (folder / "sst2").is_dir():
         folder = folder / "sst2"
     parts = []
@@ -144,13 +145,13 @@ def _read(data_dir, stand_in):
                 f"{path} is not there. SST-2 is {', '.join(_PARTS)} .tsv, with a "
                 "sentence, a tab and its label a line; `data_dir` says where"
             )
-        parts.append(_lines(path.read_text("utf-8"), path))
+        parts.append(_lines(read_text(path), path))
     return parts
 
 
 def _lines(text, path):
     pairs = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines(text), 1):
         sentence, tab, label = line.rpartition("\t")
         if not tab or label not in ("0", "1") or not sentence.strip():
             raise ValueError(

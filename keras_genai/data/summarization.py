@@ -7,7 +7,6 @@ wrote of each; where there are fewer than R, the rest is empty.
 
 import functools
 import json
-import pathlib
 
 import numpy as np
 
@@ -15,6 +14,8 @@ from keras_genai.data.batching import default_boundaries
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.data.parallel_text import pair_batch
 from keras_genai.data.tokenizers import Tokenizer, bpe
+from keras_genai.files.paths import folders
+from keras_genai.files.text import lines, read_text
 
 PARTS = ("train", "dev", "test")
 
@@ -88,12 +89,11 @@ def scitldr(
 
 def _read(part, data_dir):
     """List of (text, list of summaries)."""
-    for folder in () if data_dir is None else (data_dir, f"{data_dir}/scitldr"):
-        path = pathlib.Path(folder, f"{part}.jsonl")
+    for folder in folders(data_dir, "scitldr"):
+        path = folder / f"{part}.jsonl"
         if path.is_file():
-            # Not `splitlines`, which would also cut at U+2028 inside of a sentence.
-            lines = enumerate(path.read_text("utf-8").split("\n"), 1)
-            return [_paper(line, f"{path}, line {n}") for n, line in lines if line]
+            found = enumerate(lines(read_text(path)), 1)
+            return [_paper(line, f"{path}, line {n}") for n, line in found if line]
     raise FileNotFoundError(
         f"`data_dir` must have {part}.jsonl of SciTLDR-A, "
         f"https://github.com/allenai/scitldr. Received: data_dir={str(data_dir)!r}"

@@ -19,16 +19,18 @@ import difflib
 import functools
 import hashlib
 import importlib.resources
-import os
-import pathlib
 import warnings
 
 import numpy as np
 
 from keras_genai.data import tfds as catalogue
 from keras_genai.data import tokenizers
+from keras_genai.data.arguments import check_limit
 from keras_genai.data.loading import Splits
 from keras_genai.data.windows import Stream, Windows
+from keras_genai.files.paths import as_path, folders
+from keras_genai.files.text import lines, read_text
+from keras_genai.files.walking import files_below
 
 _EXTENSIONS = (".txt", ".md", ".rst", ".py")
 _SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
@@ -71,6 +73,7 @@ def python_docs(
     """
     from pydoc_data import topics
 
+    check_limit(limit)
     text = "\n\n".join(topics.topics[topic] for topic in sorted(topics.topics))
     text = text[: _STAND_IN_SIZE if stand_in else limit]
     loader = _loader(batch_size, length, seed, stream)
@@ -155,7 +158,7 @@ def names(
     """
     texts = None if stand_in else _find_names(data_dir)
     if texts is None:
-        known = _shipped("names.txt").splitlines()
+        known = lines(_shipped("names.txt"))
         order = np.random.default_rng(0).permutation(len(known))
         known = [known[index] for index in order[: 2000 if stand_in else None]]
         part = 200 if stand_in else 1000
@@ -201,7 +204,8 @@ def files(
         FileNotFoundError: if `path` does not exist, or has no such files.
         ValueError: if there is no readable text in them.
     """
-    path = pathlib.Path(path).expanduser()
+    check_limit(limit)
+    path = as_path(path)
     text = _read_files(path)[:limit]
     loader = _loader(batch_size, length, seed, stream)
     return _split(path.stem, text, tokenizer, loader)
@@ -275,13 +279,13 @@ def source(spec):
     if kind == "tfds" and rest:
         return functools.partial(tfds, name=rest)
     if kind in ("file", "folder") and rest:
-        path = pathlib.Path(rest).expanduser()
+        path = as_path(rest, "data")
         if not (path.is_file() if kind == "file" else path.is_dir()):
             raise FileNotFoundError(
                 f"`data` must name a {kind} that exists. Received: {str(spec)!r}"
             )
         return functools.partial(files, path=path)
-    if str(spec) and pathlib.Path(spec).expanduser().exists():
+    if str(spec) and as_path(spec, "data").exists():
         return functools.partial(files, path=spec)
     options = [*known, "tfds:NAME", "file:PATH", "folder:PATH"]
     near = difflib.get_close_matches(str(spec), known, n=1)
@@ -332,13 +336,13 @@ def _shipped(name):
 
 def _find_shakespeare(data_dir):
     if data_dir is not None:
-        folder = pathlib.Path(data_dir).expanduser()
+        folder = as_path(data_dir, "data_dir")
         usual = [folder, folder / "tinyshakespeare", folder / "tiny_shakespeare"]
         places = [place / "input.txt" for place in usual]
         found = [path for path in places if path.is_file()]
         found = found or sorted(folder.glob("*/input.txt"))
         if found:
-            return _checked_shakespeare(found[0].read_text("utf-8"), found[0])
+            return _checked_shakespeare(read_text(found[0]), found[0])
     try:
         texts = catalogue.read_texts("tiny_shakespeare", data_dir)
     except FileNotFoundError as error:
@@ -362,10 +366,10 @@ def _checked_shakespeare(text, place):
 
 def _find_names(data_dir):
     """The texts of a split that lies in `data_dir`, or `None`."""
-    for folder in () if data_dir is None else (data_dir, f"{data_dir}/names"):
-        paths = [pathlib.Path(folder, f"{part}.txt") for part in _NAME_PARTS]
+    for folder in folders(data_dir, "names"):
+        paths = [folder / f"{part}.txt" for part in _NAME_PARTS]
         if all(path.is_file() for path in paths):
-            return [path.read_text("utf-8") for path in paths]
+            return [read_text(path) for path in paths]
     return None
 
 
@@ -379,9 +383,9 @@ def _read_files(path):
     texts, skipped = [], []
     for each in paths:
         try:
-            texts.append(each.read_text("utf-8-sig"))
-        except (OSError, UnicodeDecodeError) as error:
-            skipped.append(f"{each} ({type(error).__name__})")
+            texts.append(read_text(each))
+        except (OSError, ValueError) as error:
+            skipped.append(f"{each} ({_reason(error)})")
     text = "\n".join(texts)
     listed = ", ".join(skipped[:10]) + (", ..." if len(skipped) > 10 else "")
     if not text.strip():
@@ -397,13 +401,14 @@ def _read_files(path):
     return text
 
 
+def _reason(error):
+    """Why `read_text` cannot read a file, in a word or two."""
+    if isinstance(error, OSError):
+        return type(error).__name__
+    cause = error.__context__  # of a ValueError: the error of decoding, if it was one
+    return type(cause).__name__ if cause else "no regular file"
+
+
 def _text_files(folder):
-    found = []
-    for root, folders, names_here in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "__pyc"))]
-        found += [
-            pathlib.Path(root, name)
-            for name in names_here
-            if name.lower().endswith(_EXTENSIONS) and not name.startswith(".")
-        ]
+    found = [p for p in files_below(folder) if p.name.lower().endswith(_EXTENSIONS)]
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())

@@ -10,6 +10,10 @@ import urllib.request
 
 import numpy as np
 
+from keras_genai.data.arguments import check_limit
+from keras_genai.files.paths import as_path
+from keras_genai.files.text import lines
+
 _VALIDATION = ("validation", "valid", "val", "dev")
 
 
@@ -33,6 +37,7 @@ def read_texts(name, data_dir=None, feature=None, limit=None):
     """
     import tensorflow_datasets as tfds
 
+    check_limit(limit)
     builder = _open(name, data_dir)
     feature = _one_feature(builder, name, feature, tfds.features.Text, "text")
     builder = _prepare(builder, name, data_dir)
@@ -67,6 +72,7 @@ def read_images(name, data_dir=None, feature=None, change=None, limit=None):
     """
     import tensorflow_datasets as tfds
 
+    check_limit(limit)
     builder = _open(name, data_dir)
     feature = _one_feature(builder, name, feature, tfds.features.Image, "image")
     if change is None and None in builder.info.features[feature].shape:
@@ -96,6 +102,8 @@ def _open(name, data_dir):
     """The builder of a data set."""
     import tensorflow_datasets as tfds
 
+    if data_dir is not None:
+        data_dir = as_path(data_dir, "data_dir")
     try:
         return tfds.builder(name, data_dir=data_dir)
     except Exception as error:
@@ -107,7 +115,7 @@ def _open(name, data_dir):
 
 def _roles(builder):
     """Pairs of the name that we give a split and its own."""
-    for split in builder.info.splits:
+    for split in builder.info.splits or ("train", "test"):  # unknown if mocked
         yield "validation" if split in _VALIDATION else split, split
 
 
@@ -138,7 +146,7 @@ def _prepare(builder, name, data_dir):
     """
     import tensorflow_datasets as tfds
 
-    if builder.is_prepared():
+    if builder.is_prepared() or _mocked(builder):
         return builder
     manual = _manual_folder(builder, name, data_dir)
     try:
@@ -161,11 +169,16 @@ def _prepare(builder, name, data_dir):
     return builder
 
 
+def _mocked(builder):
+    """Whether `tfds.testing.mock_data` makes up the examples: nothing to download."""
+    return "testing" in type(builder).download_and_prepare.__module__.split(".")
+
+
 def _manual_folder(builder, name, data_dir):
     """The folder where files of the download may lie, or `None`."""
     if data_dir is None:
         return None
-    place = pathlib.Path(data_dir)
+    place = as_path(data_dir, "data_dir")
     for folder in (place, place / name):
         if _all_placed(builder, folder):
             return folder
@@ -211,5 +224,5 @@ def _stack(examples):
 
 
 def _first_line(error):
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else repr(error)
+    found = lines(str(error).strip())
+    return f"{type(error).__name__}: {found[0][:200]}" if found else repr(error)

@@ -28,6 +28,7 @@ from keras_genai.data.parallel_text import (
     parallel_splits,
     read_pairs,
 )
+from keras_genai.files.paths import as_path, folders
 
 _HELD_OUT = 1000  # days in each of validation and test
 
@@ -193,9 +194,9 @@ def source(spec):
     known = {"dates": dates, "multi30k": multi30k}
     if spec in known:
         return known[spec]
-    paths = [pathlib.Path(part).expanduser() for part in str(spec).split(",")]
-    if len(paths) <= 2 and all(path.is_file() for path in paths):
-        return functools.partial(pairs, path=paths[0] if len(paths) == 1 else paths)
+    found = _named_files(str(spec))
+    if found is not None:
+        return functools.partial(pairs, path=found)
     near = difflib.get_close_matches(str(spec), known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(
@@ -204,9 +205,22 @@ def source(spec):
     )
 
 
+def _named_files(spec):
+    """The path or the two paths of files that exist, or `None`.
+
+    Paths may have commas of their own, so that each may be the one between them.
+    """
+    places = [at for at, letter in enumerate(spec) if letter == ","]
+    for names in [(spec,), *((spec[:at], spec[at + 1 :]) for at in places)]:
+        paths = [as_path(name, "data") for name in names if name]
+        if len(paths) == len(names) and all(path.is_file() for path in paths):
+            return paths[0] if len(paths) == 1 else paths
+    return None
+
+
 def _find(name, data_dir):
-    for folder in () if data_dir is None else (data_dir, f"{data_dir}/multi30k"):
-        path = pathlib.Path(folder, name)
+    for folder in folders(data_dir, "multi30k"):
+        path = folder / name
         if path.is_file():
             return path
     raise FileNotFoundError(

@@ -5,9 +5,6 @@ pictures. A score is only comparable between runs with the same extractor, so it
 is part of the score's.
 """
 
-import hashlib
-import pathlib
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -15,6 +12,8 @@ import tensorflow as tf
 from keras_genai.data.augmentation import Translate
 from keras_genai.data.image_splits import floats
 from keras_genai.data.loading import DataLoader
+from keras_genai.files.paths import as_path
+from keras_genai.files.writing import file_hash
 
 _CHUNK = 500  # pictures looked at once
 
@@ -102,11 +101,10 @@ class Inception:
     """
 
     def __init__(self, path, sha256):
-        data = pathlib.Path(path).expanduser()
+        data = as_path(path)
         if not data.is_file():
             raise FileNotFoundError(f"`path` must be a file. Received: {str(path)!r}")
-        with data.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = file_hash(data)
         if digest != sha256.lower():
             raise ValueError(
                 f"`sha256` must be that of {data.name}, {digest}. Received: {sha256}"

@@ -31,3 +31,19 @@ def as_path(value, argument="path"):
             f"`{argument}` must be a path. Received: {value!r}, and there is no such "
             "user"
         ) from None
+
+
+def folders(data_dir, name):
+    """Where a data set's own files may lie: in `data_dir`, or in its folder `name`.
+
+    Args:
+        data_dir: str, path or `None`.
+        name: str.
+
+    Returns:
+        list of `pathlib.Path`, empty for `None`.
+    """
+    if data_dir is None:
+        return []
+    place = as_path(data_dir, "data_dir")
+    return [place, place / name]
