@@ -13,6 +13,7 @@ BASE = {"registry", "losses", "likelihoods", "schedules", "optimizers", "replica
 ALLOWED = {
     "checks": set(),
     "files": set(),
+    "backend": set(),
     **{name: {"registry"} for name in BASE},
     "layers": {"registry", "files", "replicas"},
     "samplers": {"registry"},

@@ -3,11 +3,13 @@
 import keras
 from keras import ops
 
+from keras_genai import replicas
+from keras_genai.layers.seeded import Seeded
 from keras_genai.registry import register
 
 
 @register
-class GaussianSampling(keras.layers.Layer):
+class GaussianSampling(Seeded, keras.layers.Layer):
     """Draws latents from a diagonal Gaussian so that gradients reach its parameters.
 
     Args:
@@ -17,6 +19,8 @@ class GaussianSampling(keras.layers.Layer):
         mean: float `(B, D)`.
         log_variance: float `(B, D)`.
         samples: int, K. Draws for each row.
+        seed: int, or `None`: the generator's next. With an int, the numbers of each
+            call are the same, and the generator stays as it is.
 
     Returns:
         float32 `(B, K, D)`.
@@ -27,12 +31,13 @@ class GaussianSampling(keras.layers.Layer):
     def __init__(self, seed=None, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_generator = replicas.SeedGenerator(seed)
         self.built = True
 
-    def call(self, mean, log_variance, samples=1):
+    def call(self, mean, log_variance, samples=1, seed=None):
         shape = (ops.shape(mean)[0], samples, mean.shape[-1])
-        noise = keras.random.normal(shape, seed=self.seed_generator)
+        seed = self.seed_generator if seed is None else seed
+        noise = keras.random.normal(shape, dtype="float32", seed=seed)
         return mean[:, None] + ops.exp(0.5 * log_variance)[:, None] * noise
 
     def get_config(self):
@@ -40,14 +45,14 @@ class GaussianSampling(keras.layers.Layer):
 
 
 @register
-class VectorQuantizer(keras.layers.Layer):
+class VectorQuantizer(Seeded, keras.layers.Layer):
     """Replaces vectors by the nearest of a codebook's, which follow them on average.
 
     The codebook is learned by k-means over exponential averages: while training, a
     code is the average of the vectors it stood for. Sums and counts both start at
     zero, so the very first batch already moves a code to its vectors' mean. A code
     that is used far less than its share is put onto a vector of the batch. All
-    arithmetic is float32.
+    arithmetic is float32. Replicas learn one codebook, from the vectors of all.
 
     Args:
         num_codes: int, K.
@@ -93,6 +98,7 @@ class VectorQuantizer(keras.layers.Layer):
         self.decay = decay
         self.restart_below = restart_below
         self.seed = seed
+        # The stock one: replicas restart the same codes with the same vectors.
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape=None):
@@ -118,7 +124,8 @@ class VectorQuantizer(keras.layers.Layer):
         distance = ops.square(inputs - ops.stop_gradient(nearest))
         if training:
             vectors = ops.reshape(ops.stop_gradient(inputs), (-1, self.width))
-            self._learn(vectors, ops.reshape(codes, (-1,)))
+            flat = ops.reshape(codes, (-1,))
+            self._learn(replicas.gather(vectors), replicas.gather(flat))
         return {
             "quantized": inputs + ops.stop_gradient(nearest - inputs),
             "codes": codes,
@@ -187,7 +194,7 @@ class VectorQuantizer(keras.layers.Layer):
 
 
 @register
-class GumbelSoftmax(keras.layers.Layer):
+class GumbelSoftmax(Seeded, keras.layers.Layer):
     """Draws categories softly, so that gradients reach their logits.
 
     Args:
@@ -209,14 +216,14 @@ class GumbelSoftmax(keras.layers.Layer):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.hard = hard
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_generator = replicas.SeedGenerator(seed)
         self.built = True
 
     def call(self, logits, temperature=0.9, training=False):
         if not training:
             return _one_hot(logits)
         uniform = keras.random.uniform(
-            ops.shape(logits), minval=1e-7, seed=self.seed_generator
+            ops.shape(logits), minval=1e-7, dtype="float32", seed=self.seed_generator
         )
         noise = -ops.log(-ops.log(uniform))
         soft = ops.softmax((logits + noise) / temperature, axis=-1)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_genai.checks import check_size
 from keras_genai.layers.attention import Attention
 from keras_genai.layers.conditioning import (
     Conditioning,
@@ -11,6 +12,7 @@ from keras_genai.layers.conditioning import (
 )
 from keras_genai.layers.feedforward import FeedForward, gelu_tanh
 from keras_genai.registry import register
+from keras_genai.tasks import pictures
 from keras_genai.tasks.diffusion import Diffusion
 
 
@@ -132,11 +134,21 @@ class DiT(Diffusion):
             weighting,
             **kwargs,
         )
+        for name, value in (
+            ("patch", patch),
+            ("depth", depth),
+            ("width", width),
+            ("num_heads", num_heads),
+        ):
+            check_size(name, value)
+        if hidden is not None:
+            check_size("hidden", hidden)
+        pictures.check_rate("dropout", dropout)
         self.patch = patch
         self.depth = depth
         self.width = width
         self.num_heads = num_heads
-        self.hidden = hidden or 4 * width
+        self.hidden = 4 * width if hidden is None else hidden
         self.dropout_rate = dropout
         rows, columns, _ = self.sample_shape
         if rows % patch or columns % patch:

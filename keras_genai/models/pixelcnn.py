@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_genai.checks import check_number, check_size
 from keras_genai.layers.masked import MaskedConvolution
 from keras_genai.registry import register
 from keras_genai.samplers.session import compiled
@@ -53,13 +54,17 @@ class PixelCNN(CodeModel):
         num_classes=None,
         **kwargs,
     ):
-        if len(image_shape) != 3 or image_shape[-1] != 1:
+        pictures.check_image_shape(image_shape)
+        if image_shape[-1] != 1:
             raise ValueError(
                 "`image_shape` must be (height, width, 1): PixelCNN models grey "
                 f"pictures and codes. Received: {image_shape=}"
             )
-        if levels < 2:
-            raise ValueError(f"`levels` must be an int >= 2. Received: {levels=}")
+        check_size("levels", levels, 2)
+        check_size("width", width)
+        check_size("depth", depth)
+        check_number("threshold", threshold, "in [0, 1]", lambda x: 0 <= x <= 1)
+        pictures.check_rate("dropout", dropout)
         super().__init__(image_shape, image_shape[:-1], levels, num_classes, **kwargs)
         self.levels = levels
         self.width = width
@@ -109,11 +114,14 @@ class PixelCNN(CodeModel):
         return ops.cast(self.head(self.hidden(ops.relu(x))), "float32")
 
     def draw_codes(self, count, labels=None, seed=0, temperature=1.0):
+        size = pictures.few_sizes(count)
+        if labels is not None:
+            labels = tf.constant(pictures.padded_rows(labels, size))
         draw = compiled(
-            self, ("draw", count), lambda: functools.partial(self._draw, count)
+            self, ("draw", size), lambda: functools.partial(self._draw, size)
         )
         numbers = tf.constant(seed, tf.int64), tf.constant(temperature, tf.float32)
-        return draw(labels, *numbers).numpy()
+        return draw(labels, *numbers).numpy()[:count]
 
     def _draw(self, count, labels, seed, temperature):
         height, width = self.grid_shape

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_genai.checks import check_size
 from keras_genai.layers.conditioning import Conditioning
 from keras_genai.layers.convolution import (
     Downsample,
@@ -12,6 +13,7 @@ from keras_genai.layers.convolution import (
     convolution,
 )
 from keras_genai.registry import register
+from keras_genai.tasks import pictures
 from keras_genai.tasks.diffusion import Diffusion
 
 
@@ -69,6 +71,15 @@ class UNet(Diffusion):
             weighting,
             **kwargs,
         )
+        pictures.check_sizes("multipliers", multipliers)
+        for name, value in (
+            ("width", width),
+            ("blocks", blocks),
+            ("num_heads", num_heads),
+        ):
+            check_size(name, value)
+        pictures.check_rate("dropout", dropout)
+        self._check_levels(attention_at, len(multipliers))
         self.width = width
         self.multipliers = tuple(multipliers)
         self.blocks = blocks
@@ -85,6 +96,15 @@ class UNet(Diffusion):
             )
         self._make_layers()
         self.built = True
+
+    def _check_levels(self, attention_at, levels):
+        if not isinstance(attention_at, tuple | list) or not all(
+            level in range(levels) for level in attention_at
+        ):
+            raise ValueError(
+                f"`attention_at` must be a tuple of ints from 0 to {levels - 1}. "
+                f"Received: {attention_at=}"
+            )
 
     def _make_layers(self):
         self.conditioning = Conditioning(

@@ -5,7 +5,9 @@ import math
 import keras
 from keras import ops
 
+from keras_genai.checks import check_size
 from keras_genai.registry import register
+from keras_genai.tasks import pictures
 from keras_genai.tasks.variational import VAE
 
 
@@ -38,6 +40,7 @@ class MLPVAE(VAE):
         super().__init__(
             image_shape, latent_size, likelihood, objective, num_classes, **kwargs
         )
+        pictures.check_sizes("hidden", hidden)
         self.hidden = tuple(hidden)
         policy = self.dtype_policy
         pixels = math.prod(self.image_shape[:-1])
@@ -107,6 +110,8 @@ class ConvolutionalVAE(VAE):
         super().__init__(
             image_shape, latent_size, likelihood, objective, num_classes, **kwargs
         )
+        pictures.check_sizes("filters", filters)
+        check_size("hidden", hidden)
         self.filters = tuple(filters)
         self.hidden = hidden
         stride = 2 ** len(self.filters)

@@ -5,6 +5,8 @@ import functools
 import keras
 from keras import ops
 
+from keras_genai import replicas
+from keras_genai.checks import check_number, check_size
 from keras_genai.layers.latent import VectorQuantizer
 from keras_genai.registry import register
 from keras_genai.samplers.session import compiled
@@ -64,7 +66,12 @@ class VQVAE(PictureTask):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # pictures stay float32
-        self.image_shape = tuple(image_shape)
+        pictures.check_sizes("filters", filters)
+        for name, value in (("num_codes", num_codes), ("latent_size", latent_size)):
+            check_size(name, value)
+        check_number("commitment", commitment, "a number >= 0", lambda x: x >= 0)
+        check_number("data_variance", data_variance, "above 0", lambda x: x > 0)
+        self.image_shape = pictures.check_image_shape(image_shape)
         self.num_codes = num_codes
         self.latent_size = latent_size
         self.filters = tuple(filters)
@@ -78,10 +85,6 @@ class VQVAE(PictureTask):
             raise ValueError(
                 f"`image_shape` must have sides divisible by {stride} with "
                 f"{len(self.filters)} `filters`. Received: {image_shape=}"
-            )
-        if not data_variance > 0:
-            raise ValueError(
-                f"`data_variance` must be above 0. Received: {data_variance=}"
             )
         self.grid_shape = (height // stride, width // stride)
         self._make_layers()
@@ -145,16 +148,21 @@ class VQVAE(PictureTask):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        images = ops.cast(x["images"], "float32")
-        error = ops.mean(ops.square(y_pred["reconstruction"] - images))
+        images = self.read(x)["images"]
+        squares = ops.square(y_pred["reconstruction"] - images)
+        error = replicas.weighted_mean(squares, sample_weight)
         reconstruction = error / self.data_variance
-        vq_loss = self.commitment * ops.mean(y_pred["commitment"])
+        distance = replicas.weighted_mean(y_pred["commitment"], sample_weight)
+        vq_loss = self.commitment * distance
         perplexity = self.quantizer.perplexity(y_pred["codes"])
         for tracker, value in zip(
             self.trackers, (reconstruction, vq_loss, perplexity), strict=True
         ):
             tracker.update_state(value, sample_weight=ops.shape(images)[0])
-        return reconstruction + vq_loss
+        return replicas.share(reconstruction + vq_loss)
+
+    def metric_inputs(self, x, y_pred):
+        return self.read(x)["images"], y_pred["reconstruction"]
 
     def features_of(self, images):
         """What is rounded to codes: float `(B, h, w, latent_size)`, in a graph."""

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_genai import replicas
 from keras_genai.checks import check_number
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks import batches, pictures
@@ -36,7 +37,8 @@ class CodeModel(PictureTask):
 
     def __init__(self, image_shape, grid_shape, num_codes, num_classes=None, **kwargs):
         super().__init__(autocast=False, **kwargs)  # pictures stay float32
-        self.image_shape = tuple(image_shape)
+        pictures.check_classes(num_classes)
+        self.image_shape = pictures.check_image_shape(image_shape)
         self.grid_shape = tuple(grid_shape)
         self.num_codes = num_codes
         self.num_classes = num_classes
@@ -93,7 +95,11 @@ class CodeModel(PictureTask):
         logits, codes = y_pred["logits"], y_pred["codes"]
         right = ops.cast(ops.argmax(logits, axis=-1), codes.dtype) == codes
         self.accuracy_tracker.update_state(ops.cast(right, "float32"))
-        return ops.mean(cross_entropy(logits, codes))
+        nats = cross_entropy(logits, codes)
+        return replicas.share(replicas.weighted_mean(nats, sample_weight))
+
+    def metric_inputs(self, x, y_pred):
+        return y_pred["codes"], y_pred["logits"]
 
     def score(self, images, labels=None):
         """Cross-entropy of the codes of pictures.
@@ -138,7 +144,7 @@ class CodeModel(PictureTask):
             ValueError: for a label that does not exist, labels without classes, or a
                 temperature that is not positive.
         """
-        pictures.check_count(count, seed)
+        pictures.check_count(count, seed, self.image_shape)
         check_number("temperature", temperature, "above 0", lambda value: value > 0)
         labels = pictures.to_labels(labels, count, self.num_classes)
         return self.decode_tokens(self.draw_codes(count, labels, seed, temperature))

@@ -12,6 +12,7 @@ from keras import ops
 from keras_genai.samplers import diffusion
 from keras_genai.samplers.diffusion import Level, Walk
 from keras_genai.samplers.session import compiled
+from keras_genai.tasks import pictures
 
 PIECES = 20  # of a walk that is shown
 GREYS = 256
@@ -70,8 +71,12 @@ def walk(model, wish, count):
         noisy = diffusion.first_noise(shape, levels, wish.seed)
     if wish.start is not None:
         to_latents = compiled(model, ("to_latents",), lambda: model.to_latents)
-        noisy = noisy + levels[1][0] * to_latents(tf.constant(wish.start))
-    noisy = tf.convert_to_tensor(noisy)
+        start = pictures.padded_rows(wish.start, pictures.few_sizes(count))
+        noisy = noisy + levels[1][0] * to_latents(tf.constant(start))[:count]
+    wish = padded_wish(wish, count)
+    noisy = tf.constant(
+        pictures.padded_rows(np.asarray(noisy), pictures.few_sizes(count))
+    )
 
     numbers = _numbers(wish)
     advance = _walker(model, wish)
@@ -79,7 +84,23 @@ def walk(model, wish, count):
     for begin, end in _pieces(wish):
         state = advance(state, times, tf.constant(begin), tf.constant(end), numbers)
     to_images = compiled(model, ("to_images",), lambda: model.to_images)
-    return to_images(state.noisy).numpy()
+    return to_images(state.noisy).numpy()[:count]
+
+
+def padded_wish(wish, count):
+    """A wish for a few pictures more, so that not every count compiles anew.
+
+    Pictures do not look at each other: the first ones stay what they are.
+    """
+    size = pictures.few_sizes(count)
+    rows = ("labels", "start", "known", "mask", "condition")
+    return wish._replace(
+        **{
+            name: pictures.padded_rows(getattr(wish, name), size)
+            for name in rows
+            if getattr(wish, name) is not None
+        }
+    )
 
 
 def search_noise(model, wish, refinements):
@@ -102,10 +123,12 @@ def search_noise(model, wish, refinements):
 
         return search
 
+    count = len(wish.start)
+    wish = padded_wish(wish, count)
     search = compiled(model, ("invert", refinements), build)
     times = padded(model.schedule.grid(wish.steps))
     images, steps = tf.constant(wish.start), tf.constant(wish.steps)
-    return search(images, times, steps, _numbers(wish)).numpy()
+    return search(images, times, steps, _numbers(wish)).numpy()[:count]
 
 
 def bits_per_dimension(model, wish, draws):
@@ -127,6 +150,8 @@ def bits_per_dimension(model, wish, draws):
     if draws is not None and draws < len(later):
         chosen = np.random.default_rng(wish.seed).choice(later, draws, replace=False)
 
+    count = len(wish.start)
+    wish = padded_wish(wish, count)
     compute = compiled(model, ("bound",), lambda: _bound_of(model))
     parts = compute(
         tf.constant(wish.start),
@@ -134,7 +159,7 @@ def bits_per_dimension(model, wish, draws):
         tf.constant(chosen.astype("int32")),
         _numbers(wish),
     )
-    first, sums, last = (part.numpy().astype("float64") for part in parts)
+    first, sums, last = (part.numpy()[:count].astype("float64") for part in parts)
     nats = first + sums * (len(later) / max(1, len(chosen))) + last
     return nats / (math.log(2) * math.prod(model.image_shape))
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genai import registry
-from keras_genai.checks import check_integer, check_number
+from keras_genai import registry, replicas
+from keras_genai.checks import check_integer, check_number, check_size
 from keras_genai.samplers.diffusion import DPMSolver, Sampler
 from keras_genai.schedules import CosineNoise
 from keras_genai.tasks import batches, latent, pictures
@@ -52,7 +52,9 @@ class Diffusion(Editing, PictureTask):
 
     Returns:
         dict of float32 `(B,)`: `error`, mean squared error of the network's output;
-        `weight`; `time`, the noise levels in [0, 1].
+        `weight`; `time`, the noise levels in [0, 1]. This is what `predict` gives, too:
+        pictures come from `generate` and its likes. Metrics of `compile` compare the
+        error with 0.
 
     Raises:
         ValueError: if an argument is out of range, or a batch is of another shape.
@@ -82,9 +84,13 @@ class Diffusion(Editing, PictureTask):
     ):
         # bfloat16 cannot tell neighbouring greys: pictures enter in float32.
         super().__init__(autocast=False, **kwargs)
-        self.image_shape = tuple(image_shape)
+        self.image_shape = pictures.check_image_shape(image_shape, ranks=(3, 4))
         self.num_classes = num_classes
-        self.condition_shape = tuple(condition_shape) if condition_shape else None
+        self.condition_shape = None
+        if condition_shape is not None:
+            self.condition_shape = pictures.check_image_shape(
+                condition_shape, "condition_shape"
+            )
         self.vocabulary_size = vocabulary_size
         self.text_length = text_length
         self.schedule = CosineNoise() if schedule is None else schedule
@@ -103,12 +109,27 @@ class Diffusion(Editing, PictureTask):
             self.sample_shape = latent.shape(codec)
             if latent_scale is None:
                 self.latent_scale = latent.scale(codec)
-        self.seed_generator = keras.random.SeedGenerator(name="seed_generator")
+        self.seed_generator = replicas.SeedGenerator(name="seed_generator")
         self.quarters = [
             keras.metrics.Mean(name=f"quarter_{index + 1}") for index in range(QUARTERS)
         ]
 
     def _check(self):
+        pictures.check_classes(self.num_classes)
+        if self.vocabulary_size is not None:
+            check_size("vocabulary_size", self.vocabulary_size, most=2**31)
+            check_size("text_length", self.text_length)
+        predictions = "keras_genai.tasks.predictions"
+        for name, needs, module in (
+            ("schedule", "log_snr", "keras_genai.schedules"),
+            ("prediction", "clean_factor", predictions),
+            ("weighting", "__call__", predictions),
+        ):
+            pictures.check_part(name, getattr(self, name), needs, module)
+        if self.codec is not None:
+            pictures.check_part("codec", self.codec, "features_of", "VQVAE")
+        if self.latent_scale is not None:
+            check_number("latent_scale", self.latent_scale, "above 0", lambda x: x > 0)
         if self.num_classes and self.vocabulary_size:
             raise ValueError(
                 "`num_classes` must be None with a `vocabulary_size`. "
@@ -177,12 +198,16 @@ class Diffusion(Editing, PictureTask):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        losses = y_pred["weight"] * y_pred["error"]
+        losses = replicas.weigh(y_pred["weight"] * y_pred["error"], sample_weight)
         quarter = ops.floor(y_pred["time"] * QUARTERS)
         quarter = ops.minimum(quarter, QUARTERS - 1)
         for index, tracker in enumerate(self.quarters):
             tracker.update_state(losses, ops.cast(quarter == index, "float32"))
-        return ops.mean(losses)
+        return replicas.share(ops.mean(losses))
+
+    def metric_inputs(self, x, y_pred):
+        error = y_pred["error"][:, None]  # metrics take the mean of what a row has
+        return ops.zeros_like(error), error
 
     def denoise(self, noisy, level, labels=None, condition=None):
         """The clean picture that the model sees in a noisy one.
@@ -195,7 +220,7 @@ class Diffusion(Editing, PictureTask):
         Returns:
             float32 `(B, *sample_shape)`.
         """
-        time = ops.full((ops.shape(noisy)[0],), 1.0) * level.time
+        time = ops.ones((ops.shape(noisy)[0],), dtype="float32") * level.time
         scaled = self.prediction.scale(level.alpha, level.sigma) * noisy
         output = ops.cast(self.forward(scaled, time, labels, condition), "float32")
         return self.prediction.clean(output, noisy, level.alpha, level.sigma)
@@ -262,7 +287,7 @@ class Diffusion(Editing, PictureTask):
                 "`generate` must be `restore` for this model, built with "
                 f"condition_shape={self.condition_shape}. Received: {count=}"
             )
-        pictures.check_count(count, seed)
+        pictures.check_count(count, seed, self.image_shape)
         labels = self._labels(labels, count, in_turn=True)
         wish = self._wish(labels, guidance, steps, sampler, seed, progress)
         return walk(self, wish, count)

@@ -46,6 +46,39 @@ class PictureTask(Task):
         """A batch as the model sees it, checked when traced. See `batches.read`."""
         return batches.read(inputs, self.fields)
 
+    def metric_inputs(self, x, y_pred):
+        """What the metrics of `compile` compare.
+
+        Args:
+            x: a batch.
+            y_pred: what the model returned for it.
+
+        Returns:
+            `(true, predicted)`, tensors with a row an example.
+        """
+        raise NotImplementedError
+
+    @functools.wraps(keras.Model.compile)
+    def compile(self, *args, **kwargs):
+        given = _arguments(keras.Model.compile, self, args, kwargs)
+        for name in ("loss", "loss_weights"):
+            if given.get(name) is not None:
+                raise ValueError(
+                    f"`{name}` must be `None`: {type(self).__name__} has a loss of its "
+                    f"own. Received: {name}={given[name]!r}"
+                )
+        super().compile(**given)
+
+    def compile_from_config(self, config):
+        # That of Keras gives up where `compile` is a model's own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        true, predicted = self.metric_inputs(x, y_pred)
+        return super().compute_metrics(x, true, predicted, sample_weight)
+
     @functools.wraps(keras.Model.fit)
     def fit(self, *args, **kwargs):
         given = _arguments(keras.Model.fit, self, args, kwargs)

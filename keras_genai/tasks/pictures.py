@@ -1,9 +1,14 @@
 """What tasks over pictures share: checks of what a user gives a method, and seeds."""
 
+import math
+import numbers
+
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.checks import check_integer
+from keras_genai.checks import LARGEST_SIZE, check_integer, check_number, check_size
+
+MOST_NUMBERS = 2**31 - 1  # of all pictures drawn at once: 8 GiB
 
 SMALLEST, LARGEST = -1e-3, 1 + 1e-3  # rounding is no fault
 
@@ -98,10 +103,108 @@ def to_labels(labels, count, num_classes):
     return given.astype("int32")
 
 
-def check_count(count, seed):
-    """Raises unless `count` is an int >= 1 and `seed` an int of 64 bits."""
+def check_count(count, seed, image_shape):
+    """Raises unless that many pictures can be drawn, and `seed` is an int of 64 bits.
+
+    Raises:
+        TypeError: if one of them is not an int.
+        ValueError: if one is out of range.
+    """
     check_integer("count", count, 1)
+    most = MOST_NUMBERS // math.prod(image_shape)
+    if count > most:
+        raise ValueError(
+            f"`count` must be at most {most} of pictures {tuple(image_shape)}. "
+            f"Received: {count=}"
+        )
     check_integer("seed", seed, -(2**63))
+    if seed >= 2**63:
+        raise ValueError(f"`seed` must be below 2**63. Received: {seed=}")
+
+
+def check_image_shape(shape, name="image_shape", ranks=(3,)):
+    """tuple of int: the shape of pictures, or of videos.
+
+    Args:
+        shape: what came.
+        name: str, the argument.
+        ranks: tuple of int. 3 of pictures, 4 of videos.
+
+    Raises:
+        ValueError: if it is another.
+    """
+    forms = {3: "(height, width, channels)", 4: "(frames, height, width, channels)"}
+    allowed = f"{' or '.join(forms[rank] for rank in ranks)}, ints >= 1"
+    check_sizes(name, shape, allowed)
+    if len(shape) not in ranks or math.prod(shape) > MOST_NUMBERS:
+        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={shape!r}")
+    return tuple(shape)
+
+
+def check_classes(num_classes):
+    """Raises unless `num_classes` is `None` or an int >= 1."""
+    if num_classes is not None:
+        check_size("num_classes", num_classes)
+
+
+def check_sizes(name, values, allowed="a tuple of at least one int >= 1"):
+    """Raises unless `values` are the sizes of layers, one after the other.
+
+    Args:
+        name: str, the argument.
+        values: what came.
+        allowed: str that ends the sentence "must be ...".
+
+    Raises:
+        ValueError: if they are not.
+    """
+    good = isinstance(values, tuple | list) and all(
+        isinstance(value, numbers.Integral)
+        and not isinstance(value, bool)
+        and 1 <= value <= LARGEST_SIZE
+        for value in values
+    )
+    if not good or not values:
+        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={values!r}")
+
+
+def check_rate(name, rate):
+    """Raises unless `rate` is a number in [0, 1)."""
+    check_number(name, rate, "a number in [0, 1)", lambda value: 0 <= value < 1)
+
+
+def check_part(name, part, needs, module):
+    """Raises unless `part` has what an object of its kind has.
+
+    Args:
+        name: str, the argument.
+        part: what came.
+        needs: str, an attribute of all of them.
+        module: str, where they are.
+
+    Raises:
+        TypeError: if it has not.
+    """
+    if isinstance(part, type) or not hasattr(part, needs):
+        raise TypeError(
+            f"`{name}` must be an object of {module}. Received: {name}={part!r}"
+        )
+
+
+def few_sizes(count):
+    """The next of 1, 2, 4, 8, 16, 20, 24, 28, 32, 40, ...: few functions for any count.
+
+    Args:
+        count: int >= 1.
+    """
+    power = 1 << (count - 1).bit_length()
+    step = max(1, power // 8) if power > 16 else power
+    return -(-count // step) * step
+
+
+def padded_rows(array, size):
+    """An array of `size` rows, the last one repeated."""
+    return array[np.minimum(np.arange(size), len(array) - 1)]
 
 
 def key(seed, index=0):
@@ -167,6 +270,8 @@ def own_labels(labels, count, num_classes):
 def by_batch(function, arrays, batch_size):
     """Applies a compiled function to rows of arrays, so many at a time.
 
+    The last ones are filled up to one of few sizes: each compiles anew.
+
     Args:
         function: compiled function from a batch to a tensor, row by row.
         arrays: array `(N, ...)`, or dict of them, N >= 1.
@@ -178,7 +283,8 @@ def by_batch(function, arrays, batch_size):
     count = len(tf.nest.flatten(arrays)[0])
     parts = []
     for start in range(0, count, batch_size):
-        rows = slice(start, start + batch_size)
+        rows = np.arange(start, start + few_sizes(min(batch_size, count - start)))
+        rows = np.minimum(rows, count - 1)
         batch = tf.nest.map_structure(lambda array: tf.constant(array[rows]), arrays)  # noqa: B023
         parts.append(function(batch).numpy())
-    return np.concatenate(parts)
+    return np.concatenate(parts)[:count]

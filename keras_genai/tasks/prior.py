@@ -7,6 +7,7 @@ from keras_genai import registry
 from keras_genai.registry import register
 from keras_genai.samplers.rules import LogitBias
 from keras_genai.samplers.tokens import Sample
+from keras_genai.tasks import pictures
 from keras_genai.tasks.codes import CodeModel
 
 
@@ -66,6 +67,7 @@ class GridPrior(CodePrior):
     """
 
     def __init__(self, codec, prior, **kwargs):
+        pictures.check_part("codec", codec, "decode_tokens", "VQVAE")
         if prior.grid_shape != codec.grid_shape or prior.num_codes != codec.num_codes:
             raise ValueError(
                 f"`prior` must model grids {codec.grid_shape} of {codec.num_codes} "
@@ -95,6 +97,7 @@ class SequencePrior(CodePrior):
     """
 
     def __init__(self, codec, prior, num_classes=None, **kwargs):
+        pictures.check_part("codec", codec, "decode_tokens", "VQVAE")
         vocabulary = codec.num_codes + (num_classes or 1)
         length = codec.grid_shape[0] * codec.grid_shape[1]
         too_short = prior.context is not None and prior.context < length
@@ -120,6 +123,7 @@ class SequencePrior(CodePrior):
         starts = np.zeros(count, "int32") if labels is None else labels
         beginnings = range(self.num_codes, self.prior.vocabulary_size)
         never = LogitBias({token: float("-inf") for token in beginnings})
+        starts = pictures.padded_rows(starts, pictures.few_sizes(count))
         rows = self.prior.generate(
             [[self.num_codes + int(start)] for start in starts],
             max_length=1 + height * width,
@@ -127,7 +131,7 @@ class SequencePrior(CodePrior):
             seed=seed,
             strip_prompt=True,
         )
-        return np.stack(rows).reshape(count, height, width)
+        return np.stack(rows[:count]).reshape(count, height, width)
 
     def get_config(self):
         return {**super().get_config(), "num_classes": self.num_classes}

@@ -8,14 +8,17 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_genai import registry
-from keras_genai.checks import check_integer
+from keras_genai import registry, replicas
+from keras_genai.checks import check_integer, check_number, check_size
 from keras_genai.layers.latent import GaussianSampling
 from keras_genai.likelihoods import Bernoulli, gaussian_kl, log_weights
 from keras_genai.registry import register
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks import batches, pictures
 from keras_genai.tasks.picture_task import PictureTask
+
+VALIDATION_SEED = 20_131_220
+BATCH = 256  # pictures encoded or decoded at once
 
 
 @register
@@ -47,7 +50,15 @@ class EvidenceBound:
     def __post_init__(self):
         _check_not_negative(self)
 
-    def __call__(self, log_likelihood, mean, log_variance, latents, step=None):
+    def __call__(
+        self,
+        log_likelihood,
+        mean,
+        log_variance,
+        latents,
+        step=None,
+        sample_weight=None,
+    ):
         """Scalar loss.
 
         Args:
@@ -56,18 +67,21 @@ class EvidenceBound:
             log_variance: float32 `(B, D)`.
             latents: float32 `(B, K, D)`, drawn from it.
             step: int scalar tensor, finished steps; `None`: the warm-up is over.
+            sample_weight: float `(B,)`, how much each picture counts, or `None`.
 
         Returns:
             float32 scalar, nats a picture.
         """
-        divergence = ops.mean(gaussian_kl(mean, log_variance), axis=0)  # (D,)
+        divergence = replicas.weigh(gaussian_kl(mean, log_variance), sample_weight)
+        divergence = ops.mean(divergence, axis=0)  # (D,)
         if self.free_bits:
             divergence = ops.maximum(divergence, self.free_bits * math.log(2))
         weight = self.beta
         if self.warm_up and step is not None:
             rise = ops.cast(step + 1, "float32") / self.warm_up
             weight = self.beta * ops.minimum(rise, 1.0)
-        return weight * ops.sum(divergence) - ops.mean(log_likelihood)
+        log_likelihood = replicas.weighted_mean(log_likelihood, sample_weight)
+        return weight * ops.sum(divergence) - log_likelihood
 
     def get_config(self):
         return dataclasses.asdict(self)
@@ -92,11 +106,19 @@ class ImportanceBound:
     def __post_init__(self):
         check_integer("samples", self.samples, 1)
 
-    def __call__(self, log_likelihood, mean, log_variance, latents, step=None):
+    def __call__(
+        self,
+        log_likelihood,
+        mean,
+        log_variance,
+        latents,
+        step=None,
+        sample_weight=None,
+    ):
         """Scalar loss. See `EvidenceBound`."""
         weights = log_weights(log_likelihood, mean, log_variance, latents)
         bound = ops.logsumexp(weights, axis=1) - math.log(self.samples)
-        return -ops.mean(bound)
+        return -replicas.weighted_mean(bound, sample_weight)
 
     def get_config(self):
         return dataclasses.asdict(self)
@@ -106,7 +128,8 @@ class VAE(PictureTask):
     """Variational autoencoder.
 
     A subclass fills in `encode` and `decode`. Everything else follows: training with
-    `fit`, pictures from the prior, reconstructions, paths between pictures.
+    `fit`, pictures from the prior, reconstructions, paths between pictures. Outside of
+    training the same noise is drawn in every call.
 
     Args:
         image_shape: `(H, W, C)`.
@@ -145,15 +168,24 @@ class VAE(PictureTask):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)  # pictures stay float32
-        check_integer("latent_size", latent_size, 1)
-        self.image_shape = tuple(image_shape)
+        check_size("latent_size", latent_size)
+        pictures.check_classes(num_classes)
+        self.image_shape = pictures.check_image_shape(image_shape)
         self.latent_size = latent_size
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.objective = EvidenceBound() if objective is None else objective
         self.num_classes = num_classes
+        self._check_parts()
         self.sampling = GaussianSampling(seed=0, name="sampling")
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
         self.kl_tracker = keras.metrics.Mean(name="kl")
+
+    def _check_parts(self):
+        for name, part, needs, module in (
+            ("likelihood", self.likelihood, "log_prob", "keras_genai.likelihoods"),
+            ("objective", self.objective, "samples", "keras_genai.tasks.variational"),
+        ):
+            pictures.check_part(name, part, needs, module)
 
     @property
     def fields(self):
@@ -188,7 +220,8 @@ class VAE(PictureTask):
         images, labels = batch["images"], batch.get("labels")
         mean, log_variance = self.posterior(images, labels)
         samples = self.objective.samples
-        latents = self.sampling(mean, log_variance, samples=samples)
+        seed = None if training else VALIDATION_SEED
+        latents = self.sampling(mean, log_variance, samples=samples, seed=seed)
         parameters = self.decode_samples(latents, labels)
         return {
             "reconstruction": self.likelihood.mean(parameters[:, 0]),
@@ -225,16 +258,22 @@ class VAE(PictureTask):
     ):
         mean, log_variance = y_pred["mean"], y_pred["log_variance"]
         log_likelihood = self.likelihood.log_prob(
-            y_pred["parameters"], x["images"][:, None]
+            y_pred["parameters"], self.read(x)["images"][:, None]
         )
-        self.reconstruction_tracker.update_state(-ops.mean(log_likelihood, axis=1))
-        divergence = gaussian_kl(mean, log_variance)
-        self.kl_tracker.update_state(ops.sum(divergence, axis=-1))
+        for tracker, nats in (
+            (self.reconstruction_tracker, -ops.mean(log_likelihood, axis=1)),
+            (self.kl_tracker, ops.sum(gaussian_kl(mean, log_variance), axis=-1)),
+        ):
+            tracker.update_state(replicas.weigh(nats, sample_weight))
         # Held-out losses of one run must be comparable: they know no warm-up.
         step = self.optimizer.iterations if training else None
-        return self.objective(
-            log_likelihood, mean, log_variance, y_pred["latents"], step
+        loss = self.objective(
+            log_likelihood, mean, log_variance, y_pred["latents"], step, sample_weight
         )
+        return replicas.share(loss)
+
+    def metric_inputs(self, x, y_pred):
+        return self.read(x)["images"], y_pred["reconstruction"]
 
     def generate(self, count=16, labels=None, seed=0):
         """Pictures from the prior: the expected one of each latent that is drawn.
@@ -251,19 +290,14 @@ class VAE(PictureTask):
         Raises:
             ValueError: for a label that does not exist, or labels without classes.
         """
-        pictures.check_count(count, seed)
+        pictures.check_count(count, seed, self.image_shape)
         labels = pictures.to_labels(labels, count, self.num_classes)
-
-        def build():
-            def draw(seed, labels):
-                shape = (count, self.latent_size)
-                latents = tf.random.stateless_normal(shape, pictures.key(seed))
-                return self.likelihood.mean(self.decode(latents, labels))
-
-            return draw
-
-        draw = compiled(self, ("generate", count), build)
-        return draw(tf.constant(seed, tf.int64), labels).numpy()
+        shape = (count, self.latent_size)
+        # Outside of what is compiled: XLA's numbers would change with the count.
+        latents = tf.random.stateless_normal(
+            shape, pictures.key(tf.constant(seed, tf.int64))
+        )
+        return self._pictures(latents.numpy(), labels)
 
     def reconstruct(self, images, labels=None):
         """Pictures, through the means of their posteriors and back.
@@ -332,9 +366,9 @@ class VAE(PictureTask):
         """float32 array `(N, D)`."""
 
         def build():
-            return lambda images, labels: self.posterior(images, labels)[0]
+            return lambda batch: self.posterior(batch["x"], batch.get("labels"))[0]
 
-        return compiled(self, ("means",), build)(images, labels).numpy()
+        return self._by_batch(compiled(self, ("means",), build), images, labels)
 
     def _pictures(self, latents, labels):
         """float32 array `(N, H, W, C)`; one label serves all latents."""
@@ -342,11 +376,17 @@ class VAE(PictureTask):
             labels = np.repeat(labels, len(latents))
 
         def build():
-            return lambda latents, labels: self.likelihood.mean(
-                self.decode(latents, labels)
+            return lambda batch: self.likelihood.mean(
+                self.decode(batch["x"], batch.get("labels"))
             )
 
-        return compiled(self, ("pictures",), build)(latents, labels).numpy()
+        return self._by_batch(compiled(self, ("pictures",), build), latents, labels)
+
+    def _by_batch(self, function, array, labels):
+        batch = {"x": array}
+        if labels is not None:
+            batch["labels"] = labels
+        return pictures.by_batch(function, batch, BATCH)
 
     def get_config(self):
         return {
@@ -362,7 +402,4 @@ class VAE(PictureTask):
 def _check_not_negative(objective):
     for field in dataclasses.fields(objective):
         value = getattr(objective, field.name)
-        if value < 0:
-            raise ValueError(
-                f"`{field.name}` must be at least 0. Received: {field.name}={value}"
-            )
+        check_number(field.name, value, "at least 0", lambda value: value >= 0)

@@ -1,0 +1,192 @@
+"""Picture tasks on two replicas learn what one device learns from the same batch.
+
+A process that uses TensorFlow already cannot split its CPU in two: this file, run as a
+program, trains every model both ways and prints how far apart they are.
+"""
+
+import contextlib
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROWS, SHAPE, CODES, CLASSES = 4, (8, 8, 1), 6, 3
+NAMES = (
+    "MLPVAE",
+    "ConvolutionalVAE",
+    "VQVAE",
+    "PixelCNN",
+    "GridPrior",
+    "SequencePrior",
+    "UNet",
+    "DiT",
+    "latent UNet",
+    "video UNet",
+)
+
+
+def makers():
+    """dict of functions that make a model, by name."""
+    from keras_genai import models
+    from keras_genai.tasks.prior import GridPrior, SequencePrior
+    from keras_genai.tasks.variational import ImportanceBound
+
+    def codec():
+        return models.VQVAE(
+            SHAPE, num_codes=CODES, latent_size=4, filters=(4, 4), name="codec"
+        )
+
+    def grid_prior():
+        prior = models.PixelCNN((2, 2, 1), CODES, 8, 1, num_classes=CLASSES)
+        return GridPrior(codec(), prior)
+
+    def sequence_prior():
+        gpt = models.GPT(CODES + CLASSES, 4, depth=1, width=8, num_heads=2, dropout=0.0)
+        return SequencePrior(codec(), gpt, num_classes=CLASSES)
+
+    labelled = {"num_classes": CLASSES, "label_dropout": 0.0}
+    unet = {"width": 8, "multipliers": (1,), "blocks": 1}
+    return {
+        "MLPVAE": lambda: models.MLPVAE(SHAPE, 3, (9,), num_classes=CLASSES),
+        "ConvolutionalVAE": lambda: models.ConvolutionalVAE(
+            SHAPE, 3, (4, 4), 5, objective=ImportanceBound(3)
+        ),
+        "VQVAE": codec,
+        "PixelCNN": lambda: models.PixelCNN(SHAPE, 2, 6, 1, num_classes=CLASSES),
+        "GridPrior": grid_prior,
+        "SequencePrior": sequence_prior,
+        "UNet": lambda: models.UNet(SHAPE, **unet, **labelled),
+        "DiT": lambda: models.DiT(SHAPE, 4, 1, 8, 2, **labelled),
+        "latent UNet": lambda: models.UNet(SHAPE, **unet, **labelled, codec=codec()),
+        "video UNet": lambda: models.UNet((2, 4, 4, 1), **unet),
+    }
+
+
+def fix_noise():
+    """Every draw of training is what it is for any row of any batch."""
+    import keras
+    import tensorflow as tf
+
+    from keras_genai.tasks.diffusion import Diffusion
+
+    def normal(shape, dtype=None, seed=None):
+        row = tf.random.stateless_normal(shape[1:], (1, 2), dtype=dtype)
+        return tf.broadcast_to(row, shape)
+
+    def draw(self, shape, training):
+        return tf.fill(shape[:1], 0.4), normal(shape, "float32")
+
+    keras.random.normal = normal
+    Diffusion._draw = draw
+
+
+def learn(make, scope, weighted):
+    """What two batches change, the loss that is logged, and whether replicas differ."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    draws = np.random.default_rng(0)
+    keras.utils.set_random_seed(1)
+    with scope:
+        model = make()
+        model.compile(keras.optimizers.SGD(0.1))
+    batch = {
+        "images": draws.random((2 * ROWS, *model.image_shape), "float32"),
+        "labels": np.arange(2 * ROWS) % CLASSES,
+    }
+    if not getattr(model, "num_classes", None):
+        batch.pop("labels")
+    weights = (draws.random(2 * ROWS), draws.random(2 * ROWS, "float32"))
+    element = (batch, *weights) if weighted else batch
+    data = tf.data.Dataset.from_tensor_slices(element).batch(ROWS)
+    before = [each.numpy() for each in model.weights]
+    history = model.fit(data, shuffle=False, verbose=0).history
+    after = [each.numpy() for each in model.weights]
+    change = [new - old for new, old in zip(after, before, strict=True)]
+    copies = [
+        np.stack([part.numpy() for part in getattr(each.value, "values", [each.value])])
+        for each in model.weights
+        if "seed_generator" not in each.path
+    ]
+    spread = max(float(np.ptp(each, axis=0).max()) for each in copies)
+    return (
+        np.concatenate([each.ravel() for each in change]),
+        history["loss"][0],
+        spread,
+    )
+
+
+def own_noise(strategy):
+    """Latents that two replicas draw, twice from one seed."""
+    import numpy as np
+    import tensorflow as tf
+
+    from keras_genai.layers.latent import GaussianSampling
+
+    drawn = []
+    for _ in range(2):
+        with strategy.scope():
+            layer = GaussianSampling(seed=3)
+
+        @tf.function
+        def draw(layer=layer):
+            zeros = tf.zeros((2, 3))
+            return strategy.run(lambda: layer(zeros, zeros))
+
+        drawn.append(np.stack(strategy.experimental_local_results(draw())))
+    first, again = drawn
+    return float(np.abs(first[0] - first[1]).min()), float(np.abs(first - again).max())
+
+
+def compare():
+    import numpy as np
+    import tensorflow as tf
+
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, two)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    found = {"noise": own_noise(strategy)}
+    fix_noise()
+    for name, make in makers().items():
+        weighted = name in ("MLPVAE", "VQVAE", "PixelCNN", "DiT")
+        one, loss, _ = learn(make, contextlib.nullcontext(), weighted)
+        other, other_loss, spread = learn(make, strategy.scope(), weighted)
+        apart = float(np.abs(one - other).max())
+        found[name] = float(np.linalg.norm(one)), apart, loss, other_loss, spread
+    return found
+
+
+@pytest.fixture(scope="module")
+def found():
+    root = pathlib.Path(__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, __file__], cwd=root, capture_output=True, text=True
+    )
+    assert not run.returncode, run.stderr[-3000:]
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_two_replicas_learn_what_one_device_does(name, found):
+    norm, apart, loss, other_loss, spread = found[name]
+    assert norm > 1e-4
+    assert apart < 1e-6
+    assert spread == 0
+    assert other_loss == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_replicas_draw_numbers_of_their_own_that_repeat_from_the_seed(found):
+    apart, changed = found["noise"]
+    assert apart > 1e-4
+    assert changed == 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, "")
+    print(json.dumps(compare()))
