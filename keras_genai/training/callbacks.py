@@ -129,8 +129,9 @@ class NumericGuard(keras.callbacks.Callback):
             if name.endswith("loss") and not math.isfinite(value):
                 self._stop(f"`{name}` is {value}")
         for scale in self.scales:
-            if float(scale.value) < 1:
-                self._stop(f"the loss scale fell to {float(scale.value):.3g}")
+            value = float(keras.ops.convert_to_numpy(scale))
+            if value < 1:
+                self._stop(f"the loss scale fell to {value:.3g}")
 
     def on_epoch_end(self, epoch, logs=None):
         if not self.finite():

@@ -85,7 +85,8 @@ def learning_rates(model):
     rates = {}
     for name, optimizer in checkpoint.optimizers(model).items():
         field = f"{name}_learning_rate".removeprefix("optimizer_")
-        rates[field] = float(optimizer.learning_rate)
+        # Under a strategy, `float` would not know which replica's.
+        rates[field] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
     return rates
 
 

@@ -27,6 +27,11 @@ from keras_genai.training.interrupt import Interrupt
 from keras_genai.training.log import JSONLog, mend, read_log, sound_lines
 from keras_genai.training.state import RunState
 
+_SEVERAL_WORKERS = (
+    tf.distribute.MultiWorkerMirroredStrategy,
+    tf.distribute.experimental.ParameterServerStrategy,
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -198,8 +203,15 @@ def prepare(model, dataset):
         dataset: `tf.data.Dataset`, one batch of which is looked at.
 
     Raises:
-        ValueError: if the model or one of its optimizers is not built.
+        ValueError: if the model or one of its optimizers is not built, or if several
+            workers would write into one folder.
     """
+    if isinstance(model.distribute_strategy, _SEVERAL_WORKERS):
+        raise ValueError(
+            "`model` must be made under the default strategy or `MirroredStrategy`: "
+            "checkpoints of several workers are not supported, use `model.fit`. "
+            f"Received: {type(model.distribute_strategy).__name__}"
+        )
     if not model.built or not model.compiled:
         raise ValueError(
             "`model` must be built and compiled. "
