@@ -144,7 +144,7 @@ class Checkpointer:
 
     def save_best(self, step, model):
         """Writes the weights for use (averaged ones where there are averages)."""
-        variables = {key: v for key, v in state_variables(model).items() if _own(key)}
+        variables = _weights(model)
         averaged = {id(variable): average for variable, average in averages(model)}
         arrays = {
             key: averaged.get(id(variable), variable).numpy()
@@ -154,21 +154,25 @@ class Checkpointer:
         self._write(_name("best-", step), variables, arrays, {"step": step})
 
     def restore_best(self, step, model):
-        """Puts the weights of `save_best(step)` into `model`.
+        """Puts the weights of `save_best(step)` into `model`; raises as `read_best`."""
+        arrays = self.read_best(step, model)
+        for key, variable in _weights(model).items():
+            variable.assign(arrays[key])
+
+    def read_best(self, step, model):
+        """The weights of `save_best(step)`, by key; `model` says which there must be.
 
         Raises:
             TrainingError: if they are missing or damaged.
         """
-        variables = {key: v for key, v in state_variables(model).items() if _own(key)}
-        name = _name("best-", step)
         try:
-            arrays, *_ = self._read("best-", step, variables)
+            arrays, *_ = self._read("best-", step, _weights(model))
         except DamagedError as reason:
+            name = _name("best-", step)
             raise TrainingError(
                 f"The best weights, {name}, are lost: {reason}"
             ) from None
-        for key, variable in variables.items():
-            variable.assign(arrays[key])
+        return arrays
 
     def restore(self, model):
         """Puts the newest sound checkpoint into `model`.
@@ -315,8 +319,10 @@ def _name(prefix, step):
     return f"{prefix}{step:08d}"
 
 
-def _own(key):
-    return key.startswith("model.")
+def _weights(model):
+    """What `save_best` keeps, by key: the model's own variables."""
+    found = state_variables(model).items()
+    return {key: variable for key, variable in found if key.startswith("model.")}
 
 
 def _numbered(folder, prefix):

@@ -63,7 +63,7 @@ def _feed(found, value):
         for place in _places(len(value), MOST_READ):
             _feed(found, value[place])
     else:
-        _feed_bytes(found, b"json", json.dumps(value).encode())
+        _feed_bytes(found, b"json", _json(value).encode())
 
 
 def _feed_bytes(found, kind, content):
@@ -96,6 +96,13 @@ def _feed_list(found, values):
         except (TypeError, ValueError):
             for item in chunk:
                 _feed(found, item)
+
+
+def _json(value):
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError):  # an object that does not say what it holds
+        return type(value).__qualname__
 
 
 def _places(count, most):

@@ -152,7 +152,7 @@ def train(
             stride = steps_per_execution or model.steps_per_execution
             clock = _clock(restored, steps, log_every, stride)
             best = KeepBest(clock, checkpointer, save=keep_best or restore_best)
-            best.best = restored.extra["best"] if restored else None
+            best.best = _sound_best(restored, checkpointer, model, say)
             if restored and (clock.step >= steps or restored.extra["stopped"]):
                 say(f"{run.path} is already trained: {clock.step} steps")
             else:
@@ -206,6 +206,10 @@ def prepare(model, dataset):
         ValueError: if the model or one of its optimizers is not built, or if several
             workers would write into one folder.
     """
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"`model` must be a `keras.Model`. Received: {type(model).__name__}"
+        )
     if isinstance(model.distribute_strategy, _SEVERAL_WORKERS):
         raise ValueError(
             "`model` must be made under the default strategy or `MirroredStrategy`: "
@@ -348,6 +352,18 @@ def _restore(run, model, checkpointer, compiled, say):
         say(line)
     run.mark_saved()
     return restored
+
+
+def _sound_best(restored, checkpointer, model, say):
+    """The best step so far, unless its weights were kept and can no longer be read."""
+    best = restored.extra["best"] if restored else None
+    if best is not None and best["kept"]:
+        try:
+            checkpointer.read_best(best["step"], model)
+        except TrainingError as error:
+            say(f"{error}; what follows is compared among itself")
+            return None
+    return best
 
 
 def _begin(run, say):

@@ -140,6 +140,19 @@ def test_the_best_weights_come_back_at_the_end(tmp_path):
     assert model.evaluate(Splits.validation.epoch(), verbose=0) == min(values)
 
 
+def test_a_run_whose_best_weights_are_lost_can_still_finish(tmp_path):
+    go(tmp_path, validate_every=4, restore_best=True)
+    for path in tmp_path.glob("checkpoints/best-*/state.npz"):
+        path.write_bytes(b"")
+    said = []
+    for steps, best in ((8, None), (12, 12)):
+        outcome = go(
+            tmp_path, steps=steps, validate_every=4, restore_best=True, say=said.append
+        )
+        assert (outcome.best and outcome.best["step"]) == best
+    assert "are lost: sha256 of state.npz differs; what follows" in said[0]
+
+
 def test_early_stopping_stays_stopped_after_a_restart(tmp_path):
     def stopping():
         stop = training.EarlyStopping("val_loss", patience=1, mode="max")
@@ -438,6 +451,7 @@ def test_a_rate_that_a_callback_changed_is_kept(kind, tmp_path):
         ({"keep": 0}, "`keep`"),
         ({"seed": "x"}, "`seed`"),
         ({"splits": "x"}, "`splits` must be `Splits`"),
+        ({"model": "x"}, "`model` must be a `keras.Model`"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused_in_one_line(options, message, tmp_path):
