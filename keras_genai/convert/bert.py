@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 import pydantic
 
+from keras_genai.convert import sentence_transformers
 from keras_genai.convert.mapping import (
     Architecture,
     Count,
@@ -188,6 +189,21 @@ def describe(model):
     return config
 
 
+def describe_embedder(model):
+    """The config.json of a `SentenceEmbedder` that is nothing but a mean.
+
+    Raises:
+        ValueError: if it is more: that needs folders in the folder.
+    """
+    plain = SentenceEmbedder(model.backbone).get_config()
+    config = model.get_config()
+    ignored = ("backbone", "name", "dtype", "trainable")
+    others = [key for key in plain if plain[key] != config[key] and key not in ignored]
+    if others:
+        raise ValueError(f"{', '.join(others)} must be as they are by themselves")
+    return describe(model)
+
+
 def rules(model):
     """Which weight of the body is which tensor."""
     backbone = getattr(model, "backbone", model)
@@ -309,13 +325,15 @@ FAMILY = Family(
             lambda settings: {},
             lambda model: linear("span", "qa_outputs"),
         ),
-        # A sentence embedder is the body; the mean over the tokens has no weights.
-        _architecture(
+        # A sentence embedder is the body, perhaps with dense layers behind it.
+        Architecture(
             "BertModel",
             SentenceEmbedder,
-            False,
-            lambda settings: {},
-            lambda model: [],
+            builder(SentenceEmbedder, False, lambda settings: {}),
+            rules,
+            describe_embedder,
+            head=sentence_transformers.head,
+            unused=(_POOLER,),
         ),
     ),
     prefix="bert.",

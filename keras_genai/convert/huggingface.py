@@ -22,13 +22,21 @@ from safetensors.numpy import save_file
 from keras_genai.convert.families import FAMILIES
 from keras_genai.convert.matching import match, readers
 from keras_genai.convert.reading import read_object
+from keras_genai.convert.sentence_transformers import (
+    Joined,
+    body_of,
+    has_modules,
+    read_sentence,
+)
 from keras_genai.convert.tensors import WEIGHTS, Tensors
 from keras_genai.convert.tokenizer_files import (
     TOKENIZER_CONFIG,
+    read_options,
     read_tokenizer,
     write_options,
 )
 from keras_genai.files.writing import write_text
+from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.filling import build_filled
 from keras_genai.tasks.presets import CONFIG, TOKENIZER, PresetError
 
@@ -53,8 +61,14 @@ class Checkpoint:
 
 
 def recognizes(config):
-    """Whether a folder with this config.json is a published checkpoint."""
-    return isinstance(config, dict) and "model_type" in config
+    """Whether a folder with this config.json is a published checkpoint.
+
+    Beside modules.json, sentence-transformers wrote a config.json with nothing but its
+    version before 2021.
+    """
+    return isinstance(config, dict) and (
+        "model_type" in config or config.keys() == {"__version__"}
+    )
 
 
 def read(folder, task=None, **overrides):
@@ -74,12 +88,17 @@ def read(folder, task=None, **overrides):
             if a tensor or a weight is left over. Nothing has been loaded then.
         ValueError: if there is no such `task` in this family.
     """
+    task, above, folder = _find_sentence(folder, task)
     config = read_object(folder, CONFIG)
     family = _find_family(config, folder)
     architecture, other = _find_architecture(family, config, task, folder)
     settings = _validate(family, config, folder)
     tokenizer = read_tokenizer(folder, family, settings.vocab_size, FAMILIES)
     tensors = Tensors(folder)
+    if architecture.model is SentenceEmbedder:
+        found = read_sentence(above, folder, read_options(folder))
+        overrides = {**found.arguments, **overrides}
+        tensors = Joined(tensors, found.dense)
     shapes = tensors.shapes
     names = frozenset(family.rename(name) for name in shapes)
     generation = read_object(folder, GENERATION)
@@ -98,6 +117,14 @@ def read(folder, task=None, **overrides):
     model = build_filled(build, lambda model: readers(matched(model), tensors, folder))
     model.tokenizer = tokenizer
     return model
+
+
+def _find_sentence(folder, task):
+    """The task, the folder of modules.json and that of the encoder."""
+    if not has_modules(folder):
+        return task, folder, folder
+    name = SentenceEmbedder.__name__ if task is None else task
+    return name, folder, body_of(folder)
 
 
 def outlined(build, depths):

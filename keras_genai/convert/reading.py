@@ -22,6 +22,15 @@ def read_object(folder, name, limit=LARGEST):
     Raises:
         PresetError: if it is no regular file, too large, no JSON, or no dict.
     """
+    return _read(folder, name, limit, dict)
+
+
+def read_list(folder, name, limit=LARGEST):
+    """As `read_object`, for a file that holds a list."""
+    return _read(folder, name, limit, list)
+
+
+def _read(folder, name, limit, kind):
     try:
         path = find_file(folder, name)
         if path is None:
@@ -33,6 +42,8 @@ def read_object(folder, name, limit=LARGEST):
         content = read_json(text)
     except ValueError as error:
         raise PresetError(f"{path} cannot be read as JSON: {error}"[:300]) from None
-    if not isinstance(content, dict):
-        raise PresetError(f"{path} must hold a dict. Received: {str(content)[:40]}")
+    if not isinstance(content, kind):
+        raise PresetError(
+            f"{path} must hold a {kind.__name__}. Received: {str(content)[:40]}"
+        )
     return content
