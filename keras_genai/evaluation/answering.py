@@ -1,13 +1,12 @@
 """How good answers from a text are: exact match and F1, as SQuAD counts them."""
 
 import collections
-import re
-import string
 
 import numpy as np
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
+from keras_genai.evaluation.words import spaced, without_punctuation
+
+_ARTICLES = ("a", "an", "the")
 
 
 def score_answers(
@@ -70,11 +69,13 @@ def f1(found, answers):
 def normalize(text):
     """A text in lower case, without punctuation, articles and superfluous blanks.
 
+    Of scripts that put no blanks between words, each character counts as one.
+
     >>> normalize("The  Year 1987!")
     'year 1987'
     """
-    bare = text.lower().translate(_PUNCTUATION)
-    return " ".join(_ARTICLES.sub(" ", bare).split())
+    found = spaced(without_punctuation(text)).split()
+    return " ".join(word for word in found if word not in _ARTICLES)
 
 
 def _overlap(one, true):

@@ -3,8 +3,26 @@
 import numpy as np
 
 from keras_genai.evaluation.translation import translate
+from keras_genai.evaluation.words import words
 
 MEASURES = ("rouge1", "rouge2", "rougeL")
+
+
+class _Words:
+    """What the scorer splits texts by: its own drops all that is not a to z, 0 to 9.
+
+    Of text in a to z both find the same words.
+    """
+
+    def __init__(self, stemmer):
+        self.stemmer = stemmer
+
+    def tokenize(self, text):
+        return [self._stem(word) for word in words(text)]
+
+    def _stem(self, word):
+        english = self.stemmer is not None and word.isascii() and len(word) > 3
+        return self.stemmer.stem(word) if english else word
 
 
 def score_summaries(
@@ -37,7 +55,9 @@ def score_summaries(
 def rouge(found, references, stem=True):
     """ROUGE-1, ROUGE-2 and ROUGE-L of a whole set of texts: F-measures, 0 to 100.
 
-    Where a text has several references, each measure takes the one that is best by it.
+    Words are runs of letters and digits of any script, or single characters where a
+    script has no blanks. Where a text has several references, each measure takes the
+    one that is best by it.
     ROUGE-L looks at a text as one sequence, whatever its lines are.
 
     Args:
@@ -62,12 +82,14 @@ def rouge(found, references, stem=True):
             f"{len(listed)} for {len(found)} texts, {listed.count([])} of them empty"
         )
     try:
+        from nltk.stem.porter import PorterStemmer
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError as error:
         raise ImportError(
             "ROUGE needs rouge-score: pip install 'keras_genai[eval]'"
         ) from error
-    scorer = RougeScorer(list(MEASURES), use_stemmer=stem)
+    tokenizer = _Words(PorterStemmer() if stem else None)
+    scorer = RougeScorer(list(MEASURES), tokenizer=tokenizer)
     scores = [
         scorer.score_multi(list(map(str, several)), str(text))
         for text, several in zip(found, listed, strict=True)

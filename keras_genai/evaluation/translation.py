@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_genai.data.parallel_text import pair_batch, shortened
+from keras_genai.evaluation.words import writes_without_blanks
 
 
 def translate(
@@ -39,14 +40,16 @@ def translate(
     return found
 
 
-def bleu(found, truth, tokenize="13a"):
+def bleu(found, truth, tokenize=None):
     """BLEU of a whole set of texts, 0 to 100.
 
     Args:
         found: sequence of str.
         truth: sequence of str, one reference a text.
-        tokenize: str. `"13a"` for plain text, the usual one; `"none"` for text whose
-            tokens already stand apart; or another of sacrebleu's.
+        tokenize: str, one of sacrebleu's: `"13a"` for plain text, the usual one;
+            `"none"` for text whose tokens already stand apart; ... `None` is "13a", or
+            `"char"` if references are in a script without blanks between words, of
+            which 13a would make one word a sentence.
 
     Returns:
         float.
@@ -58,6 +61,8 @@ def bleu(found, truth, tokenize="13a"):
     Reference: Papineni et al. 2002; Post 2018, https://arxiv.org/abs/1804.08771
     """
     _check(found, truth)
+    if tokenize is None:
+        tokenize = "char" if any(map(writes_without_blanks, truth)) else "13a"
     try:
         from sacrebleu.metrics import BLEU
     except ImportError as error:
