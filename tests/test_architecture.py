@@ -86,3 +86,42 @@ def test_importing_the_package_registers_every_class():
         f"for name in {registered}: lookup(name)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Files go through `keras_genai.files`: one reader, one writer, one way to name a path.
+# What else does, and why.
+BY_HAND = {
+    "keras_genai/training/log.py": {"open"},  # stays open, to append to
+    "keras_genai/training/checkpoint.py": {"open"},  # the whole folder is renamed
+    "keras_genai/training/folder.py": {"open"},  # the lock
+    "keras_genai/training/environment.py": {"read_text"},  # /proc
+    "zoo/_memory.py": {"read_text"},  # /proc
+    "keras_genai/data/lives.py": {"read_text"},  # ships with the package
+    "keras_genai/data/text.py": {"read_text"},  # likewise
+    "keras_genai/data/sentiment.py": {"read_text"},  # likewise
+    "zoo/__init__.py": {"read_text"},  # likewise
+    "zoo/entry.py": {"read_text"},  # likewise
+    "zoo/_opening.py": {"expanduser"},  # before TensorFlow is imported
+}
+METHODS = {"read_text", "write_text", "expanduser", "splitlines"}
+SOURCES = [
+    path
+    for path in [*MODULES, *sorted((ROOT / "zoo").rglob("*.py")), ROOT / "train.py"]
+    if "files" not in path.relative_to(ROOT).parts[:-1]
+]
+
+
+def by_hand(path):
+    """What a file calls that `keras_genai.files` is for."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        called = node.func if isinstance(node, ast.Call) else None
+        if isinstance(called, ast.Name) and called.id == "open":
+            yield "open"
+        if isinstance(called, ast.Attribute) and called.attr in METHODS:
+            yield called.attr
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_files_are_read_written_and_named_in_one_place(path):
+    name = path.relative_to(ROOT).as_posix()
+    assert set(by_hand(path)) == BY_HAND.get(name, set()), name

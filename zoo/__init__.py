@@ -25,7 +25,7 @@ def names(pattern="*"):
 
 def describe(name):
     """First line of an entry's docstring."""
-    return ast.get_docstring(ast.parse(code(name))).splitlines()[0]
+    return ast.get_docstring(ast.parse(code(name))).partition("\n")[0]
 
 
 def code(name):

@@ -56,7 +56,7 @@ def score_sentences(model, splits):
     The text of Multi30k comes with its tokens apart and is compared as it is.
     """
     inputs, targets = splits.test["inputs"].tolist(), splits.test["targets"].tolist()
-    tokenize = "none" if splits.name.startswith("multi30k") else "13a"
+    tokenize = "none" if splits.name.startswith("multi30k") else None
     with uncompiled(model):
         found = translate(model, inputs)
     return {

@@ -78,7 +78,7 @@ def squad(
     *,
     tokenizer="wordpiece:30000",
     length=384,
-    stride=128,
+    stride=None,
     stand_in=False,
 ):
     """SQuAD, or other data in its files, with unanswerable questions or without.

@@ -32,7 +32,7 @@ def guarded(message):
     except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
         raise
     except BaseException as error:  # a panic is no Exception
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        reason = str(error).partition("\n")[0][:200] or type(error).__name__
         raise ValueError(f"{message} ({reason})") from None
 
 

@@ -187,7 +187,7 @@ def find_folder(name):
             repository, revision=revision or None, allow_patterns=list(manifests.DATA)
         )
     except Exception as error:  # many kinds, from several libraries
-        reason = str(error).splitlines()[0][:200]
+        reason = str(error).partition("\n")[0][:200]
         raise PresetError(
             f"{name} is neither a folder nor to be had from the hub: {reason}"
         ) from None
