@@ -3,6 +3,7 @@
 import functools
 import types
 
+import keras
 import numpy as np
 import pytest
 
@@ -85,6 +86,39 @@ def test_what_shows_pictures_shows_those_that_were_asked_for():
     assert showing(own, "mine")(None, seed=0) == "mine"
     plain = lambda model, seed: "drawn"  # noqa: E731
     assert showing(plain, "mine") is plain
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpt_python_docs",
+        "lstm_shakespeare",
+        "vqvae_digits",
+        "stylegan2_digits",
+        "seq2seq_dates",
+    ],
+)
+def test_changed_settings_start_from_the_weights_that_the_entry_would_have(name):
+    entry = zoo.get(name)
+    splits = entry.stand_in()
+    settings = _settings.Settings.of(entry, overrides=entry.tiny)
+    made = []
+    for build in (functools.partial(entry.build, **entry.tiny), settings.build):
+        keras.backend.clear_session()  # names are counted
+        keras.utils.set_random_seed(3)
+        made.append(build(splits))
+    plain, checked = made
+    assert [v.path for v in checked.variables] == [v.path for v in plain.variables]
+    for ours, theirs in zip(checked.variables, plain.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_model_that_cannot_fit_is_refused_before_it_takes_memory():
+    entry = zoo.get("gpt_python_docs")
+    overrides = {"width": 2**20, "depth": 40}
+    settings = _settings.Settings.of(entry, overrides=overrides)
+    with pytest.raises(ValueError, match=r"`--set` must be small.*width=1048576"):
+        settings.build(entry.stand_in())
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,41 @@ def available():
     return min(found) if found else None
 
 
-def check_memory(argument, value, size):
+class Allowance:
+    """The memory that a model may take, asked before each of its weights is made.
+
+    Args:
+        argument: str, the name of what decides the size.
+        value: what came.
+    """
+
+    TRAINING = 16  # bytes a weight, float32: itself, its gradient, two averages
+
+    def __init__(self, argument, value):
+        self.argument = argument
+        self.value = value
+        self.size = 0
+        self.free = available()
+
+    def take(self, variable):
+        """Counts a weight that is about to be; raises if there is no memory for it."""
+        self.size += self.TRAINING * math.prod(variable.shape)
+        check_memory(self.argument, self.value, self.size, self.free)
+
+
+def check_memory(argument, value, size, free=None):
     """Raises if `size` bytes are more than there are.
 
     Args:
         argument: str, the name of what decides the size.
         value: what came.
         size: int, bytes at least.
+        free: int or `None` (what is available now).
 
     Raises:
         ValueError: one line with both sizes.
     """
-    free = available()
+    free = available() if free is None else free
     if free is not None and size > free:
         raise ValueError(
             f"`{argument}` must be small enough for the {_gigabytes(free)} of memory "

@@ -7,10 +7,11 @@ import sys
 
 from keras_genai import from_preset, registry
 from keras_genai.files.paths import as_path
+from keras_genai.tasks.filling import build_filled
 from keras_genai.training.content import content_hash
 from keras_genai.training.identity import describe
 from zoo._command import training
-from zoo._memory import check_batch
+from zoo._memory import Allowance, check_batch
 from zoo._values import naming, parse
 from zoo.entry import Entry, showing, unknown, unwrapped
 
@@ -92,12 +93,26 @@ class Settings:
 
     def build(self, splits):
         parts = self._parts
+        build = functools.partial(
+            self.entry.build,
+            splits,
+            self.batch_size,
+            self.precision,
+            **{**self.overrides, **parts},
+        )
         with naming("--set", self.overrides, whatever=True):
-            model = self.entry.build(
-                splits, self.batch_size, self.precision, **{**self.overrides, **parts}
-            )
+            # A path is that of a model, which is opened while this one is built.
+            opens = parts or any(isinstance(v, str) for v in self.overrides.values())
+            model = build() if opens else self._build_within_memory(build)
         check_batch(model, splits, self.batch_size)
         return model
+
+    def _build_within_memory(self, build):
+        """As `build`, but no weight is made before it is known that all fit."""
+        if not self.overrides:
+            return build()
+        given = ", ".join(f"{key}={value}" for key, value in self.overrides.items())
+        return build_filled(build, lambda model: {}, Allowance("--set", given))
 
     def sample(self, model, splits):
         """What the model makes: of the user's pictures, where it needs pictures."""
