@@ -5,11 +5,13 @@ Scores are float32, of any shape with the batch first; losses are float32 scalar
 """
 
 import dataclasses
+import math
 
 import keras
 import tensorflow as tf
 from keras import ops, random
 
+from keras_genai.checks import check_number, check_size
 from keras_genai.registry import register
 
 EPSILON = 1e-12  # under a square root, whose derivative at 0 is infinite
@@ -193,6 +195,9 @@ class GradientPenalty(_Plain):
     one_sided: bool = False
     every: int = 1
 
+    def __post_init__(self):
+        _check_penalty(self)
+
     def __call__(self, critic, real, fake, seed):
         place = random.uniform(_per_row(real), seed=seed)
         slopes = slope(critic, real + place * (fake - real))
@@ -226,6 +231,9 @@ class R1(_Plain):
     weight: float = 10.0
     every: int = 1
 
+    def __post_init__(self):
+        _check_penalty(self)
+
     def __call__(self, critic, real, fake=None, seed=None):
         return 0.5 * self.weight * ops.mean(squared_slope(critic, real))
 
@@ -256,6 +264,10 @@ class PathLength(_Plain):
     every: int = 4
     decay: float = 0.01
 
+    def __post_init__(self):
+        _check_penalty(self)
+        check_number("decay", self.decay, "a number in [0, 1]", lambda x: 0 <= x <= 1)
+
     def __call__(self, synthesize, styles, noise, mean):
         height, width = noise.shape[1:3]
         noise = noise / (height * width) ** 0.5
@@ -265,6 +277,13 @@ class PathLength(_Plain):
         mean = mean + self.decay * (ops.mean(lengths) - mean)
         mean = ops.stop_gradient(mean)
         return self.weight * ops.mean(ops.square(lengths - mean)), mean
+
+
+def _check_penalty(penalty):
+    check_number(
+        "weight", penalty.weight, "a number >= 0", lambda value: 0 <= value < math.inf
+    )
+    check_size("every", penalty.every)
 
 
 def squared_slope(critic, images):
@@ -289,25 +308,32 @@ def slope(critic, images):
     return ops.sqrt(squared_slope(critic, images) + EPSILON)
 
 
-def lazily(step, every, penalty, default=0.0):
-    """`penalty()` on one step of `every`, so many times as large; `default` otherwise.
+def lazily(step, every, penalty, *states):
+    """`penalty()` on one step of `every`, so many times as large; 0 otherwise.
 
     Args:
         step: int scalar tensor or variable.
         every: int >= 1.
-        penalty: function without arguments that returns a float32 scalar.
-        default: float.
+        penalty: function without arguments that returns a float32 scalar; with states,
+            a tuple of that and of the next states.
+        states: tensors that stay as they are on the other steps.
 
     Returns:
-        float32 scalar.
+        float32 scalar; with states, a tuple of it and of the next states. To assign
+        these is left to the caller: replicas cannot meet inside of a condition.
     """
+
+    def large():
+        found = penalty()
+        return (every * found[0], *found[1:]) if states else every * found
+
+    def none():
+        nothing = tf.constant(0.0, "float32")
+        return (nothing, *states) if states else nothing
+
     if every == 1:
         return penalty()
-    return tf.cond(
-        tf.equal(tf.cast(step, "int32") % every, 0),
-        lambda: every * penalty(),
-        lambda: tf.constant(default, "float32"),
-    )
+    return tf.cond(tf.equal(tf.cast(step, "int32") % every, 0), large, none)
 
 
 def _gradient(function, inputs):

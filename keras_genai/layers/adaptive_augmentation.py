@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_genai import replicas
 from keras_genai.registry import register
 
 
@@ -44,12 +45,13 @@ class AdaptiveAugmentation(keras.layers.Layer):
         self.target = target
         self.first_probability = probability
         self.speed = speed
-        self.seeds = keras.random.SeedGenerator(name="seeds")
+        self.seeds = replicas.SeedGenerator(name="seeds")
         with self._open_name_scope():
             self.probability = self.add_weight(
                 (),
                 keras.initializers.Constant(probability),
                 trainable=False,
+                aggregation="only_first_replica",  # all know the same
                 name="probability",
             )
         self.built = True
@@ -58,10 +60,12 @@ class AdaptiveAugmentation(keras.layers.Layer):
         """Moves p after a look at real pictures.
 
         Args:
-            real_scores: float32 `(B,)`, what the discriminator said of them.
+            real_scores: float32 `(B,)`, what the discriminator said of them; under
+                several replicas those of all are looked at.
         """
         if self.target is None:
             return
+        real_scores = replicas.gather(real_scores)
         sure = ops.mean(ops.sign(real_scores))
         count = ops.cast(ops.shape(real_scores)[0], "float32")
         change = ops.sign(sure - self.target) * count * self.speed

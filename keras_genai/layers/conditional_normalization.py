@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_genai.layers.normalization import BatchNormalization
 from keras_genai.registry import register
 
 
@@ -29,7 +30,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     def __init__(self, num_classes, momentum=0.99, epsilon=1e-3, **kwargs):
         super().__init__(**kwargs)
         self.num_classes = num_classes
-        self.norm = keras.layers.BatchNormalization(
+        self.norm = BatchNormalization(
             momentum=momentum,
             epsilon=epsilon,
             center=False,

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_genai.checks import check_size
 from keras_genai.registry import register
 
 
@@ -35,6 +36,8 @@ class ModulatedConvolution(keras.layers.Layer):
     def __init__(self, filters, kernel_size=3, demodulate=True, **kwargs):
         # Keras would cast the styles, which may be larger than float16 can hold.
         super().__init__(autocast=False, **kwargs)
+        check_size("filters", filters)
+        check_size("kernel_size", kernel_size, 1, 64)
         self.filters = filters
         self.kernel_size = kernel_size
         self.demodulate = demodulate

@@ -5,6 +5,7 @@ import functools
 import keras
 from keras import ops
 
+from keras_genai.checks import check_size
 from keras_genai.registry import register
 
 KERNEL = 4
@@ -37,6 +38,7 @@ class PatchesToScores(keras.layers.Layer):
 
     def __init__(self, image_shape, width, **kwargs):
         super().__init__(**kwargs)
+        check_size("width", width)
         self.image_shape = tuple(image_shape)
         self.width = width
         side = min(self.image_shape[:2])

@@ -1,8 +1,11 @@
 """A memory of earlier fakes, as weights, so that a resumed run remembers them."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
+from keras_genai import replicas
+from keras_genai.checks import check_size
 from keras_genai.registry import register
 
 
@@ -10,41 +13,64 @@ from keras_genai.registry import register
 class ImagePool(keras.layers.Layer):
     """Hands back earlier pictures instead of half of those it is given.
 
+    Under several replicas there is one pool, of the pictures of all.
+
     Args:
         size: int. Pictures to remember; at least those of a batch.
         image_shape: tuple of int.
 
     Call arguments:
-        images: float32 `(B, *image_shape)`, B known and at most `size`.
+        images: float32 `(B, *image_shape)`, B at most `size`.
 
     Returns:
         float32 `(B, *image_shape)`. Until the pool is full, `images` themselves.
 
     Raises:
-        ValueError: if a batch is larger than the pool.
+        ValueError: if a batch is larger than the pool; an `InvalidArgumentError` in a
+            graph that does not know its size.
 
     Reference: Shrivastava et al. 2017, section 2.3, https://arxiv.org/abs/1612.07828
     """
 
     def __init__(self, size, image_shape, **kwargs):
         super().__init__(**kwargs)
+        check_size("size", size)
         self.size = size
         self.image_shape = tuple(image_shape)
         self.seeds = keras.random.SeedGenerator(name="seeds")
         with self._open_name_scope():
             self.pictures = self.add_weight(
-                (size, *self.image_shape), "zeros", trainable=False, name="pictures"
+                (size, *self.image_shape),
+                "zeros",
+                trainable=False,
+                aggregation="only_first_replica",  # all do the same
+                name="pictures",
             )
             self.seen = self.add_weight(
-                (), "zeros", dtype="int32", trainable=False, name="seen"
+                (),
+                "zeros",
+                dtype="int32",
+                trainable=False,
+                aggregation="only_first_replica",
+                name="seen",
             )
         self.built = True
 
     def call(self, images):
+        return replicas.own_rows(self._swap(replicas.gather(images)), images)
+
+    def _swap(self, images):
         count = images.shape[0]
-        if count is None or count > self.size:
+        if count is None:
+            count = ops.shape(images)[0]
+            small = tf.debugging.assert_less_equal(
+                count, self.size, f"`images` must be a batch of at most {self.size}"
+            )
+            with tf.control_dependencies([small]):
+                images = tf.identity(images)
+        elif count > self.size:
             raise ValueError(
-                f"`images` must be a batch of known size, at most {self.size}. "
+                f"`images` must be a batch of at most {self.size}. "
                 f"Received: shape {tuple(images.shape)}"
             )
         filling = self.seen < self.size

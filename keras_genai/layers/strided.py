@@ -6,7 +6,9 @@ import math
 import keras
 from keras import ops
 
+from keras_genai.checks import check_size
 from keras_genai.layers.conditional_normalization import ConditionalBatchNormalization
+from keras_genai.layers.normalization import BatchNormalization
 from keras_genai.layers.spectral import SpectralNormalization
 from keras_genai.registry import register
 
@@ -79,6 +81,7 @@ class VectorToPicture(keras.layers.Layer):
 
     def __init__(self, image_shape, width, num_classes=None, **kwargs):
         super().__init__(**kwargs)
+        check_size("width", width)
         self.image_shape = tuple(image_shape)
         self.width = width
         self.num_classes = num_classes
@@ -117,7 +120,7 @@ class VectorToPicture(keras.layers.Layer):
 
     def _make_norm(self, name):
         if self.num_classes is None:
-            return keras.layers.BatchNormalization(dtype=self.dtype_policy, name=name)
+            return BatchNormalization(dtype=self.dtype_policy, name=name)
         return ConditionalBatchNormalization(
             self.num_classes, dtype="float32", name=name
         )
@@ -194,6 +197,7 @@ class PictureToScore(keras.layers.Layer):
             raise ValueError(
                 f'`norm` must be "batch", "layer" or `None`. Received: {norm=}'
             )
+        check_size("width", width)
         self.image_shape = tuple(image_shape)
         self.width = width
         self.num_classes = num_classes
@@ -242,7 +246,7 @@ class PictureToScore(keras.layers.Layer):
 
     def _make_norm(self, name):
         if self.norm == "batch":
-            return keras.layers.BatchNormalization(dtype=self.dtype_policy, name=name)
+            return BatchNormalization(dtype=self.dtype_policy, name=name)
         if self.norm == "layer":
             return keras.layers.GroupNormalization(1, dtype="float32", name=name)
         return keras.layers.Identity(name=name)

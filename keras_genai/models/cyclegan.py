@@ -1,17 +1,19 @@
 """CycleGAN: two sets of pictures, translated into each other without pairs."""
 
 import functools
+import math
 
 import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_genai.checks import check_integer, check_number, check_size
 from keras_genai.layers.patches import PatchesToScores
 from keras_genai.layers.pool import ImagePool
 from keras_genai.losses import LeastSquares, lazily
 from keras_genai.registry import register
 from keras_genai.tasks import batches, pictures
-from keras_genai.tasks.adversarial import GAN
+from keras_genai.tasks.adversarial import GAN, check_image_shape
 from keras_genai.tasks.drawing import to_networks, to_pictures
 
 LEAST_SQUARES = LeastSquares()
@@ -75,7 +77,8 @@ class CycleGAN(GAN):
             discriminator_steps=discriminator_steps,
             **kwargs,
         )
-        condition_shape = tuple(condition_shape)
+        condition_shape = check_image_shape("condition_shape", condition_shape, (3,))
+        check_image_shape("image_shape", image_shape, (3,))
         height, width_, channels = self.image_shape
         if condition_shape[:2] != (height, width_) or height % 4 or width_ % 4:
             raise ValueError(
@@ -85,6 +88,14 @@ class CycleGAN(GAN):
             )
         if channels != condition_shape[-1]:
             identity_weight = 0.0
+        check_size("width", width)
+        check_size("num_blocks", num_blocks, 0, 512)
+        check_integer("pool_size", pool_size, 0)
+        for name, value in (
+            ("cycle_weight", cycle_weight),
+            ("identity_weight", identity_weight),
+        ):
+            check_number(name, value, "a number >= 0", lambda x: 0 <= x < math.inf)
         self.condition_shape = condition_shape
         self.width = width
         self.num_blocks = num_blocks
@@ -174,6 +185,9 @@ class CycleGAN(GAN):
     def call(self, inputs, training=False):
         return to_pictures(self.draw_fake(self.prepare(inputs), training)["b"])
 
+    def compared(self, real, fake):
+        return real["b"], fake["b"]
+
     def generate(self, count=16, labels=None, seed=0, averaged=False):
         """Not possible without pictures: use `translate`."""
         raise ValueError(
@@ -204,7 +218,7 @@ class CycleGAN(GAN):
         def build():
             return lambda images: to_pictures(translator(2.0 * images - 1.0))
 
-        key = ("translate", to, len(images))
+        key = ("translate", to)
         return self._drawn(key, build, tf.constant(images), 0, averaged)
 
     def discriminate(self, images, domain="b"):
@@ -233,7 +247,7 @@ class CycleGAN(GAN):
 
             return probabilities
 
-        key = ("discriminate", domain, len(images))
+        key = ("discriminate", domain)
         return self._drawn(key, build, tf.constant(images), 0, False)
 
     @staticmethod

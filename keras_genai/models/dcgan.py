@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_genai.checks import check_size
 from keras_genai.layers.strided import PictureToScore, VectorToPicture
 from keras_genai.losses import NonSaturating
 from keras_genai.registry import register
@@ -59,6 +60,8 @@ class DCGAN(GAN):
         super().__init__(
             image_shape, loss, penalty, num_classes, discriminator_steps, **kwargs
         )
+        check_size("latent", latent)
+        check_size("width", width)
         self.latent = latent
         self.width = width
         self.spectral = spectral

@@ -7,11 +7,12 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_genai.checks import check_number, check_size
 from keras_genai.layers.patches import PatchesToScores
 from keras_genai.losses import NonSaturating
 from keras_genai.registry import register
 from keras_genai.tasks import batches, pictures
-from keras_genai.tasks.adversarial import GAN
+from keras_genai.tasks.adversarial import GAN, check_image_shape
 from keras_genai.tasks.drawing import to_networks, to_pictures
 
 NON_SATURATING = NonSaturating()
@@ -75,13 +76,19 @@ class Pix2Pix(GAN):
             discriminator_steps=discriminator_steps,
             **kwargs,
         )
-        condition_shape = tuple(condition_shape)
+        condition_shape = check_image_shape("condition_shape", condition_shape, (3,))
+        check_image_shape("image_shape", image_shape, (3,))
         height, width_ = self.image_shape[:2]
         if condition_shape[:2] != (height, width_) or height % 2 or width_ % 2:
             raise ValueError(
                 "`image_shape` and `condition_shape` must have the same even height "
                 f"and width. Received: {image_shape=}, {condition_shape=}"
             )
+        check_size("width", width)
+        check_number("dropout", dropout, "a number in [0, 1)", lambda x: 0 <= x < 1)
+        check_number(
+            "l1_weight", l1_weight, "a number >= 0", lambda x: 0 <= x < math.inf
+        )
         self.condition_shape = condition_shape
         self.width = width
         self.dropout_rate = dropout
@@ -151,8 +158,8 @@ class Pix2Pix(GAN):
         def build():
             return lambda condition: to_pictures(self.generator(2.0 * condition - 1.0))
 
-        key = ("translate", len(condition))
-        return self._drawn(key, build, tf.constant(condition), seed, averaged)
+        given = tf.constant(condition)
+        return self._drawn(("translate",), build, given, seed, averaged)
 
     def discriminate(self, images, condition):
         """How likely the discriminator takes pictures to be real, mean over patches.

@@ -1,16 +1,19 @@
 """StyleGAN2, sized for small pictures, with adaptive augmentation."""
 
 import dataclasses
+import math
 
 import keras
 from keras import ops
 
 from keras_genai import registry
+from keras_genai.checks import check_number, check_size
 from keras_genai.layers.adaptive_augmentation import AdaptiveAugmentation
+from keras_genai.layers.strided import num_stages
 from keras_genai.losses import R1, NonSaturating, PathLength, lazily
 from keras_genai.models.stylegan2_networks import Discriminator, Generator
 from keras_genai.registry import register
-from keras_genai.tasks.adversarial import GAN
+from keras_genai.tasks.adversarial import GAN, check_image_shape
 
 NON_SATURATING = NonSaturating()
 PENALTY = R1(weight=1.0, every=16)
@@ -32,6 +35,24 @@ class Adaptation:
     target: float | None = 0.6
     probability: float = 0.0
     speed: float = 1e-5
+
+    def __post_init__(self):
+        if self.target is not None:
+            check_number(
+                "target",
+                self.target,
+                "a number in [-1, 1], or `None`",
+                lambda value: -1 <= value <= 1,
+            )
+        check_number(
+            "probability",
+            self.probability,
+            "a number in [0, 1)",
+            lambda value: 0 <= value < 1,
+        )
+        check_number(
+            "speed", self.speed, "a number >= 0", lambda value: 0 <= value < math.inf
+        )
 
     def get_config(self):
         return dataclasses.asdict(self)
@@ -90,6 +111,20 @@ class StyleGAN2(GAN):
         super().__init__(
             image_shape, loss, penalty, num_classes, discriminator_steps, **kwargs
         )
+        check_size("latent", latent)
+        check_size("width", width)
+        check_size("mapping_depth", mapping_depth, 0, 64)
+        if not isinstance(path_length, PathLength | None):
+            raise TypeError(
+                "`path_length` must be a PathLength or `None`. "
+                f"Received: {path_length=}"
+            )
+        if not isinstance(adaptation, Adaptation):
+            raise TypeError(
+                f"`adaptation` must be an Adaptation. Received: {adaptation=}"
+            )
+        check_image_shape("image_shape", image_shape, (3,))
+        num_stages(*self.image_shape[:2])  # checks that they are divisible by 4
         self.latent = latent
         self.width = width
         self.mapping_depth = mapping_depth
@@ -117,7 +152,12 @@ class StyleGAN2(GAN):
             name="augmentation",
         )
         self.path_mean = self.add_weight(
-            (), "zeros", dtype="float32", trainable=False, name="path_mean"
+            (),
+            "zeros",
+            dtype="float32",
+            trainable=False,
+            aggregation="mean",  # of what each replica has seen
+            name="path_mean",
         )
         if path_length is not None:
             self.track("generator_penalty", validated=False)
@@ -178,18 +218,18 @@ class StyleGAN2(GAN):
             labels = real["labels"][:count] if "labels" in real else None
             styles = self._draw_styles(count, labels, mix=True)
             noise = self._noise(count)
-            value, mean = self.path_length(
+            return self.path_length(
                 lambda styles: self.generator.synthesize(styles, noise),
                 styles,
                 keras.random.normal((count, *self.image_shape), seed=self.seeds),
-                ops.convert_to_tensor(self.path_mean),
+                mean,
             )
-            self.path_mean.assign(mean)
-            return value
 
-        value = lazily(
-            self.generator_optimizer.iterations, self.path_length.every, penalty
+        mean = ops.convert_to_tensor(self.path_mean)
+        value, mean = lazily(
+            self.generator_optimizer.iterations, self.path_length.every, penalty, mean
         )
+        self.path_mean.assign(mean)
         self.trackers["generator_penalty"].update_state(value)
         return value
 

@@ -2,10 +2,11 @@
 
 import keras
 
+from keras_genai.checks import check_size
 from keras_genai.layers.strided import PictureToScore, VectorToPicture
 from keras_genai.losses import Hinge
 from keras_genai.registry import register
-from keras_genai.tasks.adversarial import GAN
+from keras_genai.tasks.adversarial import GAN, check_image_shape
 
 HINGE = Hinge()
 
@@ -50,11 +51,9 @@ class VideoGAN(GAN):
         super().__init__(
             image_shape, loss, penalty, num_classes, discriminator_steps, **kwargs
         )
-        if len(self.image_shape) != 4:
-            raise ValueError(
-                "`image_shape` must be (frames, height, width, channels). "
-                f"Received: {image_shape=}"
-            )
+        check_image_shape("image_shape", image_shape, (4,))
+        check_size("latent", latent)
+        check_size("width", width)
         self.latent = latent
         self.width = width
         policy = self.dtype_policy

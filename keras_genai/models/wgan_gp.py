@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_genai.checks import check_size
 from keras_genai.layers.strided import PictureToScore, VectorToPicture
 from keras_genai.losses import GradientPenalty, Wasserstein
 from keras_genai.registry import register
@@ -27,7 +28,7 @@ class WGANGP(GAN):
     Call arguments and returns: as `GAN`.
 
     Raises:
-        ValueError: if `norm` is `"batch"`, and as `GAN`.
+        ValueError: if `norm` is another, and as `GAN`.
 
     Reference: Gulrajani et al. 2017, algorithm 1, https://arxiv.org/abs/1704.00028
     """
@@ -51,8 +52,14 @@ class WGANGP(GAN):
             discriminator_steps,
             **kwargs,
         )
-        if norm == "batch":
+        if norm not in ("layer", None):
             raise ValueError(f'`norm` must be "layer" or `None`. Received: {norm=}')
+        if not isinstance(penalty, GradientPenalty):
+            raise TypeError(
+                f"`penalty` must be a GradientPenalty. Received: {penalty=}"
+            )
+        check_size("latent", latent)
+        check_size("width", width)
         self.latent = latent
         self.width = width
         self.norm = norm

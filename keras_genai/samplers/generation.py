@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_genai.checks import check_integer
+from keras_genai.checks import check_flag, check_integer
 from keras_genai.samplers.session import Session
 from keras_genai.samplers.text import Prompts, read_stop
 from keras_genai.samplers.tokens import Beam, Sample, check_sampler
@@ -53,6 +53,7 @@ def generate(
     sampler = Sample() if sampler is None else sampler
     check_sampler(sampler)
     check_stream(stream, sampler)
+    check_flag("strip_prompt", strip_prompt)
     check_integer("seed", seed, -(2**63))
     max_length = _length(prompts.tokens, max_length, sampler, decoder.context)
     session = Session(decoder, prompts.tokens, sampler, max_length, stop[0], seed)
@@ -70,6 +71,7 @@ def generate(
 
 def check_stream(stream, sampler):
     """Raises unless the sampler can write piece by piece, if that is asked for."""
+    check_flag("stream", stream)
     if isinstance(sampler, Beam) and stream:
         raise ValueError(
             f"`stream` must be False with a Beam. Received: stream={stream!r}"

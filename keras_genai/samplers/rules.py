@@ -52,7 +52,12 @@ class RepetitionPenalty:
     penalty: float
 
     def __post_init__(self):
-        check_number("penalty", self.penalty, "a number > 0", lambda value: value > 0)
+        check_number(
+            "penalty",
+            self.penalty,
+            "a number > 0, below inf",
+            lambda value: 0 < value < math.inf,
+        )
 
     def numbers(self, vocabulary_size):
         return np.float32(self.penalty)
@@ -80,10 +85,11 @@ class NoRepeatNgram:
         check_integer("size", self.size, 1)
 
     def numbers(self, vocabulary_size):
-        return np.int32(self.size)
+        return _as_int32(self.size)
 
     def apply(self, logits, history, size):
         tokens, lengths = history[:2]
+        size = tf.minimum(size, tokens.shape[1] + 1)  # a longer run never repeats
         places = tf.range(tokens.shape[1])[None]
 
         def compare(back, follows):
@@ -117,7 +123,7 @@ class NoSourceNgram:
         check_integer("size", self.size, 1)
 
     def numbers(self, vocabulary_size):
-        return np.int32(self.size)
+        return _as_int32(self.size)
 
     def apply(self, logits, history, size):
         tokens, lengths, source = history.tokens, history.lengths, history.source
@@ -126,6 +132,7 @@ class NoSourceNgram:
                 "`rules` must not have NoSourceNgram in a model without an encoder. "
                 f"Received: {self}"
             )
+        size = tf.minimum(size, source.shape[1] + 1)  # a longer run is not in it
         places = tf.range(source.shape[1])[None]
 
         def compare(back, follows):
@@ -225,11 +232,19 @@ class ForcedEnd:
 
     Args:
         tokens: sequence of int >= 0.
+
+    Raises:
+        TypeError: if `tokens` is not a sequence of int.
+        ValueError: if it is empty, or a token negative.
     """
 
     tokens: tuple
 
     def __post_init__(self):
+        if not isinstance(self.tokens, tuple | list):
+            raise TypeError(
+                f"`tokens` must be a sequence of int. Received: tokens={self.tokens!r}"
+            )
         if not self.tokens:
             raise ValueError(
                 f"`tokens` must not be empty. Received: tokens={self.tokens}"
@@ -262,7 +277,7 @@ class MinLength:
         check_integer("length", self.length, 0)
 
     def numbers(self, vocabulary_size):
-        return np.int32(self.length)
+        return _as_int32(self.length)
 
     def apply(self, logits, history, length):
         too_short = (history.lengths < length)[:, None]
@@ -323,6 +338,11 @@ def apply_rules(rules, logits, history, numbers):
     for rule, number in zip(rules, numbers, strict=True):
         logits = rule.apply(logits, history, number)
     return logits
+
+
+def _as_int32(number):
+    """An int that is as good as a larger one: no text has so many tokens."""
+    return np.int32(min(number, np.iinfo("int32").max))
 
 
 def _one_of(vocabulary_size, tokens):

@@ -45,11 +45,11 @@ class Session:
     """
 
     def __init__(self, decoder, prompts, sampler, max_length, stops, seed, inputs=()):
-        most = MOST_TOKENS // len(prompts)
-        if max_length > most:
+        rows = len(prompts) * getattr(sampler, "width", 1)
+        if max_length > MOST_TOKENS // rows:
             raise ValueError(
-                f"`max_length` must be an int <= {most} for {len(prompts)} texts. "
-                f"Received: {max_length=}"
+                f"`max_length` must be an int <= {MOST_TOKENS // rows} for {rows} "
+                f"texts at once. Received: {max_length=}"
             )
         self.decoder, self.sampler = decoder, sampler
         self.max_length = max_length

@@ -73,7 +73,7 @@ def read_stop(stop, tokenizer, vocabulary_size):
     """
     stops = stop if isinstance(stop, list | tuple | set) else (stop,)
     texts = tuple(item for item in stops if isinstance(item, str))
-    tokens = {item for item in stops if not isinstance(item, str)}
+    tokens = [item for item in stops if not isinstance(item, str)]
     for token in tokens:
         check_integer("stop", token, 0)
         if token >= vocabulary_size:
@@ -88,6 +88,7 @@ def read_stop(stop, tokenizer, vocabulary_size):
             "`stop` must be int tokens, because this model has no `tokenizer`. "
             f"Received: {stop!r}"
         )
+    tokens = set(tokens)
     end = getattr(tokenizer, "end_token", None)
     return (tokens if end is None else tokens | {end}), texts
 
@@ -109,10 +110,11 @@ def _rows(prompts):
     """The list of prompts, and whether it was just one."""
     if isinstance(prompts, str):
         return [prompts], True
-    if hasattr(prompts, "shape"):
+    if hasattr(prompts, "shape") and len(prompts.shape):
         prompts = np.asarray(prompts)
-        if prompts.ndim == 1:
+        if prompts.ndim == 1 and prompts.dtype.kind != "U":
             return [prompts], True
+        prompts = prompts.tolist() if prompts.dtype.kind == "U" else prompts
     elif not isinstance(prompts, list | tuple):
         raise TypeError(
             "`prompts` must be a str, int tokens, or a list of one of them. "
@@ -126,7 +128,10 @@ def _rows(prompts):
 
 
 def _as_tokens(row):
-    array = np.asarray(row)
+    try:
+        array = np.asarray(row)
+    except ValueError:  # of rows of unequal length
+        array = np.zeros((), object)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise TypeError(
             f"A prompt must be a str or a 1-D sequence of int tokens. Received: {row!r}"

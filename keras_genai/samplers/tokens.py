@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.checks import check_integer, check_number
+from keras_genai.checks import check_integer, check_number, check_size
 from keras_genai.samplers import draws
 from keras_genai.samplers.rules import apply_rules, check_rules
 
@@ -156,7 +156,7 @@ class Beam:
     stopping are those of transformers 5.
 
     Args:
-        width: int >= 1. Candidates kept.
+        width: int from 1 to 65536. Candidates kept.
         length_penalty: float. Above 0 favours long texts, below 0 short ones.
         early_stopping: `True` ends with `width` finished candidates; `False` when
             the best open one could not win at its present length; `"never"` when
@@ -165,7 +165,7 @@ class Beam:
 
     Raises:
         TypeError: if an argument is of a wrong type.
-        ValueError: if `width` is below 1 or `early_stopping` not one of the three.
+        ValueError: if `width` is out of range or `early_stopping` not one of the three.
     """
 
     width: int = 4
@@ -175,7 +175,7 @@ class Beam:
 
     def __post_init__(self):
         check_rules(self.rules)
-        check_integer("width", self.width, 1)
+        check_size("width", self.width)
         finite = (-float("inf"), float("inf"))
         check_number(
             "length_penalty",
@@ -183,7 +183,10 @@ class Beam:
             "a finite number",
             lambda value: finite[0] < value < finite[1],
         )
-        if self.early_stopping not in (True, False, "never"):
+        # Not `in`: an array would be compared number by number.
+        if not isinstance(self.early_stopping, bool) and (
+            not isinstance(self.early_stopping, str) or self.early_stopping != "never"
+        ):
             raise ValueError(
                 '`early_stopping` must be True, False or "never". '
                 f"Received: early_stopping={self.early_stopping!r}"

@@ -1,14 +1,19 @@
 """GANs: two networks, two optimizers, and the only `train_step` of the library."""
 
 import contextlib
+import functools
+import inspect
+import math
+import numbers
+import re
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_genai import registry
-from keras_genai.checks import check_integer
+from keras_genai import registry, replicas
+from keras_genai.checks import LARGEST_SIZE, check_integer, check_size
 from keras_genai.losses import lazily
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks import batches, pictures
@@ -20,8 +25,10 @@ from keras_genai.tasks.drawing import (
     to_pictures,
 )
 from keras_genai.tasks.picture_task import PictureTask
+from keras_genai.tasks.two_optimizers import AveragesAtTheEnd, TwoOptimizers
 
 SCORED_AT_ONCE = 256  # pictures
+MOST_NUMBERS = 2**31 - 1  # of all pictures drawn at once: 8 GiB
 
 
 class GAN(PictureTask):
@@ -72,21 +79,26 @@ class GAN(PictureTask):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        image_shape = tuple(image_shape)
-        if len(image_shape) not in (3, 4) or min(image_shape) < 1:
-            raise ValueError(
-                "`image_shape` must be (height, width, channels), or (frames, height, "
-                f"width, channels). Received: {image_shape=}"
-            )
-        check_integer("discriminator_steps", discriminator_steps, 1)
+        image_shape = check_image_shape("image_shape", image_shape)
+        check_size("discriminator_steps", discriminator_steps)
         if num_classes is not None:
-            check_integer("num_classes", num_classes, 2)
+            check_size("num_classes", num_classes, 2)
+        if not all(hasattr(loss, side) for side in ("discriminator", "generator")):
+            raise TypeError(
+                "`loss` must be an object of keras_genai.losses such as "
+                f"NonSaturating(). Received: {loss=}"
+            )
+        if penalty is not None and not hasattr(penalty, "every"):
+            raise TypeError(
+                "`penalty` must be `None` or an object of keras_genai.losses such as "
+                f"R1(). Received: {penalty=}"
+            )
         self.image_shape = image_shape
         self.adversarial_loss = loss
         self.penalty = penalty
         self.num_classes = num_classes
         self.discriminator_steps = discriminator_steps
-        self.seeds = keras.random.SeedGenerator(name="seeds")
+        self.seeds = replicas.SeedGenerator(name="seeds")
         self.trackers = {}
         self.validated = []
         self.track("discriminator_loss")
@@ -97,6 +109,30 @@ class GAN(PictureTask):
     @property
     def fields(self):
         return batches.picture_fields(self.image_shape, self.num_classes)
+
+    @property
+    def built(self):
+        """bool: whether both networks are, however a subclass has made them."""
+        networks = (vars(self).get(name) for name in ("generator", "discriminator"))
+        return self._is_built or all(
+            network is not None and network.built for network in networks
+        )
+
+    @built.setter
+    def built(self, value):
+        self._is_built = value
+
+    @property
+    def metrics(self):
+        """What logs show; first what `evaluate` returns, in its order."""
+        return sorted(super().metrics, key=lambda metric: self._is_of_training(metric))
+
+    @property
+    def metrics_names(self):
+        return [m.name for m in self.metrics if not self._is_of_training(m)]
+
+    def _is_of_training(self, metric):
+        return metric.name in self.trackers and metric.name not in self.validated
 
     def track(self, name, validated=True):
         """Makes a mean that the logs show, updated in `self.trackers[name]`.
@@ -203,25 +239,35 @@ class GAN(PictureTask):
     def compile(
         self,
         generator_optimizer,
-        discriminator_optimizer,
+        discriminator_optimizer=None,
         run_eagerly=False,
         steps_per_execution=1,
         jit_compile="auto",
+        metrics=None,
     ):
         """Configures training.
 
+        Logs have `loss`, the sum of the losses of both: it is finite as long as both
+        are, but it does not fall as pictures get better.
+
         Args:
             generator_optimizer: `keras.optimizers.Optimizer` or its name. With
-                `use_ema=True` there are averaged weights to draw from.
-            discriminator_optimizer: another one.
+                `use_ema=True` there are averaged weights to draw from, which `fit`
+                leaves in the generator when it ends.
+            discriminator_optimizer: another one, or `None`: one of the same settings.
             run_eagerly, steps_per_execution, jit_compile: as `keras.Model.compile`.
+            metrics: list of names, functions or objects of Keras' metrics, or `None`.
+                They are given the pictures of a batch and as many fakes, in [0, 1].
 
         Raises:
             ValueError: if both are one object.
         """
-        if generator_optimizer is discriminator_optimizer and not isinstance(
-            generator_optimizer, str
-        ):
+        first = keras.optimizers.get(generator_optimizer)
+        second = discriminator_optimizer
+        if second is None:
+            second = type(first).from_config(first.get_config())
+        second = keras.optimizers.get(second)
+        if first is second:
             raise ValueError(
                 "`generator_optimizer` and `discriminator_optimizer` must be two "
                 f"objects. Received: {generator_optimizer} twice"
@@ -232,13 +278,16 @@ class GAN(PictureTask):
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
         )
-        self.generator_optimizer = self._ready(generator_optimizer, self.generator)
-        self.discriminator_optimizer = self._ready(
-            discriminator_optimizer, self.discriminator
+        self.generator_optimizer = self._ready(first, self.generator)
+        self.discriminator_optimizer = self._ready(second, self.discriminator)
+        self.optimizer = TwoOptimizers(
+            self.generator_optimizer, self.discriminator_optimizer
         )
+        for old in vars(self).get("picture_metrics", ()):
+            self._metrics.remove(old)
+        self.picture_metrics = [_metric(each) for each in metrics or ()]
 
     def _ready(self, optimizer, network):
-        optimizer = keras.optimizers.get(optimizer)
         # Keras wraps `model.optimizer` only.
         if self.dtype_policy.name == "mixed_float16" and not isinstance(
             optimizer, keras.optimizers.LossScaleOptimizer
@@ -260,7 +309,10 @@ class GAN(PictureTask):
                 "steps_per_execution",
                 "jit_compile",
             )
-        }
+        } | {"metrics": self._plain_metrics()}
+
+    def _plain_metrics(self):
+        return [keras.saving.serialize_keras_object(m) for m in self.picture_metrics]
 
     def compile_from_config(self, config):
         self.compile(
@@ -269,6 +321,17 @@ class GAN(PictureTask):
                 for name, value in config.items()
             }
         )
+
+    @functools.wraps(keras.Model.fit)
+    def fit(self, *args, **kwargs):
+        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs).arguments
+        del given["self"]
+        callbacks = given.pop("callbacks", None) or []
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.append(AveragesAtTheEnd())
+        else:
+            callbacks = [AveragesAtTheEnd(), *tf.nest.flatten(callbacks)]
+        return super().fit(**given, callbacks=callbacks)
 
     def train_step(self, data):
         inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -279,13 +342,14 @@ class GAN(PictureTask):
             fake = self.draw_fake(real, training=True)
             with tape.stop_recording():
                 self._train_discriminator(real, fake)
+                self._compare(real, fake)
             loss = self.generator_loss(real, fake, training=True)
             self.trackers["generator_loss"].update_state(loss)
             penalty = self.generator_penalty(real, fake)
             loss = loss if penalty is None else loss + penalty
-            loss = self.generator_optimizer.scale_loss(loss)
+            loss = self.generator_optimizer.scale_loss(replicas.share(loss))
         self._descend(tape, loss, self.generator, self.generator_optimizer)
-        return {name: mean.result() for name, mean in self.trackers.items()}
+        return self.get_metrics_result()
 
     def _train_discriminator(self, real, fake):
         fake = tf.nest.map_structure(tf.stop_gradient, fake)
@@ -294,12 +358,26 @@ class GAN(PictureTask):
             self.trackers["discriminator_loss"].update_state(loss)
             penalty = self.discriminator_penalty(real, fake)
             loss = loss if penalty is None else loss + penalty
-            loss = self.discriminator_optimizer.scale_loss(loss)
+            loss = self.discriminator_optimizer.scale_loss(replicas.share(loss))
         self._descend(tape, loss, self.discriminator, self.discriminator_optimizer)
 
     def _descend(self, tape, loss, network, optimizer):
         weights = network.trainable_variables
         optimizer.apply(tape.gradient(loss, weights), weights)
+
+    def _compare(self, real, fake):
+        for metric in self.picture_metrics:
+            metric.update_state(*map(to_pictures, self.compared(real, fake)))
+
+    def get_metrics_result(self):
+        # Not a mean of its own: one more sum in a graph rounds the others differently.
+        result = super().get_metrics_result()
+        both = result["discriminator_loss"] + result["generator_loss"]
+        return {**result, "loss": both}
+
+    def compared(self, real, fake):
+        """The pictures of a batch and the fakes that metrics see, both in [-1, 1]."""
+        return real["images"], fake
 
     def test_step(self, data):
         inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -307,7 +385,9 @@ class GAN(PictureTask):
         fake = self.draw_fake(real)
         for name in ("discriminator_loss", "generator_loss"):
             self.trackers[name].update_state(getattr(self, name)(real, fake))
-        return {name: self.trackers[name].result() for name in self.validated}
+        self._compare(real, fake)
+        result = self.get_metrics_result()
+        return {name: result[name] for name in self.metrics_names}
 
     def call(self, inputs, training=False):
         return to_pictures(self.draw_fake(self.prepare(inputs), training=training))
@@ -318,7 +398,7 @@ class GAN(PictureTask):
         """Draws pictures.
 
         Args:
-            count: int >= 1.
+            count: int >= 1; at most, so that all pictures together are 2**31 numbers.
             labels: int or int `(count,)`, the classes to draw; `None` without
                 classes, or for all classes in turn.
             seed: int. Decides the pictures; the state of training stays as it is.
@@ -332,14 +412,16 @@ class GAN(PictureTask):
         Raises:
             ValueError: if `count`, `labels` or `seed` is not allowed.
         """
-        check_integer("count", count, 1)
+        most = MOST_NUMBERS // math.prod(self.image_shape)
+        check_size("count", count, 1, most)
         labels = pictures.to_labels(labels, count, self.num_classes)
         given = {} if labels is None else {"labels": tf.constant(labels)}
+        given["count"] = tf.constant(count)
 
         def build():
-            return lambda given: to_pictures(self.draw(count, **given))
+            return lambda given: to_pictures(self.draw(**given))
 
-        return self._drawn(("generate", count), build, given, seed, averaged)
+        return self._drawn(("generate",), build, given, seed, averaged)
 
     def discriminate(self, images, labels=None):
         """How likely the discriminator takes pictures to be real.
@@ -393,13 +475,17 @@ class GAN(PictureTask):
         return np.concatenate(found)
 
     def _drawn(self, key, build, given, seed, averaged):
-        """Result of a compiled function whose draws depend on `seed` alone."""
+        """Result of a compiled function whose draws depend on `seed` alone.
+
+        It takes any number of rows, and is traced at most twice.
+        """
         check_integer("seed", seed, -(2**63))
         with contextlib.ExitStack() as stack:
             stack.enter_context(replaced(fresh_seeds(self._seed_states(), seed)))
             if averaged:
                 stack.enter_context(replaced(self._averages()))
-            return np.array(compiled(self, key, build)(given))
+            function = compiled(self, key, build, reduce_retracing=True)
+            return np.array(function(given))
 
     def _averages(self):
         """Pairs of a weight and its average; none before the first step."""
@@ -410,6 +496,22 @@ class GAN(PictureTask):
         averages = optimizer._model_variables_moving_average
         return list(zip(optimizer._trainable_variables, averages, strict=True))
 
+    @classmethod
+    def from_config(cls, config):
+        # A file has lists for tuples, which subclasses may want to add to.
+        config = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in registry.from_plain(config).items()
+        }
+        while True:
+            try:
+                return super().from_config(dict(config))
+            except TypeError as error:
+                # A subclass may fix what this class takes: it then takes it no more.
+                fixed = re.search(r"multiple values for .*argument '(\w+)'", str(error))
+                if fixed is None or config.pop(fixed[1], None) is None:
+                    raise
+
     def get_config(self):
         return {
             **super().get_config(),
@@ -419,3 +521,36 @@ class GAN(PictureTask):
             "num_classes": self.num_classes,
             "discriminator_steps": self.discriminator_steps,
         }
+
+
+def check_image_shape(name, shape, ranks=(3, 4)):
+    """tuple of int: the shape of pictures or videos.
+
+    Args:
+        name: str, the argument.
+        shape: what came.
+        ranks: tuple of int. 3 of pictures, 4 of videos.
+
+    Raises:
+        ValueError: if it is another.
+    """
+    forms = {3: "(height, width, channels)", 4: "(frames, height, width, channels)"}
+    sizes = tuple(shape) if isinstance(shape, tuple | list) else ()
+    if len(sizes) not in ranks or not all(
+        isinstance(size, numbers.Integral) and 0 < size <= LARGEST_SIZE
+        for size in sizes
+    ):
+        raise ValueError(
+            f"`{name}` must be {' or '.join(forms[rank] for rank in ranks)}, ints from "
+            f"1 to {LARGEST_SIZE}. Received: {name}={shape!r}"
+        )
+    return sizes
+
+
+def _metric(given):
+    """A `keras.metrics.Metric` from one, its name or a function."""
+    found = keras.metrics.get(given)
+    if isinstance(found, keras.metrics.Metric):
+        return found
+    name = getattr(found, "__name__", type(found).__name__)
+    return keras.metrics.MeanMetricWrapper(found, name=name)

@@ -162,7 +162,7 @@ def test_the_pool_hands_back_earlier_pictures_once_it_is_full():
 
 
 def test_a_batch_larger_than_the_pool_is_refused():
-    with pytest.raises(ValueError, match="`images` must be a batch of known size"):
+    with pytest.raises(ValueError, match="`images` must be a batch of at most"):
         ImagePool(2, (1,))(np.zeros((3, 1)))
 
 

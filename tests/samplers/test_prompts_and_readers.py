@@ -60,6 +60,8 @@ def test_an_empty_prompt_begins_where_a_text_begins():
         ([-1], ValueError, "tokens from 0 to 6. Received: -1"),
         ([[0.5]], TypeError, "1-D sequence of int tokens"),
         (np.zeros((1, 2, 3), int), TypeError, "1-D sequence of int tokens"),
+        (np.array(3), TypeError, "`prompts` must be a str, int tokens, or a list"),
+        ([[1, [2]]], TypeError, "1-D sequence of int tokens"),
         (["a", [0]], TypeError, "all text or all tokens"),
         ([[0], "a"], TypeError, "all text or all tokens"),
     ],
@@ -67,6 +69,10 @@ def test_an_empty_prompt_begins_where_a_text_begins():
 def test_bad_prompts_say_what_is_allowed(prompts, error, message):
     with pytest.raises(error, match=re.escape(message)):
         Prompts(prompts, ABC, 7)
+
+
+def test_an_array_of_texts_is_a_list_of_them():
+    assert Prompts(np.array(["a", "b"]), ABC, 7).texts == ["a", "b"]
 
 
 def test_text_without_a_tokenizer_is_refused():

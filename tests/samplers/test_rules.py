@@ -139,6 +139,22 @@ def test_settings_become_rules_in_the_order_of_transformers():
     assert GenerationSettings().rules() == ()
 
 
+def test_a_number_that_no_text_reaches_is_as_good_as_any():
+    for rule in (NoRepeatNgram(10**12), NoSourceNgram(10**12), MinLength(10**12)):
+        assert rule.numbers(V) == np.iinfo("int32").max
+    logits = tf.zeros((1, V))
+    past = History(
+        tf.constant([[1, 1, 1, 0]]),
+        tf.constant([3]),
+        tf.zeros((V,), tf.bool),
+        tf.constant(4),
+        tf.constant([[1, 1, 1, 1]]),
+    )
+    for rule in (NoRepeatNgram(10**12), NoSourceNgram(10**12)):
+        found = rule.apply(logits, past, tf.constant(rule.numbers(V)))
+        np.testing.assert_array_equal(found, logits)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -153,6 +169,8 @@ def test_settings_become_rules_in_the_order_of_transformers():
         (lambda: RepetitionPenalty("2"), TypeError, "`penalty` must be a number > 0"),
         (lambda: NoRepeatNgram(0), ValueError, "`size` must be an int >= 1"),
         (lambda: NoRepeatNgram(2.0), TypeError, "`size` must be an int >= 1"),
+        (lambda: ForcedEnd(5), TypeError, "`tokens` must be a sequence of int"),
+        (lambda: RepetitionPenalty(np.inf), ValueError, "a number > 0, below inf"),
         (lambda: MinLength(-1), ValueError, "`length` must be an int >= 0"),
         (lambda: LogitBias([1]), TypeError, "`biases` must be a dict"),
         (lambda: LogitBias({1: np.nan}), ValueError, "`bias` must be below inf"),

@@ -415,6 +415,10 @@ def test_text_ends_before_the_end_token_and_tokens_with_it():
         ({"stop": 11}, ValueError, "`stop` must hold tokens from 0 to 10"),
         ({"stop": 1.5}, TypeError, "`stop` must be an int"),
         ({"stop": "x"}, ValueError, "`stop` must be int tokens"),
+        ({"stop": [{}]}, TypeError, "`stop` must be an int"),
+        ({"stop": np.array([1])}, TypeError, "`stop` must be an int"),
+        ({"stream": np.array([1, 2])}, TypeError, "`stream` must be True or False"),
+        ({"strip_prompt": 5}, TypeError, "`strip_prompt` must be True or False"),
         ({"stop": ""}, ValueError, "`stop` must not hold an empty text"),
         ({"sampler": Beam(), "stream": True}, ValueError, "`stream` must be False"),
         (

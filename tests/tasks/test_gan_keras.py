@@ -1,0 +1,206 @@
+"""A GAN is an ordinary Keras model: stock callbacks, metrics, names, subclasses."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_genai import models
+from keras_genai.layers.modulated import ModulatedConvolution
+from keras_genai.layers.pool import ImagePool
+from keras_genai.layers.strided import PictureToScore
+from keras_genai.losses import R1, GradientPenalty, NonSaturating, PathLength
+from keras_genai.models.stylegan2 import Adaptation
+from keras_genai.tasks.adversarial import GAN
+
+SHAPE = (8, 8, 1)
+C, A = keras.callbacks, keras.optimizers
+PICTURES = {"images": np.random.default_rng(0).random((6, *SHAPE), "float32")}
+
+
+def make(first="adam", second=None, **config):
+    model = models.DCGAN(SHAPE, latent=3, width=2, **config)
+    model.compile(first, second)
+    return model
+
+
+def fit(model, *callbacks, epochs=2, pictures=PICTURES):
+    return model.fit(
+        pictures,
+        validation_data=(PICTURES,),
+        epochs=epochs,
+        callbacks=list(callbacks),
+        verbose=0,
+    )
+
+
+def test_callbacks_of_learning_rates_change_both():
+    model = make(A.Adam(1e-3), A.Adam(4e-3))
+    plateau = C.ReduceLROnPlateau("val_loss", 0.5, 0, min_delta=99.0)
+    fit(model, plateau, epochs=2)
+    rates = [float(each.learning_rate) for each in model.optimizer.optimizers]
+    np.testing.assert_allclose(rates, [5e-4, 2e-3], rtol=1e-5)
+    fit(model, C.LearningRateScheduler(lambda epoch: 1e-5), epochs=1)
+    rates = [float(each.learning_rate) for each in model.optimizer.optimizers]
+    np.testing.assert_allclose(rates, [1e-5, 1e-5], rtol=1e-5)
+
+
+def test_the_loss_is_that_of_both_and_is_looked_at_by_stock_callbacks(tmp_path):
+    model = make()
+    kept = tmp_path / "best.weights.h5"
+    checkpoint = C.ModelCheckpoint(kept, save_best_only=True, save_weights_only=True)
+    early = C.EarlyStopping(patience=0, min_delta=99.0)
+    logs = fit(model, checkpoint, early, C.CSVLogger(tmp_path / "log.csv"), epochs=4)
+    assert len(logs.epoch) == 2
+    assert kept.exists()
+    both = logs.history["val_generator_loss"][0]
+    both += logs.history["val_discriminator_loss"][0]
+    assert logs.history["val_loss"][0] == pytest.approx(both, rel=1e-5)
+    nothing = {"images": PICTURES["images"].copy()}
+    model.generator.trainable_variables[0].assign(
+        model.generator.trainable_variables[0] * np.nan
+    )
+    assert len(fit(model, C.TerminateOnNaN(), pictures=nothing).epoch) == 1
+
+
+def test_averages_are_left_in_the_weights_when_fit_ends():
+    model = make(A.Adam(0.1, use_ema=True))
+    fit(model, epochs=1)
+    averages = model.generator_optimizer._model_variables_moving_average
+    for weight, average in zip(
+        model.generator.trainable_variables, averages, strict=True
+    ):
+        np.testing.assert_array_equal(weight, average)
+    fit(model, C.SwapEMAWeights(swap_on_epoch=True), epochs=1)
+
+
+def test_names_of_metrics_are_those_of_what_evaluate_returns():
+    model = models.Pix2Pix(SHAPE, SHAPE, width=2, penalty=GradientPenalty())
+    model.compile("adam", metrics=["mae", keras.metrics.MeanSquaredError("squared")])
+    pictures = {**PICTURES, "condition": PICTURES["images"]}
+    found = model.evaluate(pictures, verbose=0)
+    assert len(found) == len(model.metrics_names)
+    named = model.evaluate(pictures, verbose=0, return_dict=True)
+    assert found == pytest.approx([named[n] for n in model.metrics_names], rel=1e-2)
+    error = named["mean_absolute_error"]  # of pictures in [0, 1]
+    assert error == pytest.approx(named["absolute_error"] / 2, rel=0.2)
+    assert model.get_compile_config()["metrics"]
+    assert model.train_on_batch(pictures, return_dict=True)["squared"] > 0
+
+
+def test_one_optimizer_gives_both_the_same_settings():
+    model = make(A.SGD(0.3, momentum=0.5))
+    first, second = model.generator_optimizer, model.discriminator_optimizer
+    assert first is not second
+    assert first.get_config() == second.get_config()
+    with pytest.raises(ValueError, match="must be two objects"):
+        model.compile(first, first)
+
+
+class Mine(GAN):
+    """A stranger's: one loss, no word about being built, shapes added to."""
+
+    def __init__(self, image_shape=SHAPE, latent=3, **kwargs):
+        super().__init__(image_shape, NonSaturating(), **kwargs)
+        self.latent = latent
+        self.wanted = image_shape + (1,)  # noqa: RUF005  a list would fail
+        self.generator = keras.Sequential(
+            [
+                keras.Input((latent,)),
+                keras.layers.Dense(64),
+                keras.layers.Reshape(SHAPE),
+            ]
+        )
+        self.discriminator = keras.Sequential(
+            [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(1)]
+        )
+
+    def draw(self, count, labels=None, training=False):
+        noise = keras.random.normal((count, self.latent), seed=self.seeds)
+        return self.generator(noise)
+
+    def score(self, images, batch, training=False):
+        return self.discriminator(images)
+
+
+def test_a_subclass_is_built_with_its_networks_and_comes_back_from_its_config():
+    model = Mine()
+    assert model.built
+    assert model.count_params() > 0
+    plain = {**model.get_config(), "image_shape": [*SHAPE]}
+    again = Mine.from_config(plain)
+    assert again.wanted == (*SHAPE, 1)
+    model.compile("adam")
+    fit(model, epochs=1)
+    assert model.generate(2).shape == (2, *SHAPE)
+
+
+def test_any_number_of_pictures_is_one_function_and_a_prefix():
+    model = make()
+    five = model.generate(5, seed=1)
+    for count in (1, 2, 3):
+        model.generate(count, seed=1)
+    np.testing.assert_allclose(model.generate(3, seed=1), five[:3], atol=1e-6)
+    assert len(model._compiled_loops) == 1
+    (function,) = model._compiled_loops.values()
+    assert function.experimental_get_tracing_count() <= 2
+
+
+@pytest.mark.parametrize("count", [0, 10**9, 10**12])
+def test_a_number_of_pictures_beyond_memory_is_refused(count):
+    with pytest.raises(
+        ValueError, match=r"`count` must be an int >= 1, at most .* Received"
+    ):
+        make().generate(count)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: models.DCGAN(SHAPE, width=0), "width"),
+        (lambda: models.DCGAN(SHAPE, width=2**31), "width"),
+        (lambda: models.DCGAN(SHAPE, latent=0), "latent"),
+        (lambda: models.DCGAN(SHAPE, loss="abc"), "loss"),
+        (lambda: models.DCGAN(SHAPE, penalty=3), "penalty"),
+        (lambda: models.DCGAN("abc"), "image_shape"),
+        (lambda: models.DCGAN((8, 8, 1.5)), "image_shape"),
+        (lambda: models.DCGAN(SHAPE, num_classes=1), "num_classes"),
+        (lambda: models.DCGAN(SHAPE, discriminator_steps=0), "discriminator_steps"),
+        (lambda: models.WGANGP(SHAPE, norm="abc"), "norm"),
+        (lambda: models.WGANGP(SHAPE, penalty=None), "penalty"),
+        (lambda: models.VideoGAN(SHAPE), "image_shape"),
+        (lambda: models.StyleGAN2(SHAPE, mapping_depth=-1), "mapping_depth"),
+        (lambda: models.StyleGAN2(SHAPE, adaptation=0.6), "adaptation"),
+        (lambda: models.StyleGAN2((9, 9, 1)), "image_shape"),
+        (lambda: Adaptation(target=3), "target"),
+        (lambda: GradientPenalty(weight="abc"), "weight"),
+        (lambda: R1(every=0), "every"),
+        (lambda: PathLength(decay=2), "decay"),
+        (lambda: ImagePool(0, SHAPE), "size"),
+        (lambda: PictureToScore(SHAPE, -1), "width"),
+        (lambda: ModulatedConvolution(0), "filters"),
+        (lambda: models.Pix2Pix(SHAPE, (8, 8)), "condition_shape"),
+        (lambda: models.Pix2Pix(SHAPE, SHAPE, dropout=1.0), "dropout"),
+        (lambda: models.CycleGAN(SHAPE, SHAPE, num_blocks=-1), "num_blocks"),
+        (lambda: models.CycleGAN(SHAPE, SHAPE, pool_size=-1), "pool_size"),
+    ],
+)
+def test_arguments_out_of_range_are_named(make, name):
+    with pytest.raises((ValueError, TypeError), match=rf"`{name}` must .*Received"):
+        make()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [4, 6])
+def test_stylegan2_compiles_with_xla_for_batches_of_known_and_unknown_size(count):
+    model = models.StyleGAN2(SHAPE, latent=4, width=2, mapping_depth=1)
+    model.compile("adam", jit_compile=True)
+    logs = model.fit(PICTURES, batch_size=count, epochs=2, verbose=0)
+    assert np.isfinite(logs.history["loss"]).all()
+
+
+def test_a_pool_takes_batches_of_any_size():
+    model = models.CycleGAN(SHAPE, SHAPE, width=2, num_blocks=1, pool_size=9)
+    model.compile("adam")
+    data = {**PICTURES, "condition": PICTURES["images"]}
+    model.fit(data, batch_size=4, epochs=2, verbose=0)
+    assert int(model.pool_a.seen) == 9
