@@ -35,6 +35,7 @@ def assemble(
         ValueError: if there are no pictures, or fewer than a batch, or if pictures or
             labels are not as said.
     """
+    _check_functions(augment, condition)
     splits = {
         role: _checked(name, arrays, num_classes) for role, arrays in splits.items()
     }
@@ -248,6 +249,19 @@ def checked_labels(labels, count, num_classes=None):
             f"Received: {labels.dtype} {labels.shape}{came}"
         )
     return labels.astype("int32")
+
+
+def _check_functions(augment, condition):
+    for each in augment if isinstance(augment, list | tuple) else [augment]:
+        if each is not None and not callable(each):
+            raise ValueError(
+                "`augment` must be objects of `keras_genai.data.augmentation`. "
+                f"Received: {augment!r}"
+            )
+    if condition is not None and not callable(condition):
+        raise ValueError(
+            f"`condition` must be a function of (images, seed). Received: {condition!r}"
+        )
 
 
 def _checked(name, arrays, num_classes):

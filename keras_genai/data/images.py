@@ -265,7 +265,7 @@ def folder(
 ):
     """The user's own pictures: those of a folder and of the folders in it.
 
-    PNG, JPEG, GIF and BMP of any size, greyscale or RGB. If all lie in subfolders,
+    What Pillow reads, of any size, as a viewer shows it. If all lie in subfolders,
     each of these is a class. Files that cannot be read are named in a warning and
     skipped. A tenth validates and a tenth tests, the same ones in every run.
 

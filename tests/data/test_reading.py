@@ -1,4 +1,4 @@
-"""Files as other systems write them, and paths as people type them, for every source."""
+"""Files as other systems write them, and paths as people type them, in sources."""
 
 import json
 import os
@@ -110,3 +110,12 @@ def test_made_up_examples_of_tfds_reach_the_sources():
         splits = images.tfds(4, name="mnist")
     assert splits.image_shape == (28, 28, 1)
     assert splits.num_classes == 10
+
+
+@pytest.mark.parametrize(
+    "argument", [{"augment": "abc"}, {"augment": [1]}, {"condition": "abc"}]
+)
+def test_what_changes_pictures_must_be_callable(argument):
+    with pytest.raises(ValueError, match=f"`{next(iter(argument))}` must be") as caught:
+        images.digits(2, stand_in=True, **argument)
+    assert "\n" not in str(caught.value)
