@@ -64,14 +64,18 @@ def naming(argument, values, whatever=False):
     """
     try:
         yield
-    except (MemoryError, OSError, RecursionError, ImportError):
+    except (OSError, RecursionError, ImportError):
         raise
     except Exception as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in values.items())
+        if values and is_out_of_memory(error):
+            raise ValueError(
+                f"`{argument}` must give values that fit into memory. Received: {given}"
+            ) from error
         ours = str(error).startswith("`")
         unclear = whatever or not isinstance(error, ValueError | RuntimeError)
-        if not values or ours or not unclear or is_out_of_memory(error):
+        if not values or ours or not unclear:
             raise
-        given = ", ".join(f"{key}={value!r}" for key, value in values.items())
         raise ValueError(
             f"`{argument}` must give values that can be used together. Received: "
             f"{given} ({type(error).__name__}: {one_line(error)[:200]})"
