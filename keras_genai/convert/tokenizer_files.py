@@ -135,7 +135,7 @@ def _from_vocabulary(folder, family, options, size, families):
 def _reader(folder, family, options, families):
     """The family whose vocabulary files the options mean."""
     stated = options.get("tokenizer_class")
-    name = stated.removesuffix("Fast") if isinstance(stated, str) else None
+    name = stated.removesuffix("Fast") if isinstance(stated, str) else stated
     if name in _ANY_CLASS or name in _CLASSES.get(family.model_type, ()):
         return family
     for model_type, names in _CLASSES.items():

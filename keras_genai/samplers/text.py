@@ -11,9 +11,9 @@ class Prompts:
     """Prompts as the user gave them, and as tokens.
 
     Args:
-        prompts: a str, a list of str, a 1-D sequence of ints, or a list of those (a
-            2-D array is one). An empty one begins with the tokenizer's start token,
-            or else its end token (a text begins where another ended), or else a
+        prompts: a str, a list or array of str, a 1-D sequence of ints, or a list of
+            those (a 2-D array is one). An empty one begins with the tokenizer's start
+            token, or else its end token (a text begins where another ended), or else a
             newline, or else token 0.
         tokenizer: `Tokenizer` or `None`. Only text needs one.
         vocabulary_size: int.
@@ -112,9 +112,10 @@ def _rows(prompts):
         return [prompts], True
     if hasattr(prompts, "shape") and len(prompts.shape):
         prompts = np.asarray(prompts)
-        if prompts.ndim == 1 and prompts.dtype.kind != "U":
+        if prompts.dtype.kind in "UO":  # texts, as a column of a table holds them
+            return _rows(prompts.tolist())
+        if prompts.ndim == 1:
             return [prompts], True
-        prompts = prompts.tolist() if prompts.dtype.kind == "U" else prompts
     elif not isinstance(prompts, list | tuple):
         raise TypeError(
             "`prompts` must be a str, int tokens, or a list of one of them. "

@@ -184,7 +184,10 @@ def find_folder(name):
     repository, _, revision = str(name).partition("@")
     try:
         found = huggingface_hub.snapshot_download(
-            repository, revision=revision or None, allow_patterns=list(manifests.DATA)
+            repository,
+            revision=revision or None,
+            # Also the dense layers behind a sentence embedder.
+            allow_patterns=[*manifests.DATA, "*_Dense/model.safetensors"],
         )
     except Exception as error:  # many kinds, from several libraries
         reason = str(error).partition("\n")[0][:200]

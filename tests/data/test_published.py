@@ -134,3 +134,16 @@ def test_masked_documentation_is_a_source():
     assert (
         sum(1 for _ in splits.validation.epoch()) == splits.validation.steps_per_epoch
     )
+
+
+def test_a_vocabulary_with_byte_pieces_spells_the_unknown_in_bytes(tmp_path):
+    parts = [piece("<unk>", 0, 2), piece("</s>", 0, 3)]
+    parts += [piece(f"<0x{byte:02X}>", 0, 6) for byte in range(256)]
+    parts += [piece(text, -1) for text in ("\u2581", "a")]
+    trainer = bytes([35 << 3 & 127 | 128, 35 >> 4, 1])  # field 35, byte_fallback
+    (tmp_path / "spiece.model").write_bytes(b"".join(parts) + field(2, 2, trainer))
+    read = published.with_roles(published.unigram(tmp_path))
+    ids = read.encode("a \u00e9").tolist()
+    names = [read.core.id_to_token(index) for index in ids]
+    assert names == ["\u2581", "a", "\u2581", "<0xC3>", "<0xA9>", "</s>"]
+    assert read.decode(ids) == "a \u00e9"

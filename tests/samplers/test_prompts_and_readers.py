@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pytest
 
+from keras_genai.data import tokenizers
 from keras_genai.samplers.text import (
     Prompts,
     Reader,
@@ -118,3 +119,12 @@ def test_a_stop_token_ends_the_tokens_but_is_not_text():
     reader = Reader([2], ABC, (), {1})
     reader.read(np.array([0, 1]), done=True)
     assert (reader.text, reader.ids.tolist()) == ("a", [0, 1])
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_an_array_of_texts_is_a_list_of_them(dtype):
+    speaks = tokenizers.byte_level()
+    found = Prompts(np.array(["ab", "c"], dtype), speaks, 256)
+    assert found.texts == ["ab", "c"]
+    assert not found.single
+    assert [row.tolist() for row in found.tokens] == [[97, 98], [99]]
