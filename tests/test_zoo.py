@@ -6,15 +6,36 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from keras_genai import from_preset
+from keras_genai.data.loading import Stream
 from keras_genai.evaluation.language import score_text
+from zoo import __main__ as command
 from zoo import _images
+from zoo._settings import Settings
+from zoo.entry import unwrapped
 
+
+def kind(name):
+    """What an entry has in common with those that are only sized otherwise."""
+    entry = zoo.get(name)
+    parts = (entry.model, entry.source, entry.evaluate, entry.sample)
+    return (*(unwrapped(part)[0] for part in parts), entry.plot is None)
+
+
+# One process tests all of an entry, so that it is built once. The first entry of each
+# kind is among the fast tests.
+KINDS = {kind(name): name for name in reversed(zoo.names())}
 ENTRIES = [
-    # One process tests all of an entry, so that it is built once.
-    pytest.param(name, marks=pytest.mark.xdist_group(name))
+    pytest.param(
+        name,
+        marks=[
+            pytest.mark.xdist_group(name),
+            *([] if name in KINDS.values() else [pytest.mark.slow]),
+        ],
+    )
     for name in zoo.names()
 ]
 
@@ -25,6 +46,14 @@ def built(request):
     entry = zoo.get(request.param)
     splits = entry.stand_in(batch_size=2)
     return entry, splits, entry.build(splits, batch_size=2, **entry.tiny)
+
+
+@pytest.fixture(scope="module")
+def preset(built, tmp_path_factory):
+    """The preset of an entry's small model."""
+    folder = tmp_path_factory.mktemp("contract") / "preset"
+    built[-1].save_to_preset(folder)
+    return folder
 
 
 def test_no_two_weights_start_from_the_same_numbers(built):
@@ -40,24 +69,136 @@ def test_no_two_weights_start_from_the_same_numbers(built):
 
 def test_fit_tells_the_model_that_it_is_training(built):
     entry, _, model = built
-    if "dropout" in inspect.signature(entry.model).parameters:
-        assert "training" in inspect.signature(model.call).parameters
+    arguments = inspect.signature(type(model).call).parameters
+    assert "training" in arguments or "dropout" not in entry.settings
+
+
+def test_entry_builds_by_itself_or_says_what_it_needs(built):
+    entry, splits, model = built
+    if splits.tokenizer is None or entry.embedded or entry.alphabet:
+        alone = entry.build(batch_size=2, **entry.tiny)
+        if splits.tokenizer is not None and not entry.embedded:
+            assert alone.tokenizer.to_json() == splits.tokenizer.to_json()
+        assert type(alone) is type(model)
+    else:
+        with pytest.raises(ValueError, match="`splits` must be given"):
+            entry.build(**entry.tiny)
+
+
+def test_every_epoch_shows_its_own_batches(built):
+    entry, splits, _ = built
+    shown = [bytes_of(splits.train.take(3)) for _ in range(2)]
+    again = entry.stand_in(batch_size=2).train
+    assert [bytes_of(again.take(3)) for _ in range(2)] == shown
+    # A model that carries states reads one text from its begin to its end.
+    assert shown[0] != shown[1] or isinstance(splits.train, Stream)
+
+
+def bytes_of(dataset):
+    return [
+        np.asarray(leaf).tobytes()
+        for batch in dataset
+        for leaf in tf.nest.flatten(batch)
+    ]
 
 
 def test_entry_trains_saves_and_samples(built, tmp_path):
     entry, splits, model = built
-    model.compile(**entry.recipe.compile(steps=2))
+    # Compiling by XLA takes longer than all the rest; the slow tests do that.
+    settings = entry.recipe.compile(steps=4)
+    model.compile(**{**settings, "jit_compile": False})
     history = model.fit(
-        splits.train.dataset(), steps_per_epoch=2, shuffle=False, verbose=0
+        splits.train.take(2), epochs=2, shuffle=False, verbose=0
     ).history
     assert all(np.isfinite(values).all() for values in history.values())
 
     model.save_to_preset(tmp_path / "preset")
     loaded = from_preset(tmp_path / "preset")
     assert loaded.count_params() == model.count_params()
+    model.jit_generate = loaded.jit_generate = False
     np.testing.assert_array_equal(
         entry.sample(loaded, seed=1), entry.sample(model, seed=1)
     )
+
+
+@pytest.mark.slow
+def test_entry_trains_as_its_recipe_says(built):
+    entry, splits, _ = built
+    model = entry.build(splits, batch_size=2, **entry.tiny)
+    model.compile(**entry.recipe.compile(steps=2))
+    losses = model.fit(splits.train.take(2), shuffle=False, verbose=0).history
+    assert all(np.isfinite(values).all() for values in losses.values())
+
+
+@pytest.mark.slow
+def test_entry_is_scored_and_drawn(built):
+    entry, splits, model = built
+    figures = entry.evaluate(model, splits)
+    assert figures
+    assert not any(np.isinf(value) for value in figures.values())
+    if entry.plot is not None:
+        assert entry.plot(model).startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_a_preset_is_sampled_on_the_command_line(built, preset, tmp_path, capsys):
+    entry, splits, _ = built
+    out = tmp_path / "sheet.png"
+    arguments = ["sample", entry.name, "--preset", str(preset), "--out", str(out)]
+    assert not command.main(arguments), capsys.readouterr().err
+    printed = capsys.readouterr().out
+    assert printed.strip()
+    assert out.exists() == (splits.image_shape is not None)
+
+
+def own_pictures(folder):
+    """Two classes of 30 pictures each."""
+    draw = np.random.default_rng(0)
+    for label in ("left", "right"):
+        (folder / label).mkdir()
+        for number in range(30):
+            picture = draw.integers(0, 256, (16, 16, 3), "uint8")
+            path = folder / label / f"{number}.png"
+            path.write_bytes(tf.io.encode_png(picture).numpy())
+    return f"folder:{folder}"
+
+
+def own_text(folder):
+    path = folder / "my words, 2.txt"
+    path.write_text("Ein Käse, zwei Käse.\n" * 400, "utf-8")
+    return str(path)
+
+
+def own_pairs(folder):
+    path = folder / "my pairs, 2.tsv"
+    path.write_text("".join(f"eins {n}\tone {n}\n" for n in range(200)), "utf-8")
+    return str(path)
+
+
+OWN = {
+    "keras_genai.data.images": own_pictures,
+    "keras_genai.data.video": own_pictures,
+    "keras_genai.data.pairs": own_pictures,
+    "keras_genai.data.text": own_text,
+    "keras_genai.data.masking": own_text,
+    "keras_genai.data.translation": own_pairs,
+}
+
+
+@pytest.mark.slow
+def test_entry_learns_from_the_users_own_data(built, tmp_path):
+    entry = built[0]
+    given = OWN.get(unwrapped(entry.source)[0].__module__)
+    if given is None:
+        with pytest.raises(ValueError, match="must"):
+            Settings.of(entry, data="no such data").splits()
+        return
+    settings = Settings.of(entry, data=given(tmp_path), batch_size=2)
+    splits = settings.splits()
+    own = entry.build(splits, batch_size=2, **entry.tiny)
+    own.compile(**entry.recipe.compile(steps=2))
+    losses = own.fit(splits.train.take(2), shuffle=False, verbose=0).history
+    assert all(np.isfinite(values).all() for values in losses.values())
 
 
 @pytest.mark.parametrize("name", zoo.names())
