@@ -15,6 +15,8 @@ from zoo._memory import Allowance, check_batch
 from zoo._values import naming, parse
 from zoo.entry import Entry, showing, unknown, unwrapped
 
+_DIGITS = 16  # of a hash: enough to tell data apart, few enough for a message
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -157,15 +159,17 @@ class Settings:
             "seed": self.seed,
             "data": self.data or splits.name,
             "data_dir": describe(self.data_dir),
-            "data_hash": content_hash(splits.train, *held),
-            "tokenizer_hash": content_hash(splits.tokenizer),
+            "data_hash": content_hash(splits.train, *held)[:_DIGITS],
+            "tokenizer_hash": content_hash(splits.tokenizer)[:_DIGITS],
             "source": describe(source),
             "batch_size": self.batch_size,
             "compile": describe(recipe.compile(steps=recipe.steps)),
             "best_of_every": recipe.validate_every if recipe.keep_best else None,
             "model": registry.to_plain(model),
             "parts": {
-                name: content_hash([weight.numpy() for weight in part.weights])
+                name: content_hash([weight.numpy() for weight in part.weights])[
+                    :_DIGITS
+                ]
                 for name, part in self._parts.items()
             },
         }
