@@ -4,8 +4,8 @@ from keras_genai.backend import check_backend
 
 check_backend()
 
-from keras_genai import convert, models  # noqa: E402
+from keras_genai import convert, models, optimizers  # noqa: E402
 from keras_genai.tasks.presets import from_preset  # noqa: E402
 
 __version__ = "0.1.0"
-__all__ = ["convert", "from_preset", "models"]
+__all__ = ["convert", "from_preset", "models", "optimizers"]

@@ -6,6 +6,55 @@ import keras
 VECTORS = ["bias", "gamma", "beta", "scale"]
 
 
+class _Selective:
+    """An optimizer whose files know what weight decay leaves alone.
+
+    Keras forgets `exclude_from_weight_decay`: a model that was saved and opened would
+    go on otherwise.
+
+    Attributes:
+        excluded: tuple of str. Patterns of the names of weights.
+    """
+
+    excluded = ()
+
+    def exclude_from_weight_decay(self, var_list=None, var_names=None):
+        """See Keras; only by name, because no file could tell the weights of a list.
+
+        Raises:
+            ValueError: if there is a `var_list`.
+        """
+        if var_list:
+            raise ValueError(
+                "`var_list` must be None: what is to be left alone is known by its "
+                f"name, `var_names`. Received: {len(var_list)} variables"
+            )
+        super().exclude_from_weight_decay(var_names=var_names)
+        self.excluded = tuple(var_names or ())
+
+    def get_config(self):
+        return {**super().get_config(), "excluded": list(self.excluded)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        excluded = config.pop("excluded", ())
+        optimizer = super().from_config(config, custom_objects)
+        if excluded:
+            optimizer.exclude_from_weight_decay(var_names=excluded)
+        return optimizer
+
+
+@keras.saving.register_keras_serializable(package="keras_genai")
+class AdamW(_Selective, keras.optimizers.AdamW):
+    """`keras.optimizers.AdamW` that keeps in its files which weights do not decay."""
+
+
+@keras.saving.register_keras_serializable(package="keras_genai")
+class Muon(_Selective, keras.optimizers.Muon):
+    """`keras.optimizers.Muon` that keeps in its files which weights do not decay."""
+
+
 def adamw(learning_rate, beta_2=0.99, weight_decay=0.1, clip=1.0, **kwargs):
     """AdamW that decays matrices and leaves biases and norms alone.
 
@@ -18,7 +67,7 @@ def adamw(learning_rate, beta_2=0.99, weight_decay=0.1, clip=1.0, **kwargs):
 
     Reference: Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101
     """
-    optimizer = keras.optimizers.AdamW(
+    optimizer = AdamW(
         learning_rate,
         beta_2=beta_2,
         weight_decay=weight_decay,
@@ -43,7 +92,7 @@ def muon(learning_rate, weight_decay=0.1, exclude=("head",), **kwargs):
     Reference: Jordan 2024, https://kellerjordan.github.io/posts/muon; Liu et al.
         2025, section 2.2, https://arxiv.org/abs/2502.16982
     """
-    optimizer = keras.optimizers.Muon(
+    optimizer = Muon(
         learning_rate,
         adam_beta_2=0.99,
         weight_decay=weight_decay,
@@ -56,7 +105,7 @@ def muon(learning_rate, weight_decay=0.1, exclude=("head",), **kwargs):
 
 
 @keras.saving.register_keras_serializable(package="keras_genai")
-class GradualAdamW(keras.optimizers.AdamW):
+class GradualAdamW(_Selective, keras.optimizers.AdamW):
     """AdamW that sets layers free one group after the other, from the head down.
 
     Nothing is switched in the model, so that a run goes on exactly where it stopped:

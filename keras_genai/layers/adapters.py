@@ -397,7 +397,8 @@ def _weights(model):
     """dict by path: all weights of a model."""
     if hasattr(model, "preset_weights"):
         return model.preset_weights()
-    weights = {weight.path: weight for weight in model.weights}
+    prefix = f"{model.name}/"
+    weights = {weight.path.removeprefix(prefix): weight for weight in model.weights}
     if len(weights) < len(model.weights):
         raise ValueError(f"`model` must have one weight a path. Received: {model.name}")
     return weights

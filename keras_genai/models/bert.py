@@ -169,6 +169,10 @@ class BERT(Task):
             states.append(x)
         return [ops.cast(state, "float32") for state in states]
 
+    def input_specs(self):
+        tokens = keras.InputSpec("int32", shape=(None, None))
+        return dict.fromkeys(("tokens", "tokens_mask", "segments"), tokens)
+
     def get_config(self):
         return {
             **super().get_config(),

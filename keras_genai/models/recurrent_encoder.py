@@ -131,6 +131,10 @@ class RecurrentEncoder(Task):
         largest = ops.max(ops.where(mask[:, :, None], hidden, -1e9), axis=1)
         return {"hidden": hidden, "pooled": largest}
 
+    def input_specs(self):
+        tokens = keras.InputSpec("int32", shape=(None, None))
+        return dict.fromkeys(("tokens", "tokens_mask", "segments"), tokens)
+
     def get_config(self):
         return {
             **super().get_config(),

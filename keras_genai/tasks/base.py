@@ -6,6 +6,8 @@ import keras
 
 from keras_genai import registry
 from keras_genai.data.tokenizers import Tokenizer
+from keras_genai.files.paths import as_path
+from keras_genai.layers import quantized
 from keras_genai.tasks import presets
 
 
@@ -137,6 +139,53 @@ class Task(keras.Model):
                 training.
         """
         presets.save(self, folder, card, format)
+
+    def quantize(self, mode="int8", config=None, filters=None, **kwargs):
+        """8-bit weights, as `keras_genai.layers.quantized.quantize` makes them.
+
+        Raises:
+            ValueError: for what only Keras' own layers can: another `mode`, a `config`
+                or `filters`.
+        """
+        # Keras makes the usual config where there is none.
+        usual = keras.quantizers.Int8QuantizationConfig().get_config()
+        own = config is not None and config.get_config() != usual
+        if mode != "int8" or own or filters is not None or kwargs:
+            raise ValueError(
+                "`mode` must be 'int8', without other arguments, which is what "
+                f"`keras_genai.layers.quantized.quantize` does. Received: {mode=}, "
+                f"{config=}, {filters=}, {kwargs}"
+            )
+        quantized.quantize(self)
+
+    def export(
+        self,
+        filepath,
+        format="tf_saved_model",
+        verbose=None,
+        input_signature=None,
+        **kwargs,
+    ):
+        """Writes what runs without this library: `exportable`, not in training.
+
+        Args:
+            filepath, format, verbose, **kwargs: see `keras.Model.export`.
+            input_signature: as there, or `None`: batches of any number, and texts of
+                any length that the model takes, as `input_specs` says.
+        """
+        model = self.exportable()
+        if input_signature is None:
+            input_signature = [model.input_specs()]
+        path = str(as_path(filepath, "filepath"))
+        keras.Model.export(model, path, format, verbose, input_signature, **kwargs)
+
+    def exportable(self):
+        """The `keras.Model` with `input_specs` that `export` writes: this one."""
+        return self
+
+    def input_specs(self):
+        """What `call` takes: a nest of `keras.InputSpec`, `None` for any size."""
+        return keras.InputSpec("int32", shape=(None, None))
 
     def save_own_variables(self, store):
         super().save_own_variables(store)

@@ -11,6 +11,7 @@ from keras_genai.schedules import CosineNoise
 from keras_genai.tasks import batches, latent, pictures
 from keras_genai.tasks.denoising import Wish, walk
 from keras_genai.tasks.editing import Editing
+from keras_genai.tasks.exporting import Denoiser
 from keras_genai.tasks.picture_task import PictureTask
 from keras_genai.tasks.predictions import MinSNR, Velocity
 
@@ -224,6 +225,9 @@ class Diffusion(Editing, PictureTask):
         scaled = self.prediction.scale(level.alpha, level.sigma) * noisy
         output = ops.cast(self.forward(scaled, time, labels, condition), "float32")
         return self.prediction.clean(output, noisy, level.alpha, level.sigma)
+
+    def exportable(self):
+        return Denoiser(self)
 
     def to_latents(self, images):
         """Pictures in [0, 1] as what is noised: in [-1, 1], or the codec's latents."""

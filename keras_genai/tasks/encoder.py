@@ -88,6 +88,9 @@ class EncoderTask(Task):
         """
         return self._collate(self._encode(texts, pairs), length)
 
+    def input_specs(self):
+        return self.backbone.input_specs()
+
     def _need_tokenizer(self):
         if self.tokenizer is None:
             raise ValueError(

@@ -79,6 +79,12 @@ class PictureTask(Task):
         true, predicted = self.metric_inputs(x, y_pred)
         return super().compute_metrics(x, true, predicted, sample_weight)
 
+    def input_specs(self):
+        return {
+            name: keras.InputSpec(field.dtype, shape=(None, *field.shape))
+            for name, field in self.fields.items()
+        }
+
     @functools.wraps(keras.Model.fit)
     def fit(self, *args, **kwargs):
         given = _arguments(keras.Model.fit, self, args, kwargs)

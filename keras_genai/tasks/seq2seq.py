@@ -1,5 +1,6 @@
 """Tasks that turn one sequence into another: translation, summaries, answers."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -53,6 +54,10 @@ class Seq2SeqLM(Task):
         self._check_length("targets", inputs["targets"].shape[1])
         memory = self.encode(inputs["inputs"], inputs["inputs_mask"])
         return self.read(inputs["targets"], memory)
+
+    def input_specs(self):
+        tokens = keras.InputSpec("int32", shape=(None, None))
+        return dict.fromkeys(("inputs", "inputs_mask", "targets"), tokens)
 
     def encode(self, inputs, inputs_mask):
         """All that the decoder will look at of a sequence.

@@ -6,6 +6,7 @@ import pytest
 
 from keras_genai import from_preset
 from keras_genai.layers import adapters
+from keras_genai.layers.quantized import quantize
 from keras_genai.models.bert import BERT
 from keras_genai.models.gpt import GPT
 from keras_genai.tasks.encoder import SequenceClassifier
@@ -182,3 +183,107 @@ def test_what_cannot_be_is_refused(model, arguments, message):
     with pytest.raises(ValueError, match=message):
         adapters.add(model, **arguments)
     assert not model.changes
+
+
+def sequential():
+    return keras.Sequential(
+        [keras.Input((8,)), keras.layers.Dense(6, name="query"), keras.layers.Dense(1)]
+    )
+
+
+def functional():
+    inputs = keras.Input((8,))
+    shared = keras.layers.Dense(8, name="query")
+    x = keras.ops.relu(shared(shared(inputs)))
+    return keras.Model(inputs, [keras.layers.Dense(1)(x), x])
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.stack = [keras.layers.Dense(8, name="query"), keras.layers.Dense(1)]
+        self.build((None, 8))
+
+    def build(self, shape):
+        for layer in self.stack:
+            layer.build((None, 8))
+
+    def call(self, inputs):
+        for layer in self.stack:
+            inputs = layer(inputs)
+        return inputs
+
+
+@pytest.mark.parametrize("make", [sequential, functional, Subclassed])
+def test_any_keras_model_may_have_adapters(make, tmp_path):
+    def outputs(model):
+        found = model.predict(rows, verbose=0)
+        return np.concatenate(found, axis=-1) if isinstance(found, list) else found
+
+    keras.utils.set_random_seed(0)
+    rows = np.random.default_rng(0).normal(size=(4, 8)).astype("float32")
+    model = make()
+    plain, paths = outputs(model), [weight.path for weight in model.weights]
+    base = [weight.numpy() for weight in model.weights]
+    adapters.add(model, "query", rank=2, dropout=0.0)
+    np.testing.assert_array_equal(outputs(model), plain)
+    assert [w.name for w in model.trainable_weights] == ["left", "right"]
+    for weight in model.trainable_weights:
+        weight.assign(keras.random.normal(weight.shape, seed=1))
+    adapted = outputs(model)
+    assert np.abs(adapted - plain).max() > 0.01
+    adapters.save(model, tmp_path)
+    adapters.merge(model)
+    np.testing.assert_allclose(outputs(model), adapted, rtol=1e-4, atol=1e-4)
+    assert [weight.path for weight in model.weights] == paths
+    adapters.unmerge(model)
+    adapters.use(model, None)
+    np.testing.assert_array_equal(outputs(model), plain)
+    adapters.load(model, tmp_path, name="again")
+    np.testing.assert_array_equal(outputs(model), adapted)
+    for weight, value in zip(adapters.base_weights(model).values(), base, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+def test_a_model_with_adapters_is_not_written_without_them(tmp_path):
+    model = sequential()
+    adapters.add(model, "query", rank=2)
+    with pytest.raises(ValueError, match="merge"):
+        model.save(tmp_path / "model.keras")
+    adapters.merge(model)
+    model.save(tmp_path / "model.keras")
+    keras.saving.load_model(tmp_path / "model.keras")
+
+
+def test_adapters_of_a_backbone_come_back(tmp_path):
+    backbone = BERT(30, context=16, depth=1, width=8, num_heads=2, name="backbone")
+    model = SequenceClassifier(backbone, dropout=0.0)
+    adapters.add(backbone, rank=2)
+    for weight in backbone.trainable_weights:
+        weight.assign(keras.random.normal(weight.shape, seed=1))
+    with pytest.raises(ValueError, match="adapters of its own"):
+        adapters.add(model, rank=2)
+    model.save_to_preset(tmp_path / "preset")
+    loaded = from_preset(tmp_path / "preset")
+    inputs = {"tokens": TOKENS}
+    np.testing.assert_array_equal(loaded(inputs), model(inputs))
+    assert adapters.installed(loaded.backbone) == adapters.installed(backbone)
+
+
+@pytest.mark.parametrize("change", [quantize, train])
+def test_unmerge_does_not_throw_away_what_came_after_merge(model, change, tmp_path):
+    adapters.add(model, rank=2)
+    train(model, steps=1)
+    adapters.merge(model)
+    change(model)
+    logits = model(TOKENS)
+    with pytest.raises(ValueError, match="as `merge` left it"):
+        adapters.unmerge(model)
+    model.save_to_preset(tmp_path / "preset")
+    np.testing.assert_array_equal(from_preset(tmp_path / "preset")(TOKENS), logits)
+
+
+def test_nothing_is_added_to_8_bit_weights(model):
+    quantize(model)
+    with pytest.raises(ValueError, match="8-bit"):
+        adapters.add(model, rank=2)

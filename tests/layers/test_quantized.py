@@ -115,3 +115,12 @@ def test_a_single_vector_in_xla_gets_what_many_get_outside():
         np.testing.assert_allclose(
             compiled(row[None, :1]), model(row[None])[:, :1], atol=1e-5
         )
+
+
+def test_quantize_of_keras_is_ours_or_refused():
+    model = tied()
+    with pytest.raises(ValueError, match=r"layers.quantized.quantize"):
+        model.quantize("int4")
+    assert not any(weight.dtype == "int8" for weight in model.weights)
+    model.quantize("int8")
+    assert any(weight.dtype == "int8" for weight in model.weights)
