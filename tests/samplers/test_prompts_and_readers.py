@@ -122,7 +122,7 @@ def test_a_stop_token_ends_the_tokens_but_is_not_text():
 
 
 @pytest.mark.parametrize("dtype", [str, object])
-def test_an_array_of_texts_is_a_list_of_them(dtype):
+def test_a_column_of_texts_is_a_list_of_them(dtype):
     speaks = tokenizers.byte_level()
     found = Prompts(np.array(["ab", "c"], dtype), speaks, 256)
     assert found.texts == ["ab", "c"]
