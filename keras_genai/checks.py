@@ -61,3 +61,64 @@ def check_flag(name, value):
     """
     if not isinstance(value, bool):
         raise TypeError(f"`{name}` must be True or False. Received: {name}={value!r}")
+
+
+def check_sizes(**sizes):
+    """`check_size` of each, by its name."""
+    for name, value in sizes.items():
+        check_size(name, value)
+
+
+def check_given_sizes(**sizes):
+    """`check_size` of each that is not `None`, by its name."""
+    check_sizes(**{name: size for name, size in sizes.items() if size is not None})
+
+
+def check_rates(**rates):
+    """Raises unless each is a number from 0 to below 1, as of dropout.
+
+    Raises:
+        TypeError: if one is not a number.
+        ValueError: if one is out of range.
+    """
+    for name, value in rates.items():
+        check_number(
+            name, value, "a number from 0 to below 1", lambda rate: 0 <= rate < 1
+        )
+
+
+def check_flags(**flags):
+    """Raises a `TypeError` unless each is a bool."""
+    for name, value in flags.items():
+        check_flag(name, value)
+
+
+def check_one_of(name, value, allowed):
+    """Raises a `ValueError` unless `value` is one of `allowed`, a sequence of str."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(
+            f"`{name}` must be one of {tuple(allowed)}. Received: {name}={value!r}"
+        )
+
+
+def check_instance(name, value, kind):
+    """Raises a `TypeError` unless `value` is an instance of a class."""
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"`{name}` must be a {kind.__name__}. Received: {name}={value!r}"
+        )
+
+
+def check_heads(width, num_heads):
+    """Raises unless both are sizes and heads can share out the width.
+
+    Raises:
+        TypeError: if one is not an int.
+        ValueError: if one is too small or large, or `width` is no multiple.
+    """
+    check_sizes(width=width, num_heads=num_heads)
+    if width % num_heads:
+        raise ValueError(
+            "`width` must be a multiple of `num_heads`. "
+            f"Received: {width=}, {num_heads=}"
+        )

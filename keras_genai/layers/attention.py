@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_genai.checks import check_flags, check_given_sizes, check_sizes
 from keras_genai.layers.dense import Dense
 from keras_genai.layers.positions import rotate
 from keras_genai.registry import register
@@ -140,6 +141,9 @@ class Attention(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_sizes(num_heads=num_heads, head_dim=head_dim)
+        check_given_sizes(num_memory_heads=num_memory_heads)
+        check_flags(use_bias=use_bias, normalize=normalize)
         self.num_heads = num_heads
         self.head_dim = head_dim
         self.num_memory_heads = num_memory_heads or num_heads
@@ -154,21 +158,32 @@ class Attention(keras.layers.Layer):
         self.initializer = keras.initializers.get(initializer)
         self.output_initializer = keras.initializers.get(output_initializer)
         self.query_initializer = keras.initializers.get(query_initializer)
+        self.memory = self.key_norm = None
 
-    def build(self, input_shape, memory_shape=None):
-        width = input_shape[-1]
+    def build(self, inputs_shape, memory_shape=None):
+        """Makes the weights; `memory_shape` is that of the other sequence, if any."""
+        width = inputs_shape[-1]
         self.query = self._dense(
             self.num_heads * self.head_dim, "query", self.query_initializer
         )
         self.query.build((None, None, width))
-        # Keys and values are one wide matrix, keys first.
-        self.memory = self._dense(2 * self.num_memory_heads * self.head_dim, "memory")
-        self.memory.build((None, None, memory_shape[-1] if memory_shape else width))
+        is_sequence = memory_shape is not None and not keras.tree.is_nested(
+            memory_shape[0]
+        )
+        self.build_memory(memory_shape if is_sequence else inputs_shape)
         self.output_projection = self._dense(width, "output", self.output_initializer)
         self.output_projection.build((None, None, self.num_heads * self.head_dim))
         if self.normalize:
             self.query_norm = self._norm("query_norm")
-            self.key_norm = self._norm("key_norm")
+            self.key_norm = self.key_norm or self._norm("key_norm")
+
+    def build_memory(self, memory_shape):
+        """Makes the weights of `project_memory`, once."""
+        if self.memory is not None:
+            return
+        # Keys and values are one wide matrix, keys first.
+        self.memory = self._dense(2 * self.num_memory_heads * self.head_dim, "memory")
+        self.memory.build((None, None, memory_shape[-1]))
 
     def project_memory(self, memory, rotation=None):
         """Keys and values of `memory`, float `(B, K, width)`.
@@ -176,6 +191,11 @@ class Attention(keras.layers.Layer):
         Returns:
             pair of float `(B, G, K, head_dim)`.
         """
+        if isinstance(memory, keras.KerasTensor):
+            return MemoryProjection(self)(memory, rotation)
+        self.build_memory(memory.shape)
+        if self.normalize and self.key_norm is None:
+            self.key_norm = self._norm("key_norm")
         key, value = ops.split(self.memory(memory), 2, axis=-1)
         key, value = self._heads(key), self._heads(value)
         if self.normalize:
@@ -229,3 +249,50 @@ class Attention(keras.layers.Layer):
             "output_initializer": keras.initializers.serialize(self.output_initializer),
             "query_initializer": keras.initializers.serialize(self.query_initializer),
         }
+
+
+@register
+class MemoryProjection(keras.layers.Layer):
+    """`owner.project_memory` as a layer, of which functional models are made.
+
+    Args:
+        owner: layer with `build_memory(shape)` and `project_memory`, such as
+            `Attention` or `DecoderStack`.
+
+    Call arguments:
+        memory: float `(B, K, width)`.
+        detail: what else `owner.project_memory` takes, or `None`.
+
+    Returns:
+        What `owner.project_memory` returns.
+    """
+
+    def __init__(self, owner, **kwargs):
+        super().__init__(**kwargs)
+        self.owner = owner
+
+    def build(self, memory_shape):
+        self.owner.build_memory(memory_shape)
+
+    def call(self, memory, detail=None):
+        details = () if detail is None else (detail,)
+        return self.owner.project_memory(memory, *details)
+
+    def get_config(self):
+        # Keras notes that an object is shared from the second time it sees it.
+        serialized(self.owner)
+        return {**super().get_config(), "owner": serialized(self.owner)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "owner": deserialized(config["owner"])})
+
+
+serialized = keras.saving.serialize_keras_object
+deserialized = keras.saving.deserialize_keras_object
+
+
+def build_once(layer, *shapes):
+    """Builds a layer that may have come with its weights out of a file."""
+    if layer is not None and not layer.built:
+        layer.build(*shapes)

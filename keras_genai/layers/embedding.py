@@ -3,8 +3,11 @@
 import math
 
 import keras
+import tensorflow as tf
 from keras import ops
 
+from keras_genai.checks import check_sizes
+from keras_genai.layers.xla import in_xla
 from keras_genai.registry import register
 
 # Up to here a product with one-hot rows costs less than the look-up's gradient,
@@ -18,11 +21,17 @@ FEW_VECTORS = 64
 class TokenEmbedding(keras.layers.Embedding):
     """`keras.layers.Embedding`, as a matrix product while the vocabulary is small.
 
-    Arguments, call arguments and returns are those of `keras.layers.Embedding`;
-    the vectors are the same to the bit.
+    Arguments, call arguments and returns are those of `keras.layers.Embedding`; the
+    vectors of tokens from 0 to `input_dim - 1` are the same to the bit. Other tokens
+    are an error, except in XLA, which knows none: what they get means nothing.
     """
 
+    def __init__(self, input_dim, output_dim, *args, **kwargs):
+        check_sizes(input_dim=input_dim, output_dim=output_dim)
+        super().__init__(input_dim, output_dim, *args, **kwargs)
+
     def call(self, inputs):
+        inputs = at_rows(inputs, self.input_dim)
         if self.input_dim > LARGEST_PRODUCT:
             return super().call(inputs)
         table = ops.cast(self.embeddings, self.compute_dtype)  # (V, width)
@@ -40,6 +49,34 @@ class TokenEmbedding(keras.layers.Embedding):
         columns = ops.matmul(table[None], ops.transpose(vectors, (0, 2, 1)))
         rows = ops.transpose(columns, (0, 2, 1))  # (1, vectors, V)
         return ops.reshape(rows, (*x.shape[:-1], self.input_dim))
+
+
+def at_rows(inputs, size):
+    """Integers that choose rows, after all are found to be from 0 to `size - 1`.
+
+    Args:
+        inputs: int `(...)`.
+        size: int. How many rows there are.
+
+    Returns:
+        `inputs`. Outside of XLA an error of TensorFlow is raised for another integer.
+    """
+    inputs = ops.convert_to_tensor(inputs)
+    if isinstance(inputs, keras.KerasTensor) or in_xla():
+        return inputs
+    low, high = tf.reduce_min(inputs), tf.reduce_max(inputs)
+    good = (low >= 0) & (high < tf.cast(size, inputs.dtype))
+    check = tf.debugging.Assert(
+        good | (tf.size(inputs) == 0),
+        [
+            f"`inputs` must be ints from 0 to {size - 1}. Received: from",
+            low,
+            "to",
+            high,
+        ],
+    )
+    with tf.control_dependencies([] if check is None else [check]):
+        return tf.identity(inputs)
 
 
 def token_table(vocabulary_size, width, initializer, dtype=None, name="embedding"):

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_genai.checks import check_flags, check_one_of, check_sizes
 from keras_genai.layers.dense import Dense
 from keras_genai.registry import register
 
@@ -18,11 +19,7 @@ ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_tanh": gelu_tanh, "silu": "
 
 def check_activation(name):
     """Raises a `ValueError` unless `name` is a key of `ACTIVATIONS`."""
-    if name not in ACTIVATIONS:
-        raise ValueError(
-            f"`activation` must be one of {sorted(ACTIVATIONS)}. "
-            f"Received: activation={name!r}"
-        )
+    check_one_of("activation", name, sorted(ACTIVATIONS))
 
 
 @register
@@ -59,6 +56,8 @@ class FeedForward(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_sizes(hidden=hidden)
+        check_flags(use_bias=use_bias)
         self.hidden = hidden
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_genai.checks import check_flags, check_sizes
 from keras_genai.registry import register
 
 
@@ -28,6 +29,7 @@ class LearnedPositions(keras.layers.Layer):
 
     def __init__(self, context, width, initializer="uniform", **kwargs):
         super().__init__(**kwargs)
+        check_sizes(context=context, width=width)
         self.context = context
         self.width = width
         self.initializer = keras.initializers.get(initializer)
@@ -117,6 +119,26 @@ def relative_bucket(distance, num_buckets, max_distance, causal):
     return first + place
 
 
+def check_buckets(num_buckets, max_distance):
+    """Raises unless distances up to `max_distance` can share so many buckets.
+
+    Raises:
+        TypeError: if one is not an int.
+        ValueError: if `num_buckets` is odd or below 4, or `max_distance` not above
+            half of it.
+    """
+    check_sizes(num_buckets=num_buckets, max_distance=max_distance)
+    if num_buckets < 4 or num_buckets % 2:
+        raise ValueError(
+            f"`num_buckets` must be an even int >= 4. Received: {num_buckets=}"
+        )
+    if max_distance <= num_buckets // 2:
+        raise ValueError(
+            "`max_distance` must be above half of `num_buckets`. "
+            f"Received: {max_distance=}, {num_buckets=}"
+        )
+
+
 @register
 class RelativePositionBias(keras.layers.Layer):
     """Learned bias on attention logits that depends only on `key - query` distance.
@@ -154,15 +176,9 @@ class RelativePositionBias(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if num_buckets < 4 or num_buckets % 2:
-            raise ValueError(
-                f"`num_buckets` must be an even int >= 4. Received: {num_buckets=}"
-            )
-        if max_distance <= num_buckets // 2:
-            raise ValueError(
-                "`max_distance` must be above half of `num_buckets`. "
-                f"Received: {max_distance=}, {num_buckets=}"
-            )
+        check_sizes(num_heads=num_heads)
+        check_flags(causal=causal)
+        check_buckets(num_buckets, max_distance)
         self.num_heads = num_heads
         self.num_buckets = num_buckets
         self.max_distance = max_distance

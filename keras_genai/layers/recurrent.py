@@ -3,10 +3,9 @@
 import keras
 import tensorflow as tf
 from keras import ops
-from keras.src.backend.tensorflow.rnn import gru as cudnn_gru
-from keras.src.backend.tensorflow.rnn import lstm as cudnn_lstm
-from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
+from keras_genai.checks import check_one_of, check_sizes
+from keras_genai.layers.embedding import at_rows
 from keras_genai.registry import register
 
 
@@ -149,15 +148,9 @@ def _project(inputs, kernel, tokens):
     if tokens is None:
         return tf.matmul(tf.transpose(inputs, (1, 0, 2)), kernel)
     # A product instead of a gather: its gradient is a product too, not a scatter.
+    tokens = at_rows(tokens, inputs.shape[0])
     chosen = tf.one_hot(tf.transpose(tokens), inputs.shape[0], dtype=kernel.dtype)
     return tf.matmul(chosen, tf.matmul(inputs, kernel))
-
-
-def _cudnn_allowed():
-    # cuDNN's kernels exist only on a GPU and cannot be compiled by XLA.
-    if not tf.config.list_physical_devices("GPU"):
-        return False
-    return not GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
 class Recurrent(keras.layers.Layer):
@@ -176,8 +169,7 @@ class Recurrent(keras.layers.Layer):
     def __init__(self, units, **kwargs):
         # Float32 states must not be cast to half precision on the way in.
         super().__init__(autocast=False, **kwargs)
-        if not isinstance(units, int) or units < 1:
-            raise ValueError(f"`units` must be an int >= 1. Received: {units=}")
+        check_sizes(units=units)
         self.units = units
 
     def build(
@@ -225,10 +217,6 @@ class Recurrent(keras.layers.Layer):
             ops.cast(weight, self.compute_dtype)
             for weight in (self.kernel, self.recurrent_kernel, self.bias)
         ]
-        if valid is None and self.cudnn is not None and _cudnn_allowed():
-            if tokens is not None:
-                inputs = ops.take(inputs, tokens, axis=0)
-            return self._call_cudnn(inputs, state, *weights)
         kernel, recurrent_kernel, bias = weights
         input_bias, recurrent_bias = self.split_bias(bias)
         projected = _project(inputs, kernel, tokens) + input_bias
@@ -238,23 +226,6 @@ class Recurrent(keras.layers.Layer):
             self, projected, recurrent_kernel, recurrent_bias, state, valid
         )
         return tf.transpose(outputs, (1, 0, 2)), final
-
-    # The function of Keras that calls cuDNN, or `None`.
-    cudnn = None
-
-    def _call_cudnn(self, inputs, state, *weights):
-        # Not tested: no machine with a GPU was at hand.
-        state = [ops.cast(value, self.compute_dtype) for value in state]
-        _, outputs, final = type(self).cudnn(
-            inputs,
-            *state,
-            None,
-            *weights,
-            keras.activations.tanh,
-            keras.activations.sigmoid,
-            return_sequences=True,
-        )
-        return outputs, [ops.cast(value, self.state_dtype) for value in final]
 
     def split_bias(self, bias):
         return bias, None
@@ -320,8 +291,6 @@ class LSTM(Recurrent):
         )
         return d_sum, d_sum, [tf.zeros_like(d_cell), d_cell * forget]
 
-    cudnn = staticmethod(cudnn_lstm)
-
 
 @register
 class GRU(Recurrent):
@@ -352,7 +321,6 @@ class GRU(Recurrent):
     num_gates = 3
     num_saved = 4
     shares_gradient = False
-    cudnn = staticmethod(cudnn_gru)
 
     @property
     def bias_shape(self):
@@ -419,5 +387,4 @@ CELLS = {"simple": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
 def check_cell(cell):
     """Raises a `ValueError` unless `cell` is a key of `CELLS`."""
-    if cell not in CELLS:
-        raise ValueError(f"`cell` must be one of {tuple(CELLS)}. Received: {cell=}")
+    check_one_of("cell", cell, CELLS)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_genai.checks import check_given_sizes, check_one_of, check_sizes
 from keras_genai.registry import register
 
 SCORES = ("dot", "general", "concat")
@@ -112,6 +113,7 @@ class BahdanauAttention(RecurrentAttention):
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
+        check_sizes(units=units)
         self.units = units
 
     def build(self, inputs_shape, memory_shape, attention_mask_shape=None):
@@ -144,9 +146,10 @@ class LuongAttention(BahdanauAttention):
     """
 
     def __init__(self, score="general", units=None, **kwargs):
-        super().__init__(units, **kwargs)
-        if score not in SCORES:
-            raise ValueError(f"`score` must be one of {SCORES}. Received: {score=}")
+        RecurrentAttention.__init__(self, **kwargs)
+        check_given_sizes(units=units)
+        check_one_of("score", score, SCORES)
+        self.units = units
         self.score = score
 
     def build(self, inputs_shape, memory_shape, attention_mask_shape=None):

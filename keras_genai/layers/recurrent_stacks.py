@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_genai.checks import check_one_of, check_rates, check_sizes
+from keras_genai.layers.attention import MemoryProjection, build_once
 from keras_genai.layers.recurrent import CELLS, check_cell
 from keras_genai.layers.recurrent_attention import (
     SCORES,
@@ -45,6 +47,8 @@ class BidirectionalStack(keras.layers.Layer):
 
     def __init__(self, units, num_layers=1, cell="gru", dropout=0.0, **kwargs):
         super().__init__(autocast=False, **kwargs)
+        check_sizes(units=units, num_layers=num_layers)
+        check_rates(dropout=dropout)
         check_cell(cell)
         self.units = units
         self.num_layers = num_layers
@@ -141,11 +145,10 @@ class AttentiveDecoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
+        check_sizes(units=units, num_layers=num_layers)
+        check_rates(dropout=dropout)
         check_cell(cell)
-        if attention not in ATTENTIONS:
-            raise ValueError(
-                f"`attention` must be one of {ATTENTIONS}. Received: {attention=}"
-            )
+        check_one_of("attention", attention, ATTENTIONS)
         policy = self.dtype_policy
         self.units = units
         self.num_layers = num_layers
@@ -165,6 +168,8 @@ class AttentiveDecoder(keras.layers.Layer):
 
     def build(self, inputs_shape, memory_shape):
         """Makes the weights; `memory_shape` is that of the encoder's output."""
+        if isinstance(memory_shape, dict):
+            memory_shape = memory_shape["values"]
         memory_width = memory_shape[-1]
         self.feed_width = memory_width if self.looks_first else self.units
         self.output_width = self.units
@@ -178,7 +183,11 @@ class AttentiveDecoder(keras.layers.Layer):
         for layer in self.stack:
             layer.build((None, None, width))
             width = self.units
-        self.attention.build((None, None, self.units), (None, None, memory_width))
+        self.build_memory(memory_shape)
+
+    def build_memory(self, memory_shape):
+        """Makes the weights of `project_memory`, once."""
+        build_once(self.attention, (None, None, self.units), memory_shape)
 
     def project_memory(self, encoded, inputs_mask):
         """The memory of encoder output.
@@ -187,6 +196,8 @@ class AttentiveDecoder(keras.layers.Layer):
             encoded: float `(B, S, M)`.
             inputs_mask: bool or int `(B, S)`, true at real tokens.
         """
+        if isinstance(encoded, keras.KerasTensor):
+            return MemoryProjection(self)(encoded, inputs_mask)
         return {
             "keys": self.attention.project_memory(encoded),
             "values": ops.cast(encoded, self.compute_dtype),

@@ -3,7 +3,15 @@
 import keras
 from keras import ops
 
-from keras_genai.layers.attention import causal_mask, position_mask, write_slots
+from keras_genai.layers.attention import (
+    MemoryProjection,
+    build_once,
+    causal_mask,
+    deserialized,
+    position_mask,
+    serialized,
+    write_slots,
+)
 from keras_genai.layers.transformer import make_block
 from keras_genai.registry import register
 
@@ -13,8 +21,41 @@ def memory_mask(inputs_mask):
     return ops.cast(inputs_mask, "bool")[:, None, None, :]
 
 
+class Stack(keras.layers.Layer):
+    """What `EncoderStack` and `DecoderStack` share; see those."""
+
+    def __init__(self, blocks, norm=None, position_bias=None, **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = list(blocks)
+        self.norm = norm
+        self.position_bias = position_bias
+
+    def build_parts(self, inputs_shape, memory_shape=None):
+        """Makes the weights of all that is inside."""
+        for block in self.blocks:
+            build_once(block, inputs_shape, memory_shape)
+        build_once(self.norm, inputs_shape)
+        build_once(self.position_bias)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "blocks": [serialized(block) for block in self.blocks],
+            "norm": serialized(self.norm),
+            "position_bias": serialized(self.position_bias),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {
+            name: deserialized(config[name])
+            for name in ("blocks", "norm", "position_bias")
+        }
+        return cls(**{**config, **parts})
+
+
 @register
-class EncoderStack(keras.layers.Layer):
+class EncoderStack(Stack):
     """Blocks in which every real token sees every other.
 
     Args:
@@ -30,19 +71,8 @@ class EncoderStack(keras.layers.Layer):
         float `(B, S, width)`.
     """
 
-    def __init__(self, blocks, norm=None, position_bias=None, **kwargs):
-        super().__init__(**kwargs)
-        self.blocks = blocks
-        self.norm = norm
-        self.position_bias = position_bias
-
     def build(self, inputs_shape):
-        for block in self.blocks:
-            block.build(inputs_shape)
-        if self.norm is not None:
-            self.norm.build(inputs_shape)
-        if self.position_bias is not None:
-            self.position_bias.build()
+        self.build_parts(inputs_shape)
 
     def call(self, inputs, attention_mask=None):
         x, bias = inputs, None
@@ -56,7 +86,7 @@ class EncoderStack(keras.layers.Layer):
 
 
 @register
-class DecoderStack(keras.layers.Layer):
+class DecoderStack(Stack):
     """Blocks in which a token sees those before it, and a memory.
 
     A *memory* is what `project_memory` makes of an encoder's output: a dict of
@@ -75,19 +105,14 @@ class DecoderStack(keras.layers.Layer):
         float `(B, T, width)`.
     """
 
-    def __init__(self, blocks, norm=None, position_bias=None, **kwargs):
-        super().__init__(**kwargs)
-        self.blocks = blocks
-        self.norm = norm
-        self.position_bias = position_bias
-
     def build(self, inputs_shape, memory_shape=None):
+        # A memory that is given is made of a sequence as wide as this, or was made.
+        self.build_parts(inputs_shape, (None, None, inputs_shape[-1]))
+
+    def build_memory(self, memory_shape):
+        """Makes the weights of `project_memory`, once."""
         for block in self.blocks:
-            block.build(inputs_shape, memory_width=inputs_shape[-1])
-        if self.norm is not None:
-            self.norm.build(inputs_shape)
-        if self.position_bias is not None:
-            self.position_bias.build()
+            block.cross_attention.build_memory(memory_shape)
 
     def project_memory(self, encoded, inputs_mask):
         """The memory of encoder output.
@@ -96,6 +121,8 @@ class DecoderStack(keras.layers.Layer):
             encoded: float `(B, S, width)`.
             inputs_mask: bool or int `(B, S)`, true at real tokens.
         """
+        if isinstance(encoded, keras.KerasTensor):
+            return MemoryProjection(self)(encoded, inputs_mask)
         pairs = [block.cross_attention.project_memory(encoded) for block in self.blocks]
         return {"blocks": pairs, "mask": memory_mask(inputs_mask)}
 

@@ -3,7 +3,14 @@
 import keras
 from keras import ops
 
-from keras_genai.layers.attention import Attention, write_slots
+from keras_genai.checks import check_flags, check_heads, check_rates
+from keras_genai.layers.attention import (
+    Attention,
+    build_once,
+    deserialized,
+    serialized,
+    write_slots,
+)
 from keras_genai.layers.feedforward import FeedForward
 from keras_genai.layers.padding import at_real_tokens
 from keras_genai.layers.recompute import recomputed
@@ -59,6 +66,8 @@ class Block(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_flags(pre_norm=pre_norm)
+        check_rates(dropout=dropout)
         self.attention = attention
         self.cross_attention = cross_attention
         self.feedforward = feedforward
@@ -70,15 +79,16 @@ class Block(keras.layers.Layer):
             dropout, dtype=self.dtype_policy, name="dropout"
         )
 
-    def build(self, inputs_shape, memory_width=None):
-        self.attention_norm.build(inputs_shape)
-        self.attention.build(inputs_shape)
+    def build(self, inputs_shape, memory_shape=None):
+        """Makes the weights; `memory_shape` is that of the other sequence, if any."""
+        build_once(self.attention_norm, inputs_shape)
+        build_once(self.attention, inputs_shape)
         if self.cross_attention:
-            self.cross_norm.build(inputs_shape)
-            self.cross_attention.build(inputs_shape, (None, None, memory_width))
-        self.feedforward_norm.build(inputs_shape)
-        self.feedforward.build(inputs_shape)
-        self.dropout.build(inputs_shape)
+            build_once(self.cross_norm, inputs_shape)
+            build_once(self.cross_attention, inputs_shape, memory_shape)
+        build_once(self.feedforward_norm, inputs_shape)
+        build_once(self.feedforward, inputs_shape)
+        build_once(self.dropout, inputs_shape)
 
     def __call__(self, inputs, **kwargs):
         if self.recompute and kwargs.get("cache") is None:
@@ -110,6 +120,9 @@ class Block(keras.layers.Layer):
                 )
             return self.attention(x, kept, bias, attention_mask, rotation)
 
+        if isinstance(memory_mask, tuple | list):  # Keras' own, of a pair without masks
+            memory_mask = None
+
         def look_across(x):
             rows, groups = x.shape[0], memory[0].shape[0]
             if groups is None or rows in (groups, None):
@@ -138,6 +151,28 @@ class Block(keras.layers.Layer):
         if self.pre_norm:
             return x + self.dropout(part(normalize(x)))
         return normalize(x + self.dropout(part(x)))
+
+    def get_config(self):
+        parts = {name: serialized(getattr(self, name)) for name in PARTS}
+        return {
+            **super().get_config(),
+            **{name: part for name, part in parts.items() if part is not None},
+            "pre_norm": self.pre_norm,
+            "dropout": self.dropout.rate,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        parts = {
+            name: deserialized(config.pop(name)) for name in PARTS if name in config
+        }
+        norms = {name: parts.pop(name) for name in NORMS if name in parts}
+        return cls(**parts, norm=lambda name: norms[name], **config)
+
+
+NORMS = ("attention_norm", "cross_norm", "feedforward_norm")
+PARTS = ("attention", "feedforward", "cross_attention", *NORMS)
 
 
 def make_block(
@@ -168,11 +203,7 @@ def make_block(
     Raises:
         ValueError: if `width` is not a multiple of `num_heads`.
     """
-    if width % num_heads:
-        raise ValueError(
-            "`width` must be a multiple of `num_heads`. "
-            f"Received: {width=}, {num_heads=}"
-        )
+    check_heads(width, num_heads)
 
     def part(kind, *arguments, name):
         return kind(
