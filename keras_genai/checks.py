@@ -3,6 +3,7 @@
 import math
 import numbers
 
+LARGEST_TABLE = 2**31 - 1  # TensorFlow counts the rows of a table in int32
 LARGEST_SIZE = 2**16  # of a layer: beyond it, a kernel alone fills a memory
 
 
@@ -64,9 +65,9 @@ def check_flag(name, value):
 
 
 def check_sizes(**sizes):
-    """`check_size` of each, by its name."""
+    """`check_size` of each, by its name; vocabularies and contexts may be large."""
     for name, value in sizes.items():
-        check_size(name, value)
+        check_size(name, value, most=LARGEST_TABLE)
 
 
 def check_given_sizes(**sizes):

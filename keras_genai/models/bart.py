@@ -7,6 +7,14 @@ import keras
 from keras import ops
 
 from keras_genai import registry
+from keras_genai.checks import (
+    check_flags,
+    check_given_sizes,
+    check_heads,
+    check_instance,
+    check_rates,
+    check_sizes,
+)
 from keras_genai.layers.embedding import token_head, token_logits, token_table
 from keras_genai.layers.feedforward import ACTIVATIONS, check_activation
 from keras_genai.layers.positions import LearnedPositions
@@ -40,6 +48,14 @@ class BARTStyle:
 
     def __post_init__(self):
         check_activation(self.activation)
+        check_flags(
+            scale_embedding=self.scale_embedding,
+            tie_embeddings=self.tie_embeddings,
+        )
+        check_given_sizes(
+            decoder_num_heads=self.decoder_num_heads,
+            decoder_hidden=self.decoder_hidden,
+        )
 
     def get_config(self):
         return dataclasses.asdict(self)
@@ -68,8 +84,9 @@ class BART(EncoderDecoderLM):
     Call arguments and returns: see `Seq2SeqLM`.
 
     Raises:
-        ValueError: if `width` is not a multiple of a number of heads, or if a sequence
-            is longer than `context`.
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of its range, if `width` is not a multiple of a number
+            of heads, or if a sequence is longer than `context`.
 
     Reference: Lewis et al. 2020, section 2, https://arxiv.org/abs/1910.13461
     """
@@ -89,13 +106,24 @@ class BART(EncoderDecoderLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_sizes(
+            vocabulary_size=vocabulary_size,
+            context=context,
+            encoder_depth=encoder_depth,
+            decoder_depth=decoder_depth,
+        )
+        check_heads(width, num_heads)
+        check_given_sizes(hidden=hidden)
+        check_rates(dropout=dropout)
+        check_instance("style", style, BARTStyle)
+        check_instance("generation", generation, GenerationSettings)
         self.vocabulary_size = vocabulary_size
         self.context = context
         self.encoder_depth = encoder_depth
         self.decoder_depth = decoder_depth
         self.width = width
         self.num_heads = num_heads
-        self.hidden = hidden or 4 * width
+        self.hidden = 4 * width if hidden is None else hidden
         self.dropout_rate = dropout
         self.style = style
         self.generation = generation

@@ -5,12 +5,20 @@ import functools
 import keras
 from keras import ops
 
+from keras_genai.checks import (
+    check_flags,
+    check_given_sizes,
+    check_heads,
+    check_rates,
+    check_sizes,
+)
 from keras_genai.layers.embedding import TokenEmbedding
 from keras_genai.layers.feedforward import ACTIVATIONS, check_activation
 from keras_genai.layers.positions import LearnedPositions
 from keras_genai.layers.transformer import make_block
 from keras_genai.registry import register
 from keras_genai.tasks.base import Task
+from keras_genai.tasks.encoder import encoder_rows
 
 
 @register
@@ -40,8 +48,10 @@ class BERT(Task):
         is a pooler. What stands at padding means nothing.
 
     Raises:
-        ValueError: if `width` is not a multiple of `num_heads`, if there is no such
-            `activation`, or if a sequence is longer than `context`.
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of its range, if `width` is not a multiple of
+            `num_heads`, if there is no such `activation`, or if a sequence is longer
+            than `context`.
 
     Reference: Devlin et al. 2019, section 3, https://arxiv.org/abs/1810.04805
     """
@@ -61,13 +71,23 @@ class BERT(Task):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_sizes(
+            vocabulary_size=vocabulary_size,
+            context=context,
+            depth=depth,
+            num_segments=num_segments,
+        )
+        check_heads(width, num_heads)
+        check_given_sizes(hidden=hidden)
+        check_rates(dropout=dropout)
+        check_flags(pooler=pooler)
         check_activation(activation)
         self.vocabulary_size = vocabulary_size
         self.context = context
         self.depth = depth
         self.width = width
         self.num_heads = num_heads
-        self.hidden = hidden or 4 * width
+        self.hidden = 4 * width if hidden is None else hidden
         self.dropout_rate = dropout
         self.activation = activation
         self.num_segments = num_segments
@@ -129,6 +149,9 @@ class BERT(Task):
             )
             self.pooler.build((None, self.width))
         self.built = True
+
+    def looked_up(self, x, y=None):
+        return encoder_rows(x, self.vocabulary_size, self.context, self.num_segments)
 
     def call(self, inputs, training=False):
         last = ops.cast(self.hidden_states(inputs)[-1], self.compute_dtype)

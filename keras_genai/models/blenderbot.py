@@ -7,6 +7,14 @@ import keras
 from keras import ops
 
 from keras_genai import registry
+from keras_genai.checks import (
+    check_flags,
+    check_given_sizes,
+    check_heads,
+    check_instance,
+    check_rates,
+    check_sizes,
+)
 from keras_genai.layers.embedding import token_head, token_logits, token_table
 from keras_genai.layers.feedforward import ACTIVATIONS, check_activation
 from keras_genai.layers.positions import LearnedPositions
@@ -43,6 +51,15 @@ class BlenderbotStyle:
 
     def __post_init__(self):
         check_activation(self.activation)
+        check_flags(
+            pre_norm=self.pre_norm,
+            scale_embedding=self.scale_embedding,
+            tie_embeddings=self.tie_embeddings,
+        )
+        check_given_sizes(
+            decoder_num_heads=self.decoder_num_heads,
+            decoder_hidden=self.decoder_hidden,
+        )
 
     def get_config(self):
         return dataclasses.asdict(self)
@@ -72,9 +89,10 @@ class Blenderbot(EncoderDecoderLM):
     Call arguments and returns: see `Seq2SeqLM`.
 
     Raises:
-        ValueError: if the dtype computes in float16, in which these weights overflow,
-            if `width` is not a multiple of a number of heads, or if a sequence is
-            longer than `context`.
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of its range, if the dtype computes in float16, in
+            which these weights overflow, if `width` is not a multiple of a number of
+            heads, or if a sequence is longer than `context`.
 
     Reference: Roller et al. 2021, section 2, https://arxiv.org/abs/2004.13637
     """
@@ -96,6 +114,17 @@ class Blenderbot(EncoderDecoderLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_sizes(
+            vocabulary_size=vocabulary_size,
+            context=context,
+            encoder_depth=encoder_depth,
+            decoder_depth=decoder_depth,
+        )
+        check_heads(width, num_heads)
+        check_given_sizes(hidden=hidden)
+        check_rates(dropout=dropout)
+        check_instance("style", style, BlenderbotStyle)
+        check_instance("generation", generation, GenerationSettings)
         self._refuse_float16()
         self.vocabulary_size = vocabulary_size
         self.context = context
@@ -103,7 +132,7 @@ class Blenderbot(EncoderDecoderLM):
         self.decoder_depth = decoder_depth
         self.width = width
         self.num_heads = num_heads
-        self.hidden = hidden or 4 * width
+        self.hidden = 4 * width if hidden is None else hidden
         self.dropout_rate = dropout
         self.style = style
         self.generation = generation

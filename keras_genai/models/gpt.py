@@ -7,6 +7,14 @@ import keras
 from keras import ops
 
 from keras_genai import registry
+from keras_genai.checks import (
+    check_flags,
+    check_given_sizes,
+    check_instance,
+    check_one_of,
+    check_rates,
+    check_sizes,
+)
 from keras_genai.layers.attention import (
     Attention,
     causal_mask,
@@ -45,16 +53,16 @@ class Style:
     num_memory_heads: int | None = None
 
     def __post_init__(self):
-        for field, allowed in {
-            "positions": ("learned", "rotary"),
-            "norm": ("layer", "rms"),
-            "feedforward": ("gelu", "relu_squared", "swiglu"),
-        }.items():
-            if getattr(self, field) not in allowed:
-                raise ValueError(
-                    f"`{field}` must be one of {allowed}. "
-                    f"Received: {field}={getattr(self, field)!r}"
-                )
+        check_one_of("positions", self.positions, ("learned", "rotary"))
+        check_one_of("norm", self.norm, ("layer", "rms"))
+        allowed = ("gelu", "relu_squared", "swiglu")
+        check_one_of("feedforward", self.feedforward, allowed)
+        check_flags(
+            use_bias=self.use_bias,
+            normalize_heads=self.normalize_heads,
+            tie_embeddings=self.tie_embeddings,
+        )
+        check_given_sizes(num_memory_heads=self.num_memory_heads)
 
     def get_config(self):
         return dataclasses.asdict(self)
@@ -100,8 +108,10 @@ class GPT(CausalLM):
         float32 logits of the next token, `(B, T, vocabulary_size)`.
 
     Raises:
-        ValueError: if `width` is not a multiple of `num_heads` and no `head_dim`
-            is given, or if a sequence is longer than `context`.
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of its range, if `width` is not a multiple of
+            `num_heads` and no `head_dim` is given, if `head_dim` is odd with rotary
+            positions, or if a sequence is longer than `context`.
 
     Reference: Radford et al. 2019, section 2.3 (GPT-2); Touvron et al. 2023,
         section 2.2, https://arxiv.org/abs/2302.13971 (Llama)
@@ -121,10 +131,25 @@ class GPT(CausalLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_sizes(
+            vocabulary_size=vocabulary_size,
+            context=context,
+            depth=depth,
+            width=width,
+            num_heads=num_heads,
+        )
+        check_given_sizes(head_dim=head_dim, hidden=hidden)
+        check_rates(dropout=dropout)
+        check_instance("style", style, Style)
         if head_dim is None and width % num_heads:
             raise ValueError(
                 "`width` must be a multiple of `num_heads`, or `head_dim` be given. "
                 f"Received: {width=}, {num_heads=}"
+            )
+        head_dim = width // num_heads if head_dim is None else head_dim
+        if style.positions == "rotary" and head_dim % 2:
+            raise ValueError(
+                f"`head_dim` must be even to be turned. Received: {head_dim=}"
             )
         self.vocabulary_size = vocabulary_size
         self.context = context
@@ -132,8 +157,8 @@ class GPT(CausalLM):
         self.width = width
         self.num_heads = num_heads
         self.dropout_rate = dropout
-        self.head_dim = head_dim or width // num_heads
-        self.hidden = hidden or 4 * width
+        self.head_dim = head_dim
+        self.hidden = 4 * width if hidden is None else hidden
         self.style = style
         self._make_layers()
 
@@ -224,11 +249,6 @@ class GPT(CausalLM):
 
     def call(self, tokens, training=False):
         length = tokens.shape[1] or ops.shape(tokens)[1]
-        if tokens.shape[1] is not None and tokens.shape[1] > self.context:
-            raise ValueError(
-                f"`tokens` must have at most context={self.context} columns. "
-                f"Received: shape {tuple(tokens.shape)}"
-            )
         positions = ops.arange(length)
         x, rotation = self._embed(tokens, positions[None])
         mask = causal_mask(length)

@@ -3,10 +3,11 @@
 import keras
 from keras import ops
 
+from keras_genai.checks import check_one_of, check_rates, check_sizes
 from keras_genai.layers.recurrent import CELLS, check_cell
 from keras_genai.registry import register
 from keras_genai.tasks.base import Task
-from keras_genai.tasks.encoder import mean_of_tokens
+from keras_genai.tasks.encoder import encoder_rows, mean_of_tokens
 
 POOLINGS = ("mean", "max")
 
@@ -40,7 +41,9 @@ class RecurrentEncoder(Task):
         `width` is `embedding_dim + 2 * units`. What stands at padding means nothing.
 
     Raises:
-        ValueError: if there is no such `cell` or `pooling`.
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of its range, or if there is no such `cell` or
+            `pooling`.
 
     Reference: Lai et al. 2015, Recurrent Convolutional Neural Networks for Text
         Classification, section 3 (whose simple cells are gated ones here)
@@ -60,11 +63,16 @@ class RecurrentEncoder(Task):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_sizes(
+            vocabulary_size=vocabulary_size,
+            context=context,
+            embedding_dim=embedding_dim,
+            units=units,
+            num_layers=num_layers,
+        )
+        check_rates(dropout=dropout, token_dropout=token_dropout)
         check_cell(cell)
-        if pooling not in POOLINGS:
-            raise ValueError(
-                f"`pooling` must be one of {POOLINGS}. Received: {pooling=}"
-            )
+        check_one_of("pooling", pooling, POOLINGS)
         self.vocabulary_size = vocabulary_size
         self.context = context
         self.embedding_dim = embedding_dim
@@ -108,6 +116,9 @@ class RecurrentEncoder(Task):
         return keras.layers.Dropout(
             self.dropout_rate, dtype=self.dtype_policy, name=name
         )
+
+    def looked_up(self, x, y=None):
+        return encoder_rows(x, self.vocabulary_size)
 
     def call(self, inputs, training=False):
         inputs = inputs if isinstance(inputs, dict) else {"tokens": inputs}

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_genai.checks import check_flags, check_given_sizes, check_rates, check_sizes
 from keras_genai.layers.recurrent import CELLS, check_cell
 from keras_genai.registry import register
 from keras_genai.tasks.language import CausalLM
@@ -41,8 +42,9 @@ class RNNLM(CausalLM):
         float32 logits of the next token, `(B, T, vocabulary_size)`.
 
     Raises:
-        ValueError: if `cell` is unknown, if `tie_embeddings` cannot be met, or if a
-            training batch has not `lanes` rows.
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of its range, if `cell` is unknown, if `tie_embeddings`
+            cannot be met, or if a training batch has not `lanes` rows.
 
     Reference: Mikolov et al. 2010, Recurrent neural network based language model;
         Zaremba et al. 2014, https://arxiv.org/abs/1409.2329 (where dropout goes)
@@ -64,6 +66,15 @@ class RNNLM(CausalLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_sizes(
+            vocabulary_size=vocabulary_size,
+            embedding_dim=embedding_dim,
+            units=units,
+            num_layers=num_layers,
+        )
+        check_given_sizes(lanes=lanes)
+        check_rates(dropout=dropout)
+        check_flags(tie_embeddings=tie_embeddings)
         check_cell(cell)
         if tie_embeddings and embedding_dim != units:
             raise ValueError(

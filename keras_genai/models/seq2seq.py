@@ -4,8 +4,20 @@ import keras
 from keras import ops
 
 from keras_genai import registry
+from keras_genai.checks import (
+    check_flags,
+    check_instance,
+    check_one_of,
+    check_rates,
+    check_sizes,
+)
 from keras_genai.layers.embedding import TokenEmbedding, token_logits
-from keras_genai.layers.recurrent_stacks import AttentiveDecoder, BidirectionalStack
+from keras_genai.layers.recurrent import check_cell
+from keras_genai.layers.recurrent_stacks import (
+    ATTENTIONS,
+    AttentiveDecoder,
+    BidirectionalStack,
+)
 from keras_genai.registry import register
 from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.tasks.seq2seq import Seq2SeqLM
@@ -36,8 +48,9 @@ class RecurrentSeq2Seq(Seq2SeqLM):
     Call arguments and returns: see `Seq2SeqLM`.
 
     Raises:
-        ValueError: if `cell` or `attention` is unknown, or if `units` is odd with
-            `"dot"`.
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of its range, if `cell` or `attention` is unknown, or
+            if `units` is odd with `"dot"`.
 
     Reference: Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473;
         Luong et al. 2015, https://arxiv.org/abs/1508.04025
@@ -57,6 +70,17 @@ class RecurrentSeq2Seq(Seq2SeqLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_sizes(
+            vocabulary_size=vocabulary_size,
+            embedding_dim=embedding_dim,
+            units=units,
+            num_layers=num_layers,
+        )
+        check_rates(dropout=dropout)
+        check_flags(tie_embeddings=tie_embeddings)
+        check_instance("generation", generation, GenerationSettings)
+        check_cell(cell)
+        check_one_of("attention", attention, ATTENTIONS)
         if attention == "dot" and units % 2:
             raise ValueError(
                 f"`units` must be even with attention='dot'. Received: {units=}"

@@ -5,6 +5,13 @@ import dataclasses
 import keras
 
 from keras_genai import registry
+from keras_genai.checks import (
+    check_flags,
+    check_instance,
+    check_number,
+    check_rates,
+    check_sizes,
+)
 from keras_genai.layers.attention import Attention
 from keras_genai.layers.embedding import token_head, token_logits, token_table
 from keras_genai.layers.feedforward import (
@@ -13,7 +20,7 @@ from keras_genai.layers.feedforward import (
     GatedFeedForward,
     check_activation,
 )
-from keras_genai.layers.positions import RelativePositionBias
+from keras_genai.layers.positions import RelativePositionBias, check_buckets
 from keras_genai.layers.stacks import DecoderStack, EncoderStack, memory_mask
 from keras_genai.layers.transformer import Block
 from keras_genai.registry import register
@@ -46,6 +53,13 @@ class T5Style:
 
     def __post_init__(self):
         check_activation(self.activation)
+        check_flags(
+            gated=self.gated,
+            tie_embeddings=self.tie_embeddings,
+            scale_logits=self.scale_logits,
+        )
+        check_buckets(self.num_buckets, self.max_distance)
+        check_number("epsilon", self.epsilon, "a number > 0", lambda value: value > 0)
 
     def get_config(self):
         return dataclasses.asdict(self)
@@ -75,7 +89,9 @@ class T5(EncoderDecoderLM):
     Call arguments and returns: see `Seq2SeqLM`.
 
     Raises:
-        ValueError: if the dtype computes in float16, in which these weights overflow.
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of its range, or if the dtype computes in float16, in
+            which these weights overflow.
 
     Reference: Raffel et al. 2020, section 2.1, https://arxiv.org/abs/1910.10683;
         Shazeer 2020 (v1.1), https://arxiv.org/abs/2002.05202
@@ -96,6 +112,18 @@ class T5(EncoderDecoderLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_sizes(
+            vocabulary_size=vocabulary_size,
+            encoder_depth=encoder_depth,
+            decoder_depth=decoder_depth,
+            width=width,
+            num_heads=num_heads,
+            head_dim=head_dim,
+            hidden=hidden,
+        )
+        check_rates(dropout=dropout)
+        check_instance("style", style, T5Style)
+        check_instance("generation", generation, GenerationSettings)
         self._refuse_float16()
         self.vocabulary_size = vocabulary_size
         self.encoder_depth = encoder_depth

@@ -5,6 +5,13 @@ import functools
 import keras
 
 from keras_genai import registry
+from keras_genai.checks import (
+    check_flags,
+    check_heads,
+    check_instance,
+    check_rates,
+    check_sizes,
+)
 from keras_genai.layers.embedding import token_logits, token_table
 from keras_genai.layers.positions import LearnedPositions
 from keras_genai.layers.stacks import DecoderStack, EncoderStack, make_stack
@@ -37,8 +44,9 @@ class Transformer(EncoderDecoderLM):
     Call arguments and returns: see `Seq2SeqLM`.
 
     Raises:
-        ValueError: if `width` is not a multiple of `num_heads`, or if a sequence is
-            longer than `context`.
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of its range, if `width` is not a multiple of
+            `num_heads`, or if a sequence is longer than `context`.
 
     Reference: Vaswani et al. 2017, section 3, https://arxiv.org/abs/1706.03762
     """
@@ -58,6 +66,17 @@ class Transformer(EncoderDecoderLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_sizes(
+            vocabulary_size=vocabulary_size,
+            context=context,
+            encoder_depth=encoder_depth,
+            decoder_depth=decoder_depth,
+            hidden=hidden,
+        )
+        check_heads(width, num_heads)
+        check_rates(dropout=dropout)
+        check_flags(tie_embeddings=tie_embeddings)
+        check_instance("generation", generation, GenerationSettings)
         self.vocabulary_size = vocabulary_size
         self.context = context
         self.encoder_depth = encoder_depth

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_genai.data.spans import answer_span, token_span, windows
@@ -41,6 +42,14 @@ class QuestionAnswering(EncoderTask):
         super().__init__(backbone, **kwargs)
         self.span = self._dense(2, backbone.width, "span")
         self.built = True
+
+    def looked_up(self, x, y=None):
+        spans = self.backbone.looked_up(x)
+        length = tf.TensorShape(np.shape(spans[0].values))[1]
+        for name in ("start", "end") if isinstance(y, dict) else ():
+            loss = self.loss.get(name) if isinstance(self.loss, dict) else self.loss
+            spans += self._chosen(name, y.get(name), loss, length or self.context)
+        return spans
 
     def call(self, inputs, training=False):
         hidden = self.backbone(inputs, training=training)["hidden"]

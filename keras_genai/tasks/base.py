@@ -3,12 +3,13 @@
 import warnings
 
 import keras
+import tensorflow as tf
 
 from keras_genai import registry
 from keras_genai.data.tokenizers import Tokenizer
 from keras_genai.files.paths import as_path
 from keras_genai.layers import quantized
-from keras_genai.tasks import presets
+from keras_genai.tasks import presets, values
 
 
 class Task(keras.Model):
@@ -32,6 +33,7 @@ class Task(keras.Model):
     transient = ()
     changes = ()
     decoding = ""
+    _reads_targets = True
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -65,6 +67,61 @@ class Task(keras.Model):
                 self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
 
+    def make_predict_function(self, force=False):
+        if self.predict_function is not None and not force:
+            return
+        self._reads_targets = False
+        super().make_predict_function(force)
+        self._reads_targets = True
+        self.predict_function = values.told(self.predict_function)
+
+    def _make_function(self, step_function):
+        return values.told(super()._make_function(step_function))
+
+    def _autoconvert_optionals(self, step_func):
+        """The step of a batch whose integers were looked at, where XLA is not yet."""
+        reads_targets = self._reads_targets
+
+        def check(data):
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            return values.checked(self.looked_up(x, y if reads_targets else None), data)
+
+        def step(data):
+            strategy = self.distribute_strategy
+            context = tf.distribute.get_replica_context()
+            if context is None or context.strategy is not strategy:
+                return step_func(strategy.run(check, args=(data,)))
+            return step_func(check(data))
+
+        return super()._autoconvert_optionals(step)
+
+    def looked_up(self, x, y=None):
+        """The integers of a batch that choose rows of tables.
+
+        They are looked at in `fit`, `evaluate` and `predict`, and when the model is
+        called by itself.
+
+        Args:
+            x: what the model is called with: arrays or tensors.
+            y: targets, or `None`.
+
+        Returns:
+            List of `keras_genai.tasks.values.Span`.
+
+        Raises:
+            ValueError: if something is missing, or of another rank or dtype.
+        """
+        return []
+
+    def __call__(self, *args, **kwargs):
+        inputs = args[0] if args else next(iter(kwargs.values()), None)
+        spans = self.looked_up(inputs)
+        if tf.executing_eagerly() and not any(
+            isinstance(span.values, keras.KerasTensor) for span in spans
+        ):
+            values.check_arrays(spans)
+        return super().__call__(*args, **kwargs)
+
     @keras.Model.jit_compile.setter
     def jit_compile(self, value):
         replicas = self.distribute_strategy.num_replicas_in_sync
@@ -82,6 +139,10 @@ class Task(keras.Model):
 
         Keras takes the mean of the replicas' batches, which masks and texts have not.
         """
+        arrays = getattr(getattr(iterator, "data_adapter", None), "_inputs", None)
+        if arrays is not None:
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(arrays)
+            values.check_arrays(self.looked_up(x, y))
         if self._distribute_strategy is None:
             return
         if iterator is not None:

@@ -10,6 +10,7 @@ from keras_genai.data.tokenizers import check_texts
 from keras_genai.registry import register
 from keras_genai.tasks.encoder import BATCH, EncoderTask
 from keras_genai.tasks.pooling import ACTIVATIONS, POOLINGS, read_pooling
+from keras_genai.tasks.values import need
 
 SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 
@@ -100,6 +101,18 @@ class SentenceEmbedder(EncoderTask):
             layers.append(layer)
             width = units
         return layers
+
+    def default_loss(self):
+        return keras.losses.MeanSquaredError()
+
+    def looked_up(self, x, y=None):
+        if isinstance(x, dict) and "first" in x:
+            need(x, {"first", "second"})
+            return [
+                *self.backbone.looked_up(x["first"]),
+                *self.backbone.looked_up(x["second"]),
+            ]
+        return self.backbone.looked_up(x)
 
     def call(self, inputs, training=False):
         if isinstance(inputs, dict) and "first" in inputs:

@@ -11,14 +11,18 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_genai import registry
+from keras_genai.checks import check_flags, check_instance, check_one_of, check_rates
 from keras_genai.data import framing
 from keras_genai.layers.embedding import token_logits
 from keras_genai.layers.feedforward import ACTIVATIONS
 from keras_genai.registry import register
 from keras_genai.tasks.base import Task
+from keras_genai.tasks.logits import LogitsTask
+from keras_genai.tasks.values import need, table_rows
 
 BATCH = 32  # texts that are read at once
 
@@ -47,7 +51,7 @@ class Tag(NamedTuple):
     end: int
 
 
-class EncoderTask(Task):
+class EncoderTask(LogitsTask):
     """Base class of an encoder with a head.
 
     Args:
@@ -60,9 +64,13 @@ class EncoderTask(Task):
 
     def __init__(self, backbone, **kwargs):
         super().__init__(**kwargs)
+        check_instance("backbone", backbone, Task)
         self.backbone = backbone
         self.vocabulary_size = backbone.vocabulary_size
         self.context = backbone.context
+
+    def looked_up(self, x, y=None):
+        return [*self.backbone.looked_up(x), *super().looked_up(x, y)]
 
     @classmethod
     def from_config(cls, config):
@@ -166,6 +174,7 @@ class MaskedLM(EncoderTask):
 
     def __init__(self, backbone, tie_embeddings=True, **kwargs):
         super().__init__(backbone, **kwargs)
+        check_flags(tie_embeddings=tie_embeddings)
         self.tie_embeddings = tie_embeddings
         width = backbone.width
         self.transform = self._dense(
@@ -190,8 +199,20 @@ class MaskedLM(EncoderTask):
         )
         self.built = True
 
+    @property
+    def num_outputs(self):
+        return self.vocabulary_size
+
+    def looked_up(self, x, y=None):
+        spans = super().looked_up(x, y)
+        if isinstance(x, dict) and x.get("places") is not None:
+            length = tf.TensorShape(np.shape(x["tokens"]))[1]
+            size = self.context if length is None else length
+            spans.append(table_rows("places", x["places"], size))
+        return spans
+
     def call(self, inputs, training=False):
-        inputs = dict(inputs)
+        inputs = dict(inputs) if isinstance(inputs, dict) else {"tokens": inputs}
         places = inputs.pop("places", None)
         hidden = self.backbone(inputs, training=training)["hidden"]
         if places is not None:
@@ -299,10 +320,8 @@ class SequenceClassifier(EncoderTask):
 
     def __init__(self, backbone, labels=2, dropout=0.1, pooling="pooler", **kwargs):
         super().__init__(backbone, **kwargs)
-        if pooling not in ("pooler", "mean"):
-            raise ValueError(
-                f"`pooling` must be 'pooler' or 'mean'. Received: {pooling=}"
-            )
+        check_one_of("pooling", pooling, ("pooler", "mean"))
+        check_rates(dropout=dropout)
         self.pooling = pooling
         self.labels = read_labels(labels)
         self.dropout = keras.layers.Dropout(
@@ -310,6 +329,15 @@ class SequenceClassifier(EncoderTask):
         )
         self.classifier = self._dense(len(self.labels), backbone.width, "classifier")
         self.built = True
+
+    @property
+    def num_outputs(self):
+        return len(self.labels)
+
+    def default_loss(self):
+        if len(self.labels) == 1:
+            return keras.losses.MeanSquaredError()
+        return super().default_loss()
 
     def call(self, inputs, training=False):
         outputs = self.backbone(inputs, training=training)
@@ -370,12 +398,17 @@ class TokenClassifier(EncoderTask):
 
     def __init__(self, backbone, labels=2, dropout=0.1, **kwargs):
         super().__init__(backbone, **kwargs)
+        check_rates(dropout=dropout)
         self.labels = read_labels(labels)
         self.dropout = keras.layers.Dropout(
             dropout, dtype=self.dtype_policy, name="head_dropout"
         )
         self.classifier = self._dense(len(self.labels), backbone.width, "classifier")
         self.built = True
+
+    @property
+    def num_outputs(self):
+        return len(self.labels)
 
     def call(self, inputs, training=False):
         hidden = self.backbone(inputs, training=training)["hidden"]
@@ -426,12 +459,36 @@ def mean_of_tokens(hidden, mask=None):
     return ops.sum(hidden * weight, axis=1) / count
 
 
+def encoder_rows(inputs, vocabulary_size, context=None, num_segments=None):
+    """What an encoder looks up: a list of `keras_genai.tasks.values.Span`.
+
+    Args:
+        inputs: tokens `(B, T)`, or a dict of `tokens` and perhaps `segments`.
+        vocabulary_size: int.
+        context: int or `None`. The longest row.
+        num_segments: int, or `None` of an encoder that does not read them.
+
+    Raises:
+        ValueError: if there are no tokens, or something of another rank or dtype.
+    """
+    hint = ", alone or in a dict as `batch(texts)` makes it"
+    if not isinstance(inputs, dict):
+        inputs = {"tokens": inputs}
+    need(inputs, {"tokens"}, " as `batch(texts)` makes it")
+    tokens = inputs["tokens"]
+    spans = [table_rows("tokens", tokens, vocabulary_size, context, hint=hint)]
+    if num_segments is not None and inputs.get("segments") is not None:
+        spans.append(table_rows("segments", inputs["segments"], num_segments))
+    return spans
+
+
 def read_labels(labels):
     """A tuple of names, from names or their number."""
-    if isinstance(labels, int):
-        labels = [f"LABEL_{index}" for index in range(labels)]
-    labels = tuple(labels)
-    if not labels or not all(isinstance(label, str) for label in labels):
+    if isinstance(labels, int) and not isinstance(labels, bool):
+        labels = tuple(f"LABEL_{index}" for index in range(labels))
+    whole = isinstance(labels, list | tuple)
+    labels = tuple(labels) if whole else labels
+    if not whole or not labels or not all(isinstance(label, str) for label in labels):
         raise ValueError(
             f"`labels` must be one or more str, or an int >= 1. Received: {labels!r}"
         )

@@ -1,11 +1,12 @@
 """Tasks over tokens: language models, and the text they write."""
 
 from keras_genai.samplers.generation import generate
-from keras_genai.tasks.base import Task
+from keras_genai.tasks.logits import LogitsTask
 from keras_genai.tasks.turns import PLAIN
+from keras_genai.tasks.values import table_rows
 
 
-class CausalLM(Task):
+class CausalLM(LogitsTask):
     """A model of the next token, given all tokens before it.
 
     Subclasses are called with int tokens `(B, T)` and return float32 logits
@@ -23,6 +24,14 @@ class CausalLM(Task):
     jit_generate = True
     turns = PLAIN
     decoding = "every token is drawn from all, at temperature 1"
+
+    @property
+    def num_outputs(self):
+        return self.vocabulary_size
+
+    def looked_up(self, x, y=None):
+        tokens = table_rows("tokens", x, self.vocabulary_size, self.context)
+        return [tokens, *super().looked_up(x, y)]
 
     def initial_cache(self, batch_size, length):
         """An empty decoding cache.

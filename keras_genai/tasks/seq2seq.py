@@ -11,11 +11,12 @@ from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.samplers.text import Prompts, read_stop
 from keras_genai.samplers.tokens import check_sampler
 from keras_genai.samplers.writing import written
-from keras_genai.tasks.base import Task
+from keras_genai.tasks.logits import LogitsTask
 from keras_genai.tasks.turns import INSTRUCTION
+from keras_genai.tasks.values import need, table_rows
 
 
-class Seq2SeqLM(Task):
+class Seq2SeqLM(LogitsTask):
     """A model of the next token, given a whole other sequence and all tokens before.
 
     Subclasses fill in `encode`, `read`, `empty_cache` and `decode`; calling the model
@@ -49,9 +50,19 @@ class Seq2SeqLM(Task):
     def decoding(self):
         return str(self.generation)
 
+    @property
+    def num_outputs(self):
+        return self.vocabulary_size
+
+    def looked_up(self, x, y=None):
+        need(x, {"inputs", "inputs_mask", "targets"})
+        tokens = [
+            table_rows(name, x[name], self.vocabulary_size, self.context)
+            for name in ("inputs", "targets")
+        ]
+        return [*tokens, *super().looked_up(x, y)]
+
     def call(self, inputs, training=False):
-        self._check_length("inputs", inputs["inputs"].shape[1])
-        self._check_length("targets", inputs["targets"].shape[1])
         memory = self.encode(inputs["inputs"], inputs["inputs_mask"])
         return self.read(inputs["targets"], memory)
 
