@@ -2,19 +2,24 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from keras_genai import registry
+from keras_genai.checks import check_size
 from keras_genai.models import ngram_smoothing, ngram_tables
 from keras_genai.models.ngram_lookup import Lookup
 from keras_genai.models.ngram_smoothing import KneserNey, Smoothing
-from keras_genai.models.ngram_windows import collect_windows
+from keras_genai.models.ngram_windows import (
+    collect_windows,
+    is_array,
+    split_windows,
+)
 from keras_genai.registry import register
 from keras_genai.tasks.language import CausalLM
 
 # A logit that stands for probability zero where samplers divide and subtract.
 NEVER = -1e9
+LONGEST = 256  # tokens in an n-gram
 
 
 @register
@@ -27,7 +32,7 @@ class NGram(CausalLM):
 
     Args:
         vocabulary_size: int.
-        order: int >= 1. Length of the longest n-gram; 2 is a bigram model.
+        order: int from 1 to 256. Length of the longest n-gram; 2 is a bigram model.
         smoothing: `KneserNey()` (the default), `AddK(k)` or `MaximumLikelihood()`.
 
     Call arguments:
@@ -38,8 +43,8 @@ class NGram(CausalLM):
         log-probabilities; `-inf` where maximum likelihood says never.
 
     Raises:
-        ValueError: if `order` or `vocabulary_size` is below 1, or `smoothing` is
-            not a `Smoothing`.
+        TypeError: if `order` or `vocabulary_size` is not an int.
+        ValueError: if one is out of its range, or `smoothing` is not a `Smoothing`.
         RuntimeError: if it is used before it was fitted or loaded.
 
     Reference: Chen and Goodman 1998, An Empirical Study of Smoothing Techniques
@@ -51,9 +56,8 @@ class NGram(CausalLM):
 
     def __init__(self, vocabulary_size, order, smoothing=None, **kwargs):
         super().__init__(**kwargs)
-        for name, value in (("vocabulary_size", vocabulary_size), ("order", order)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be an int >= 1. Received: {value!r}")
+        check_size("vocabulary_size", vocabulary_size)
+        check_size("order", order, most=LONGEST)
         smoothing = KneserNey() if smoothing is None else smoothing
         if not isinstance(smoothing, Smoothing):
             raise ValueError(
@@ -94,44 +98,69 @@ class NGram(CausalLM):
 
     def fit(
         self,
-        x,
+        x=None,
         y=None,
-        sample_weight=None,
         batch_size=None,
         epochs=1,
         verbose="auto",
         callbacks=None,
+        validation_split=0.0,
         validation_data=None,
         shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
         steps_per_epoch=None,
         validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
     ):
         """Counts the n-grams inside the given windows, targets included.
 
+        The arguments are those of `keras.Model.fit`. All epochs are one: counting
+        twice what was counted teaches nothing.
+
         Args:
-            x: `tf.data.Dataset` of `(tokens, targets)` or `(tokens, targets,
-                sample_weight)` batches, `(B, T)` each; or an int array, one text
-                `(N,)` or windows `(B, T)`.
+            x: whatever gives batches of `(tokens, targets)` or `(tokens, targets,
+                sample_weight)`, `(B, T)` each: a `tf.data.Dataset`, a `PyDataset`, a
+                generator; or an int array, one text `(N,)` or windows `(B, T)`.
             y: int `(B, T)` or `None`. Targets, if `x` is an array of windows.
-            sample_weight: `(B, T)` or `None`. Targets of weight 0 are not counted.
             batch_size: ignored: everything is counted at once.
-            epochs: ignored: counting twice what was counted teaches nothing.
+            epochs: int. Nothing is counted unless it is above `initial_epoch`.
             verbose: int or `"auto"`. 0 shows no progress bar.
             callbacks: list of `keras.callbacks.Callback`. They see one epoch of one
                 batch.
+            validation_split: float. The share of an array's windows, the last ones,
+                that is not counted but validated on.
             validation_data: what `evaluate` takes, or `None`.
             shuffle: ignored: counts do not depend on the order.
+            class_weight: `None`: a count cannot weigh more than another.
+            sample_weight: 0 and 1, `(B, T)` or `(B,)`, or `None`. Targets of weight 0
+                are not counted.
+            initial_epoch: int. See `epochs`.
             steps_per_epoch: int or `None`. Batches to read from an endless dataset.
-            validation_steps: int or `None`.
+            validation_steps, validation_batch_size: see `evaluate`.
+            validation_freq: int or list of int. Epochs after which to validate; as all
+                are one, it is done once if there is such an epoch.
 
         Returns:
             `keras.callbacks.History` with `"loss"`, nats per target, and the
             metrics of `evaluate` as `"val_..."`.
 
         Raises:
-            ValueError: as `fit_tokens`; or if a dataset is endless and
-                `steps_per_epoch` is `None`.
+            ValueError: as `fit_tokens`; if a dataset is endless and
+                `steps_per_epoch` is `None`; if a weight is neither 0 nor 1; or if
+                `class_weight` is given, or `validation_split` without windows.
         """
+        if class_weight is not None:
+            raise ValueError(
+                "`class_weight` must be None: a count cannot weigh more than another. "
+                f"Received: {class_weight=}"
+            )
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = split_windows(
+                x, y, sample_weight, validation_split
+            )
         callbacks = keras.callbacks.CallbackList(
             callbacks,
             add_history=True,
@@ -141,21 +170,34 @@ class NGram(CausalLM):
             epochs=1,
             steps=1,
         )
+        if not self.compiled:
+            self.compile(optimizer=None)
         self.stop_training = False
         callbacks.on_train_begin()
-        callbacks.on_epoch_begin(0)
-        callbacks.on_train_batch_begin(0)
-        logs = {"loss": self._count(x, y, sample_weight, steps_per_epoch)}
-        callbacks.on_train_batch_end(0, logs)
-        if validation_data is not None:
-            scores = self._validate(validation_data, validation_steps)
-            logs |= {f"val_{name}": score for name, score in scores.items()}
-        callbacks.on_epoch_end(0, logs)
+        logs = None
+        if initial_epoch < epochs:
+            logs = self._fit_once(x, y, sample_weight, steps_per_epoch, callbacks)
+            named = range(initial_epoch, epochs)
+            wanted = any(self._should_eval(epoch, validation_freq) for epoch in named)
+            if validation_data is not None and wanted:
+                scores = self._validate(
+                    validation_data, validation_steps, validation_batch_size
+                )
+                logs |= {f"val_{name}": score for name, score in scores.items()}
+            callbacks.on_epoch_end(0, logs)
         callbacks.on_train_end(logs)
         return self.history
 
+    def _fit_once(self, x, y, sample_weight, steps, callbacks):
+        """Counts, between what callbacks see of a batch: dict with the loss."""
+        callbacks.on_epoch_begin(0)
+        callbacks.on_train_batch_begin(0)
+        logs = {"loss": self._count(x, y, sample_weight, steps)}
+        callbacks.on_train_batch_end(0, logs)
+        return logs
+
     def _count(self, x, y, sample_weight, steps):
-        if not isinstance(x, tf.data.Dataset) and np.ndim(x) == 1:
+        if is_array(x) and np.ndim(x) == 1:
             tokens, ages, predicted = np.asarray(x), None, None
         else:
             tokens, ages, predicted = collect_windows(x, y, sample_weight, steps)
@@ -177,7 +219,7 @@ class NGram(CausalLM):
             scores = scores[targets if targets.any() else predicted]
         return float(-scores.mean())
 
-    def _validate(self, validation_data, steps):
+    def _validate(self, validation_data, steps, batch_size):
         if isinstance(validation_data, tuple | list):
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
         else:
@@ -186,6 +228,7 @@ class NGram(CausalLM):
             x,
             y,
             sample_weight=sample_weight,
+            batch_size=batch_size,
             steps=steps,
             verbose=0,
             return_dict=True,
@@ -238,7 +281,9 @@ class NGram(CausalLM):
         recent = cache["recent"]  # (B, order - 1), newest last, -1 where none yet
         real = ops.sum(ops.cast(positions >= 0, "int32"), axis=1)  # (B,)
         history = ops.concatenate([recent, ops.cast(tokens, "int32")], axis=1)
-        window = real[:, None] + ops.arange(self.order - 1)  # drops the padding
+        window = real[:, None] + ops.arange(
+            self.order - 1, dtype="int32"
+        )  # drops the padding
         recent = ops.take_along_axis(history, window, axis=1)
         logits = self._lookup.log_probabilities(recent)
         return ops.maximum(logits, NEVER), {"recent": recent}

@@ -1,4 +1,5 @@
 import collections
+import inspect
 import itertools
 import json
 import math
@@ -296,7 +297,7 @@ def test_targets_of_weight_zero_are_not_counted():
     padded = np.where(weight > 0, tokens[:, 1:], -100)
     model = NGram(VOCABULARY, 2)
     inputs = np.concatenate([tokens[:, :1], np.maximum(padded, 0)[:, :-1]], axis=1)
-    model.fit(inputs, padded, weight, verbose=0)
+    model.fit(inputs, padded, sample_weight=weight, verbose=0)
     assert model.get_tables()["counts_0"].sum() == 20 + 8
     assert model.get_tables()["counts_1"].sum() == 19 + 7
 
@@ -432,3 +433,77 @@ def endless_dataset():
 
 def test_tokens_of_any_integer_type_are_read_as_int64():
     assert check_tokens(np.array([3], "uint8"), 7).dtype == np.int64
+
+
+class Windows(keras.utils.PyDataset):
+    def __init__(self, windows):
+        super().__init__()
+        self.windows = windows
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return self.windows[index::2, :-1], self.windows[index::2, 1:]
+
+
+def windows_of_text():
+    return np.random.default_rng(0).integers(0, VOCABULARY, (6, 5))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda pair: {"x": Windows(windows_of_text())},
+        lambda pair: {"x": (each for each in [pair])},
+        lambda pair: {"x": tf.data.Dataset.from_tensors(pair)},
+        lambda pair: {"x": tf.constant(pair[0]), "y": pair[1].tolist()},
+        lambda pair: dict(zip("xy", pair, strict=True), sample_weight=np.ones(6)),
+    ],
+)
+def test_fit_counts_whatever_gives_windows(given):
+    windows = windows_of_text()
+    pair = windows[:, :-1], windows[:, 1:]
+    one, other = NGram(VOCABULARY, 2), NGram(VOCABULARY, 2)
+    one.fit(*pair, verbose=0)
+    other.fit(**given(pair), verbose=0)
+    for name, table in one.get_tables().items():
+        np.testing.assert_array_equal(other.get_tables()[name], table)
+
+
+def test_fit_has_the_signature_of_keras():
+    ours, theirs = (inspect.signature(each.fit) for each in (NGram, keras.Model))
+    assert list(ours.parameters) == list(theirs.parameters)
+
+
+def test_a_share_of_the_windows_is_validated_on():
+    windows = windows_of_text()
+    pair = windows[:, :-1], windows[:, 1:]
+    one, other = NGram(VOCABULARY, 2), NGram(VOCABULARY, 2)
+    history = one.fit(*pair, validation_split=0.5, verbose=0).history
+    first, last = ([part[rows] for part in pair] for rows in (slice(3), slice(3, 6)))
+    other.fit(*first, verbose=0)
+    assert history["val_loss"][0] == pytest.approx(other.evaluate(*last, verbose=0))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"class_weight": {0: 2.0}}, "`class_weight` must be None"),
+        ({"validation_split": 1.5}, "`validation_split` must be a number above 0"),
+        ({"validation_split": 0.9}, "`validation_split` must leave some of 6"),
+        ({"sample_weight": np.full((6, 4), 0.5)}, "`sample_weight` must be 0 or 1"),
+    ],
+)
+def test_what_counting_cannot_do_is_refused(options, said):
+    windows = windows_of_text()
+    model = NGram(VOCABULARY, 2)
+    with pytest.raises(ValueError, match=said):
+        model.fit(windows[:, :-1], windows[:, 1:], verbose=0, **options)
+
+
+def test_no_epoch_is_left_to_count():
+    windows = windows_of_text()
+    model = NGram(VOCABULARY, 2)
+    model.fit(windows[:, :-1], windows[:, 1:], epochs=2, initial_epoch=2, verbose=0)
+    assert not model.get_tables()
