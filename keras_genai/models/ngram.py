@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_genai import registry
-from keras_genai.checks import check_size
+from keras_genai.checks import check_size, check_sizes
 from keras_genai.models import ngram_smoothing, ngram_tables
 from keras_genai.models.ngram_lookup import Lookup
 from keras_genai.models.ngram_smoothing import KneserNey, Smoothing
@@ -56,7 +56,7 @@ class NGram(CausalLM):
 
     def __init__(self, vocabulary_size, order, smoothing=None, **kwargs):
         super().__init__(**kwargs)
-        check_size("vocabulary_size", vocabulary_size)
+        check_sizes(vocabulary_size=vocabulary_size)
         check_size("order", order, most=LONGEST)
         smoothing = KneserNey() if smoothing is None else smoothing
         if not isinstance(smoothing, Smoothing):
