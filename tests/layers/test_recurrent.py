@@ -208,7 +208,7 @@ def test_the_forget_gate_starts_open_and_the_recurrent_kernel_orthogonal():
 
 @pytest.mark.parametrize("units", [0, 2.5, None])
 def test_units_must_be_a_positive_int(units):
-    with pytest.raises(ValueError, match="`units` must be an int >= 1"):
+    with pytest.raises((TypeError, ValueError), match="`units` must be an int >= 1"):
         LSTM(units)
 
 
