@@ -31,6 +31,21 @@ def register(cls):
     return keras.saving.register_keras_serializable(package="keras_genai")(cls)
 
 
+def adopt(cls):
+    """Makes a user's class of a task known when it is defined, without a decorator.
+
+    The last one of its name counts, since a notebook defines its classes again and
+    again. Names of this library stay its own.
+    """
+    known = _classes.get(cls.__name__, cls)
+    if not _is_ours(cls) and not _is_ours(known):
+        _classes[cls.__name__] = cls
+
+
+def _is_ours(cls):
+    return cls.__module__.partition(".")[0] == "keras_genai"
+
+
 def lookup(name, kind=object):
     """The registered class called `name`; nothing is imported by its dotted name.
 

@@ -35,6 +35,10 @@ class Task(keras.Model):
     decoding = ""
     _reads_targets = True
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        registry.adopt(cls)
+
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.tokenizer = None

@@ -41,6 +41,11 @@ class Field:
         """The lowest and the highest value."""
         raise NotImplementedError
 
+    def accepts(self, low, high):
+        """Whether values may go from `low` to `high`: floats, or tensors."""
+        lowest, highest = self.span()
+        return (low >= lowest) & (high <= highest)
+
     def hint(self, low, high):
         """str: what to do about values from `low` to `high`."""
         return ""
@@ -72,8 +77,7 @@ class Field:
             ValueError: if it is not.
         """
         self.check_type(name, array)
-        lowest, highest = self.span()
-        if len(array) and not (array.min() >= lowest and array.max() <= highest):
+        if len(array) and not self.accepts(array.min(), array.max()):
             raise self.refusal(name, float(array.min()), float(array.max()))
 
     def refusal(self, name, low, high):
@@ -103,6 +107,10 @@ class Pictures(Field):
 
     def span(self):
         return SMALLEST, LARGEST
+
+    def accepts(self, low, high):
+        # NaN shows in the loss, where TerminateOnNaN and training runs look for it.
+        return ~((low < SMALLEST) | (high > LARGEST))
 
     def hint(self, low, high):
         return cure(low, high)
@@ -253,8 +261,7 @@ def assert_values(batch, fields, index):
 
     def look():
         checks = [
-            _assertion(name, batch[name], *field.span())
-            for name, field in fields.items()
+            _assertion(name, batch[name], field) for name, field in fields.items()
         ]
         with tf.control_dependencies(checks):
             return tf.constant(True)
@@ -294,12 +301,10 @@ def _all_equal(sizes, expected):
     return tf.reduce_all(tf.equal(padded, tf.constant(expected, "int32", (rank,))))
 
 
-def _assertion(name, tensor, lowest, highest):
-    low, high = tf.reduce_min(tensor), tf.reduce_max(tensor)
-    good = tf.logical_and(
-        low >= tf.cast(lowest, tensor.dtype), high <= tf.cast(highest, tensor.dtype)
-    )
-    good = tf.logical_or(good, tf.equal(tf.size(tensor), 0))
+def _assertion(name, tensor, field):
+    extremes = tf.reduce_min(tensor), tf.reduce_max(tensor)
+    low, high = (tf.cast(value, "float32") for value in extremes)
+    good = field.accepts(low, high) | tf.equal(tf.size(tensor), 0)
     return tf.debugging.Assert(good, [REFUSED, name, low, high])
 
 

@@ -81,7 +81,6 @@ BAD_PICTURES = {
         2 * IMAGES - 1,
         r"; from \[-1, 1\] they come by 0.5 \* images \+ 0.5",
     ),
-    "one NaN": (np.where(IMAGES[5, 3, 3] == IMAGES, np.nan, IMAGES), "values from nan"),
     "rank": (IMAGES[..., 0], r"shape \(.*8, 8\)"),
     "size": (IMAGES[:, :4], r"shape \(.*4, 8, 1\)"),
     "bools": (IMAGES > 0.5, "bool of "),
@@ -106,6 +105,14 @@ def arrays(*data):
 @pytest.fixture(scope="module", params=[False, True], ids=["graph", "XLA"])
 def model(request):
     return make(3, jit_compile=request.param)
+
+
+def test_not_a_number_shows_in_the_loss_where_stock_callbacks_look():
+    pictures = np.where(IMAGES[5, 3, 3] == IMAGES, np.nan, IMAGES)
+    stop = keras.callbacks.TerminateOnNaN()
+    for data in (arrays(pictures, LABELS), (pipeline(pictures, LABELS),)):
+        logs = make(3).fit(*data, epochs=3, shuffle=False, verbose=0, callbacks=[stop])
+        assert len(logs.epoch) == 1
 
 
 @pytest.mark.parametrize("form", [arrays, pipeline, shapeless])

@@ -405,3 +405,12 @@ def test_a_keras_file_and_a_copy_keep_the_tokenizer(preset):
     model.save(path)
     for other in (keras.saving.load_model(path), keras.models.clone_model(model)):
         assert other.tokenizer.decode(other.tokenizer.encode("abc")) == "abc"
+
+
+def test_a_class_of_the_user_needs_no_decorator(tmp_path):
+    class Mine(GPT):
+        pass
+
+    model = Mine(5, context=8, depth=1, width=8, num_heads=2)
+    model.save_to_preset(tmp_path / "preset")
+    assert type(from_preset(tmp_path / "preset")) is Mine
