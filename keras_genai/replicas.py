@@ -4,14 +4,60 @@ Under a `tf.distribute` strategy every replica sees a part of the batch, and gra
 are summed. On one device nothing here changes a bit.
 """
 
+import functools
+import itertools
+
 import keras
 import tensorflow as tf
+from keras.src.backend.tensorflow.trainer import _collective_all_reduce_multi_worker
 from keras.src.utils.naming import auto_name
 
 
 def count():
     """int: replicas that learn together."""
     return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def on_several_workers(strategy):
+    """bool: whether the replicas of a strategy are in several processes."""
+    return _collective_all_reduce_multi_worker(strategy)
+
+
+def as_rows(step):
+    """A step whose results have an axis of replicas, the first.
+
+    Keras takes the mean of several workers' logs along it, which scalars have not.
+
+    Args:
+        step: function of a batch that returns a nest of tensors `(...)`.
+
+    Returns:
+        function of a batch that returns the same nest, of tensors `(1, ...)`.
+    """
+
+    @functools.wraps(step)
+    def with_axis(data):
+        return keras.tree.map_structure(lambda one: one[None], step(data))
+
+    return with_axis
+
+
+def one_by_one(function):
+    """Several steps at once, begun one by one: no loop in a graph holds replicas.
+
+    Args:
+        function: what Keras makes of a step. It makes a loop in Python for whatever is
+            not an iterator of TensorFlow.
+
+    Returns:
+        The same function of an iterator.
+    """
+
+    def run(iterator):
+        first = next(iterator)  # if there is none, the epoch ends
+        return function(itertools.chain([first], iterator))
+
+    return run
 
 
 def share(loss):

@@ -5,7 +5,7 @@ import warnings
 import keras
 import tensorflow as tf
 
-from keras_genai import registry
+from keras_genai import registry, replicas
 from keras_genai.data.tokenizers import Tokenizer
 from keras_genai.files.paths import as_path
 from keras_genai.layers import quantized
@@ -80,7 +80,13 @@ class Task(keras.Model):
         self.predict_function = values.told(self.predict_function)
 
     def _make_function(self, step_function):
-        return values.told(super()._make_function(step_function))
+        strategy = self.distribute_strategy
+        if replicas.on_several_workers(strategy):
+            step_function = replicas.as_rows(step_function)
+        function = super()._make_function(step_function)
+        if strategy.num_replicas_in_sync > 1 and self.steps_per_execution > 1:
+            function = replicas.one_by_one(function)
+        return values.told(function)
 
     def _autoconvert_optionals(self, step_func):
         """The step of a batch whose integers were looked at, where XLA is not yet."""
@@ -128,11 +134,11 @@ class Task(keras.Model):
 
     @keras.Model.jit_compile.setter
     def jit_compile(self, value):
-        replicas = self.distribute_strategy.num_replicas_in_sync
-        if value and replicas > 1:
+        count = self.distribute_strategy.num_replicas_in_sync
+        if value and count > 1:
             warnings.warn(
                 f"`jit_compile` of {self.name} is off: XLA cannot compile steps of "
-                f"{replicas} replicas",
+                f"{count} replicas",
                 stacklevel=3,
             )
             value = False

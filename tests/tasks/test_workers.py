@@ -1,0 +1,142 @@
+"""Two processes that learn together learn what one device learns from the same batch.
+
+This file, run as a program, is one of the two.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROWS, LENGTH, VOCABULARY, SHAPE = 4, 5, 11, (8, 8, 1)
+NAMES = ("GPT", "PixelCNN", "Pix2Pix")  # a text, a picture and two networks
+SECONDS = 240
+
+
+def makers():
+    """dict of `(function that makes a model, inputs, targets)` by name."""
+    from keras_genai import models
+
+    draws = np.random.default_rng(0)
+    tokens = draws.integers(1, VOCABULARY, (2 * ROWS, LENGTH + 1)).astype("int32")
+    pictures = draws.random((2 * ROWS, *SHAPE), "float32")
+    return {
+        "GPT": (
+            lambda: models.GPT(VOCABULARY, 8, 1, 8, 2, dropout=0.0),
+            tokens[:, :-1],
+            tokens[:, 1:],
+        ),
+        "PixelCNN": (
+            lambda: models.PixelCNN(SHAPE, 2, 6, 1, num_classes=3),
+            {"images": pictures, "labels": np.arange(2 * ROWS) % 3},
+            None,
+        ),
+        "Pix2Pix": (
+            lambda: models.Pix2Pix(SHAPE, SHAPE, width=2, dropout=0.0),
+            {"images": pictures, "condition": pictures[::-1].copy()},
+            None,
+        ),
+    }
+
+
+def learn(make, inputs, targets, scope):
+    """What training changes, what is logged, the scores and the answers."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(1)
+    with scope:
+        model = make()
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        settings = {"loss": loss, "steps_per_execution": 2}
+        settings = {} if targets is None else settings
+        model.compile(keras.optimizers.SGD(0.1), **settings)
+    before = [each.numpy() for each in model.trainable_variables]
+    examples = inputs if targets is None else (inputs, targets)
+    data = tf.data.Dataset.from_tensor_slices(examples).batch(ROWS)
+    settings = {"validation_data": data, "shuffle": False, "verbose": 0}
+    history = model.fit(data, **settings).history
+    after = [each.numpy() for each in model.trainable_variables]
+    change = [new - old for new, old in zip(after, before, strict=True)]
+    odd = keras.tree.map_structure(lambda array: array[:-1], inputs)
+    answers = keras.tree.flatten(model.predict(odd, batch_size=ROWS, verbose=0))
+    return {
+        "change": np.concatenate([each.ravel() for each in change]),
+        "logs": np.array([history[name][0] for name in sorted(history)]),
+        "scores": np.array(model.evaluate(data, verbose=0)),
+        **{f"answers {index}": each for index, each in enumerate(answers)},
+    }
+
+
+def work(path):
+    """Learns as one of the workers of `TF_CONFIG`, and writes what came of it."""
+    import tensorflow as tf
+
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    found = {
+        f"{name} {part}": array
+        for name, settings in makers().items()
+        for part, array in learn(*settings, strategy.scope()).items()
+    }
+    np.savez(path, **found)
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """list of what each of two workers found."""
+    root = pathlib.Path(__file__).parents[2]
+    folder = tmp_path_factory.mktemp("workers")
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    paths = [folder / f"{index}.npz" for index in range(2)]
+    workers = []
+    try:
+        for index, path in enumerate(paths):
+            place = {
+                "cluster": {"worker": addresses},
+                "task": {"type": "worker", "index": index},
+            }
+            with open(path.with_suffix(".err"), "w") as said:
+                command = [sys.executable, __file__, path]
+                environment = {**os.environ, "TF_CONFIG": json.dumps(place)}
+                workers.append(
+                    subprocess.Popen(command, cwd=root, env=environment, stderr=said)
+                )
+        for worker, path in zip(workers, paths, strict=True):
+            said = path.with_suffix(".err")
+            assert not worker.wait(SECONDS), said.read_text("utf-8")[-3000:]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    return [np.load(path) for path in paths]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_two_workers_learn_what_one_device_does(name, found):
+    alone = learn(*makers()[name], contextlib.nullcontext())
+    assert np.linalg.norm(alone["change"]) > 1e-3
+    for worker in found:
+        for part, array in alone.items():
+            np.testing.assert_allclose(
+                worker[f"{name} {part}"], array, atol=1e-5, err_msg=part
+            )
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, "")
+    work(sys.argv[1])
