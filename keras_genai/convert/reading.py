@@ -1,7 +1,7 @@
 """JSON files of a published folder: objects of reasonable size, or nothing."""
 
-from keras_genai.data.vetting import read_json
 from keras_genai.files.finding import find_file
+from keras_genai.files.plain import parse_json
 from keras_genai.files.text import read_text
 from keras_genai.tasks.presets import PresetError
 
@@ -39,7 +39,7 @@ def _read(folder, name, limit, kind):
     except (ValueError, OSError) as error:
         raise PresetError(str(error)[:300]) from None
     try:
-        content = read_json(text)
+        content = parse_json(text)
     except ValueError as error:
         raise PresetError(f"{path} cannot be read as JSON: {error}"[:300]) from None
     if not isinstance(content, kind):

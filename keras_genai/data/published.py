@@ -29,9 +29,9 @@ from keras_genai.data.vetting import (
     check_model,
     guarded,
     read_core,
-    read_json,
 )
 from keras_genai.files.finding import find_file
+from keras_genai.files.plain import parse_json
 from keras_genai.files.text import lines, read_bytes, read_text
 
 # The keys of tokenizer_config.json for each of our roles, the first that is there.
@@ -60,7 +60,7 @@ def from_file(path, options=None, size=None):
     """
     text = read_text(path, LARGEST_FILE)
     with guarded(f"{path} is not a tokenizer"):
-        content = _fitting(read_json(text), size)
+        content = _fitting(parse_json(text), size)
         core = read_core(follow(content, options or {}))
     return with_roles(core, options, size)
 
@@ -147,7 +147,7 @@ def byte_level_bpe(folder, special=(), add_prefix_space=False, size=None):
         return None
     vocabulary, merges = (read_text(path, LARGEST_FILE) for path in files)
     with guarded(f"{files[0]} and merges.txt are no vocabulary"):
-        vocabulary = read_json(vocabulary)
+        vocabulary = parse_json(vocabulary)
         check_model({"vocab": vocabulary})
         merges = [line for line in lines(merges) if not line.startswith("#version")]
         pairs = [tuple(line.split(" ")) for line in merges if line.strip()]

@@ -18,7 +18,8 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from keras_genai.checks import check_integer
 from keras_genai.data.alphabet import Alphabet, byte_characters
-from keras_genai.data.vetting import guarded, read_core, read_json
+from keras_genai.data.vetting import guarded, read_core
+from keras_genai.files.plain import parse_json
 from keras_genai.files.text import read_text
 
 _ROLES = ("pad_token", "start_token", "end_token", "unknown_token")
@@ -231,7 +232,7 @@ class Tokenizer:
             ValueError: if `text` is not a tokenizer.
         """
         try:
-            content = read_json(text)
+            content = parse_json(text)
             ours = isinstance(content, dict) and "tokenizer" in content
             core = read_core(content["tokenizer"] if ours else content)
             if ours:

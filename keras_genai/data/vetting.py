@@ -19,7 +19,6 @@ LARGEST_VOCABULARY = 2**22
 LONGEST_TEXT = 256  # characters of what is put into a text, or is looked for in it
 LARGEST_GROWTH = 64  # characters that one of a text may become
 _MOST_PARTS = 64
-_MOST_CONTAINERS = 2**21  # lists and dicts of a file; each takes 60 bytes and more
 _SEQUENCES = ("normalizers", "pretokenizers", "processors", "decoders")
 _STEPS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
 
@@ -36,25 +35,11 @@ def guarded(message):
         raise ValueError(f"{message} ({reason})") from None
 
 
-def read_json(text):
-    """The content of a JSON text of reasonable size, in which no name comes twice.
-
-    Raises:
-        ValueError: if it is not JSON, too deep, or has a name twice.
-    """
-    if text.count("[") + text.count("{") > _MOST_CONTAINERS:
-        raise ValueError(f"it has more than {_MOST_CONTAINERS:,} lists and dicts")
-    try:
-        return json.loads(text, object_pairs_hook=_unique)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
 def read_core(content):
     """The `tokenizers.Tokenizer` of a tokenizer.json.
 
     Args:
-        content: dict, as `read_json` returns it.
+        content: dict, as `keras_genai.files.plain.parse_json` returns it.
 
     Returns:
         `tokenizers.Tokenizer` that neither truncates nor pads, and draws nothing.
@@ -74,13 +59,6 @@ def read_core(content):
         core = core_library.Tokenizer.from_str(json.dumps(content, ensure_ascii=False))
     _check_ids(core, parts["post_processor"])
     return core
-
-
-def _unique(pairs):
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name comes twice")
-    return found
 
 
 def _without_draws(model):

@@ -1,10 +1,12 @@
 """The one way to read JSON that somebody else may have written."""
 
+import collections
 import json
 
 from keras_genai.files.text import read_text
 
 LARGEST = 64 * 2**20  # bytes; a tokenizer of 250,000 tokens takes 20 MB
+MOST_CONTAINERS = 2**21  # lists and dicts of a file; each takes 60 bytes and more
 
 
 def read_json(path, limit=LARGEST):
@@ -29,12 +31,19 @@ def read_json(path, limit=LARGEST):
         raise ValueError(f"{path} cannot be read as JSON: {error}") from None
 
 
-def parse_json(text):
-    """The value of a JSON text in which every name comes once.
+def parse_json(text, most=MOST_CONTAINERS):
+    """The value of a JSON text of reasonable size, in which every name comes once.
+
+    Args:
+        text: str.
+        most: int. The most lists and dicts in it.
 
     Raises:
-        ValueError: if it is something else, or nested too deeply.
+        ValueError: if it is something else, has more than `most` lists and dicts, or
+            is nested too deeply.
     """
+    if text.count("[") + text.count("{") > most:
+        raise ValueError(f"it has more than {most:,} lists and dicts")
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except RecursionError:
@@ -44,7 +53,7 @@ def parse_json(text):
 def _unique(pairs):
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(n for n in found if names.count(n) > 1)
+        counts = collections.Counter(name for name, _ in pairs)
+        twice, _ = counts.most_common(1)[0]
         raise ValueError(f"{twice[:80]!r} comes twice")
     return found

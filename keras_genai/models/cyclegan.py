@@ -13,8 +13,9 @@ from keras_genai.layers.pool import ImagePool
 from keras_genai.losses import LeastSquares, lazily
 from keras_genai.registry import register
 from keras_genai.tasks import batches, pictures
-from keras_genai.tasks.adversarial import GAN, check_image_shape
+from keras_genai.tasks.adversarial import GAN
 from keras_genai.tasks.drawing import to_networks, to_pictures
+from keras_genai.tasks.pictures import check_image_shape
 
 LEAST_SQUARES = LeastSquares()
 
@@ -77,8 +78,8 @@ class CycleGAN(GAN):
             discriminator_steps=discriminator_steps,
             **kwargs,
         )
-        condition_shape = check_image_shape("condition_shape", condition_shape, (3,))
-        check_image_shape("image_shape", image_shape, (3,))
+        condition_shape = check_image_shape(condition_shape, "condition_shape")
+        check_image_shape(image_shape)
         height, width_, channels = self.image_shape
         if condition_shape[:2] != (height, width_) or height % 4 or width_ % 4:
             raise ValueError(

@@ -12,8 +12,9 @@ from keras_genai.layers.patches import PatchesToScores
 from keras_genai.losses import NonSaturating
 from keras_genai.registry import register
 from keras_genai.tasks import batches, pictures
-from keras_genai.tasks.adversarial import GAN, check_image_shape
+from keras_genai.tasks.adversarial import GAN
 from keras_genai.tasks.drawing import to_networks, to_pictures
+from keras_genai.tasks.pictures import check_image_shape
 
 NON_SATURATING = NonSaturating()
 KERNEL = 4
@@ -76,8 +77,8 @@ class Pix2Pix(GAN):
             discriminator_steps=discriminator_steps,
             **kwargs,
         )
-        condition_shape = check_image_shape("condition_shape", condition_shape, (3,))
-        check_image_shape("image_shape", image_shape, (3,))
+        condition_shape = check_image_shape(condition_shape, "condition_shape")
+        check_image_shape(image_shape)
         height, width_ = self.image_shape[:2]
         if condition_shape[:2] != (height, width_) or height % 2 or width_ % 2:
             raise ValueError(

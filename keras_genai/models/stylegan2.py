@@ -13,7 +13,8 @@ from keras_genai.layers.strided import num_stages
 from keras_genai.losses import R1, NonSaturating, PathLength, lazily
 from keras_genai.models.stylegan2_networks import Discriminator, Generator
 from keras_genai.registry import register
-from keras_genai.tasks.adversarial import GAN, check_image_shape
+from keras_genai.tasks.adversarial import GAN
+from keras_genai.tasks.pictures import check_image_shape
 
 NON_SATURATING = NonSaturating()
 PENALTY = R1(weight=1.0, every=16)
@@ -123,7 +124,7 @@ class StyleGAN2(GAN):
             raise TypeError(
                 f"`adaptation` must be an Adaptation. Received: {adaptation=}"
             )
-        check_image_shape("image_shape", image_shape, (3,))
+        check_image_shape(image_shape)
         num_stages(*self.image_shape[:2])  # checks that they are divisible by 4
         self.latent = latent
         self.width = width

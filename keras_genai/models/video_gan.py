@@ -6,7 +6,8 @@ from keras_genai.checks import check_size
 from keras_genai.layers.strided import PictureToScore, VectorToPicture
 from keras_genai.losses import Hinge
 from keras_genai.registry import register
-from keras_genai.tasks.adversarial import GAN, check_image_shape
+from keras_genai.tasks.adversarial import GAN
+from keras_genai.tasks.pictures import check_image_shape
 
 HINGE = Hinge()
 
@@ -51,7 +52,7 @@ class VideoGAN(GAN):
         super().__init__(
             image_shape, loss, penalty, num_classes, discriminator_steps, **kwargs
         )
-        check_image_shape("image_shape", image_shape, (4,))
+        check_image_shape(image_shape, ranks=(4,))
         check_size("latent", latent)
         check_size("width", width)
         self.latent = latent

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import inspect
 import math
-import numbers
 import re
 
 import keras
@@ -13,7 +12,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_genai import registry, replicas
-from keras_genai.checks import LARGEST_SIZE, check_integer, check_size
+from keras_genai.checks import check_integer, check_size
 from keras_genai.losses import lazily
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks import batches, pictures
@@ -28,7 +27,6 @@ from keras_genai.tasks.picture_task import PictureTask
 from keras_genai.tasks.two_optimizers import AveragesAtTheEnd, TwoOptimizers
 
 SCORED_AT_ONCE = 256  # pictures
-MOST_NUMBERS = 2**31 - 1  # of all pictures drawn at once: 8 GiB
 
 
 class GAN(PictureTask):
@@ -79,7 +77,7 @@ class GAN(PictureTask):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        image_shape = check_image_shape("image_shape", image_shape)
+        image_shape = pictures.check_image_shape(image_shape, ranks=(3, 4))
         check_size("discriminator_steps", discriminator_steps)
         if num_classes is not None:
             check_size("num_classes", num_classes, 2)
@@ -412,7 +410,7 @@ class GAN(PictureTask):
         Raises:
             ValueError: if `count`, `labels` or `seed` is not allowed.
         """
-        most = MOST_NUMBERS // math.prod(self.image_shape)
+        most = pictures.MOST_NUMBERS // math.prod(self.image_shape)
         check_size("count", count, 1, most)
         labels = pictures.to_labels(labels, count, self.num_classes)
         given = {} if labels is None else {"labels": tf.constant(labels)}
@@ -521,30 +519,6 @@ class GAN(PictureTask):
             "num_classes": self.num_classes,
             "discriminator_steps": self.discriminator_steps,
         }
-
-
-def check_image_shape(name, shape, ranks=(3, 4)):
-    """tuple of int: the shape of pictures or videos.
-
-    Args:
-        name: str, the argument.
-        shape: what came.
-        ranks: tuple of int. 3 of pictures, 4 of videos.
-
-    Raises:
-        ValueError: if it is another.
-    """
-    forms = {3: "(height, width, channels)", 4: "(frames, height, width, channels)"}
-    sizes = tuple(shape) if isinstance(shape, tuple | list) else ()
-    if len(sizes) not in ranks or not all(
-        isinstance(size, numbers.Integral) and 0 < size <= LARGEST_SIZE
-        for size in sizes
-    ):
-        raise ValueError(
-            f"`{name}` must be {' or '.join(forms[rank] for rank in ranks)}, ints from "
-            f"1 to {LARGEST_SIZE}. Received: {name}={shape!r}"
-        )
-    return sizes
 
 
 def _metric(given):

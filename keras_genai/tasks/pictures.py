@@ -134,7 +134,8 @@ def check_image_shape(shape, name="image_shape", ranks=(3,)):
         ValueError: if it is another.
     """
     forms = {3: "(height, width, channels)", 4: "(frames, height, width, channels)"}
-    allowed = f"{' or '.join(forms[rank] for rank in ranks)}, ints >= 1"
+    allowed = " or ".join(forms[rank] for rank in ranks)
+    allowed = f"{allowed}, ints from 1 to {LARGEST_SIZE}"
     check_sizes(name, shape, allowed)
     if len(shape) not in ranks or math.prod(shape) > MOST_NUMBERS:
         raise ValueError(f"`{name}` must be {allowed}. Received: {name}={shape!r}")

@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from keras_genai.files.paths import as_path
+from keras_genai.files.plain import parse_json
 from keras_genai.files.text import lines, read_text
 from keras_genai.files.writing import UNFINISHED, replacing, write_text
 
@@ -50,6 +51,22 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
     write_text(tmp_path / "large", "12345")
     with pytest.raises(ValueError, match="at most 4 bytes"):
         read_text(tmp_path / "large", limit=4)
+
+
+def test_json_that_takes_too_much_is_refused():
+    assert parse_json('[{"a": [1]}]', most=3) == [{"a": [1]}]
+    with pytest.raises(ValueError, match="more than 2 lists and dicts"):
+        parse_json('[{"a": [1]}]', most=2)
+    with pytest.raises(ValueError, match="more than 2,097,152 lists and dicts"):
+        parse_json("[" * 2**22)
+    with pytest.raises(ValueError, match="too deeply"):
+        parse_json("[" * 2**20)
+
+
+def test_a_name_that_comes_twice_is_found_at_once_among_many():
+    names = ",".join(f'"{index}":0' for index in range(100_000))
+    with pytest.raises(ValueError, match="'99999' comes twice"):
+        parse_json("{" + names + ',"99999":1}')
 
 
 def test_a_failure_while_writing_leaves_the_old_file(tmp_path):
