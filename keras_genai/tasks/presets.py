@@ -226,6 +226,9 @@ def _check_format(model, format):
 
 
 def _write(model, folder):
+    if model.tokenizer is not None:
+        with as_preset_error():
+            _check_ids(model.tokenizer, model)
     tables = model.get_tables()
     weights = model.preset_weights()
     config = registry.to_plain(model)["config"]
@@ -289,8 +292,20 @@ def _open(folder, sums, config, overrides):
     if TOKENIZER in sums:
         with as_preset_error(folder / TOKENIZER):
             text = read_text(folder / TOKENIZER, plain.LARGEST)
-            model.tokenizer = Tokenizer.from_json(text)
+            tokenizer = Tokenizer.from_json(text)
+            _check_ids(tokenizer, model)
+            model.tokenizer = tokenizer
     return model
+
+
+def _check_ids(tokenizer, model):
+    """Raises if the model has no row for an id of its tokenizer."""
+    rows = getattr(model, "vocabulary_size", None)
+    if rows is not None and tokenizer.vocabulary_size > rows:
+        raise ValueError(
+            f"`tokenizer` must have ids below {rows}, the rows of {model.name}. "
+            f"Received: ids up to {tokenizer.vocabulary_size - 1}"
+        )
 
 
 def _take(tensors, names, folder):

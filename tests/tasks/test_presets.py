@@ -54,6 +54,20 @@ def test_a_preset_brings_back_weights_tokenizer_and_arguments(preset):
         assert (again / name).read_bytes() == (preset / name).read_bytes()
 
 
+def test_every_id_of_a_tokenizer_has_a_row(preset):
+    model = from_preset(preset)
+    model.tokenizer = characters("abcdef")
+    with pytest.raises(PresetError, match=r"ids below 5, .* ids up to 5$"):
+        model.save_to_preset(preset)
+    (preset / "tokenizer.json").write_text(model.tokenizer.to_json(), "utf-8")
+    seal(preset)
+    with pytest.raises(PresetError, match=r"tokenizer.json.* ids up to 5$"):
+        from_preset(preset)
+    (preset / "tokenizer.json").write_text(characters("abcd").to_json(), "utf-8")
+    seal(preset)
+    assert from_preset(preset).tokenizer.vocabulary_size == 4
+
+
 def test_a_preset_opens_in_a_process_that_imported_nothing_else(preset):
     code = f"import keras_genai; keras_genai.from_preset({str(preset)!r})"
     subprocess.run([sys.executable, "-c", code], check=True)
