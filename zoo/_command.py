@@ -147,10 +147,7 @@ def _understood(error):
         return INTERRUPTED, "stopped"
     if isinstance(error, BrokenPipeError):
         return BROKEN_PIPE, ""
-    if (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "ResourceExhaustedError"
-    ):
+    if is_out_of_memory(error):
         return WRONG, "there is not enough memory; smaller batches or models need less"
     if isinstance(error, RecursionError):
         return WRONG, f"something is nested too deeply: {error}"

@@ -11,7 +11,8 @@ class TrainingError(RuntimeError):
     Args:
         message: str, one line.
         exit_code: int. What `train.py` exits with: 2 for a wrong request (folder,
-            configuration), 1 for what went wrong on the way (disk, numbers).
+            configuration, more than fits into memory), 1 for what went wrong on the
+            way (disk, numbers).
     """
 
     def __init__(self, message, exit_code=1):
@@ -50,5 +51,6 @@ def short_of_memory():
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise TrainingError(
             "There is not enough memory. What was saved before is intact; a smaller "
-            "batch or model, or --precision mixed_bfloat16, needs less"
+            "batch or model, or --precision mixed_bfloat16, needs less",
+            exit_code=2,
         ) from error

@@ -481,7 +481,7 @@ def test_too_little_memory_is_one_line(tmp_path):
 
     with pytest.raises(TrainingError, match="not enough memory") as error:
         go(tmp_path, callbacks=[Hungry()])
-    assert error.value.exit_code == 1
+    assert error.value.exit_code == 2
 
 
 def test_a_claimed_folder_stays_locked_after_the_training(tmp_path):
