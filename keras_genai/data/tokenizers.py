@@ -202,8 +202,10 @@ class Tokenizer:
         if self._alphabet is not None or not self.special_in_text:
             return text
         added = self.core.get_added_tokens_decoder().values()
-        for token in (token.content for token in added if token.special):
-            while token in text:  # a removal may bring two halves together
+        special = [token.content for token in added if token.special]
+        # A removal may bring two halves together, also those of another token.
+        while found := [token for token in special if token in text]:
+            for token in found:
                 text = text.replace(token, "")
         return text
 

@@ -67,15 +67,15 @@ class Chat:
         """Says something to the model.
 
         Args:
-            text: str.
+            text: str. What spells a special token is left out.
 
         Returns:
             str: its answer.
 
         Raises:
             TypeError: if `text` is no str.
-            ValueError: if `text` is empty, or has what the tokenizer does not know;
-                the history is then as it was.
+            ValueError: if `text` is empty without special tokens, or has what the
+                tokenizer does not know; the history is then as it was.
         """
         return "".join(self.stream(text))
 
@@ -87,9 +87,12 @@ class Chat:
         """
         if not isinstance(text, str):
             raise TypeError(f"`text` must be a str. Received: {text!r}")
-        text = " ".join(text.split())
+        said, text = text, self._on_one_line(text)
         if not text:
-            raise ValueError("`text` must not be empty. Received: ''")
+            raise ValueError(
+                "`text` must be more than blanks and special tokens. Received: "
+                f"{said[:40]!r}"
+            )
         prompt = self.prompt(text)
         return self._recorded(text, self._pieces(prompt))
 
@@ -100,15 +103,26 @@ class Chat:
         if said and not kept:
             # One turn alone is too long: its end is what is answered.
             who, text = said[-1]
-            return self.turns.text([(who, self._end_of(who, text))])
-        return self.turns.text(said[len(said) - kept :])
+            return self._written([(who, self._end_of(who, text))])
+        return self._written(said[len(said) - kept :])
 
     def reset(self):
         """Forgets everything that was said."""
         self.history = []
 
+    def _on_one_line(self, text):
+        cut = self.model.tokenizer.without_special
+        while text != (rest := " ".join(cut(text).split())):
+            text = rest  # without some blanks it may spell another special token
+        return text
+
+    def _written(self, turns):
+        """The conversation as one text, in which nobody spells a special token."""
+        cut = self.model.tokenizer.without_special
+        return self.turns.text([(who, cut(text)) for who, text in turns])
+
     def _fits(self, turns):
-        return len(self.model.tokenizer.encode(self.turns.text(turns))) <= self.room
+        return len(self.model.tokenizer.encode(self._written(turns))) <= self.room
 
     def _end_of(self, who, text):
         """The last words of a turn that fit, or else the last characters of one."""

@@ -205,12 +205,13 @@ def test_text_that_spells_a_special_token_stays_text(kind):
 
 
 def test_a_published_tokenizer_reads_special_tokens_and_can_be_kept_from_it():
-    core = tokenizers.bpe(ENGLISH, 300, end_token="</s>").core
+    core = tokenizers.bpe(ENGLISH, 300, start_token="<s>", end_token="</s>").core
     published = Tokenizer.from_json(core.to_str())
     for each in (published, Tokenizer.from_json(published.to_json())):
         assert each.end_token in each.encode("the</s>dog")
         assert each.end_token not in each.encode("the</s>dog", special_in_text=False)
         assert each.without_special("a </</s>s>b") == "a b"
+        assert each.without_special("a <<</s>s>/s>b<</s>s>") == "a b"
 
 
 @pytest.mark.parametrize("texts", ["abc", [1], [None], 5, None, b"abc", [["a"]]])

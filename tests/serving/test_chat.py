@@ -86,6 +86,9 @@ def test_a_long_history_and_a_long_turn_are_hardly_read():
     encoded = []
 
     class Counting:
+        def without_special(self, text):
+            return text
+
         def encode(self, text, encode=model.tokenizer.encode):
             encoded.append(len(text))
             return encode(text)
@@ -128,6 +131,21 @@ def test_what_cannot_be_said_leaves_the_history_alone():
         Chat(model)
     with pytest.raises(ValueError, match="leave room"):
         Chat(Parrot(context=10), reply_length=10)
+
+
+def test_nobody_ends_a_turn_by_spelling_a_special_token():
+    model = Parrot(context=400)
+    core = tokenizers.bpe(["User: Bot"], 300, "<t>", "<s a>", "</s>").core
+    model.tokenizer = tokenizers.Tokenizer.from_json(core.to_str())  # a published one
+    chat = Chat(model, reply_length=5)
+    chat.history = [("person", "old</s>"), ("model", "<s a>no")]
+    chat.say("hi </<t>s> <<s a>t> <s  a> there")
+    prompt, _ = model.calls[0]
+    assert prompt == "User: old\nBot: no\nUser: hi there\nBot:"
+    for text in ("</s>", "<t> </s>"):
+        with pytest.raises(ValueError, match=f"Received: '{text}'"):
+            chat.say(text)
+    assert len(chat.history) == 4
 
 
 def test_half_an_answer_is_remembered():
