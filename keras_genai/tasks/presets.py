@@ -220,8 +220,8 @@ def _check_format(model, format):
         )
     if not registry.is_registered(model):
         raise PresetError(
-            f"{type(model).__name__} cannot be saved as a preset: no process would "
-            "find the class again. Decorate it with `keras_genai.registry.register`"
+            f"{type(model).__name__} cannot be saved as a preset: another class of "
+            "this name would be found when it is opened. Give it a name of its own"
         )
 
 
