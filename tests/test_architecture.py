@@ -71,6 +71,7 @@ def test_torch_is_never_imported(path):
     assert not any(name.split(".")[0] == "torch" for name in imported(path))
 
 
+@pytest.mark.slow
 def test_importing_the_package_registers_every_class():
     registered = []
     for path in MODULES:

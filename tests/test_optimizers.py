@@ -16,6 +16,7 @@ def gradual(rate):
     return optimizer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [adamw, muon, gradual])
 def test_training_goes_on_in_the_same_way_from_a_file(make, tmp_path):
     model = GPT(11, context=8, depth=1, width=8, num_heads=2)

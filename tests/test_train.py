@@ -9,6 +9,7 @@ import train
 SMALL = ["--set", "width=8", "--set", "depth=1", "--set", "num_heads=2"]
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_files_and_goes_on_where_it_stopped(tmp_path, capsys):
     out = tmp_path / "run"
     command = ["gpt_python_docs", "--out", str(out), "--batch-size", "2", *SMALL]
@@ -72,6 +73,7 @@ def test_bad_input_is_one_line_and_exit_code_two(arguments, message, tmp_path, c
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_own_text_files_are_trained_on(tmp_path, capsys):
     text = tmp_path / "text.txt"
     text.write_text("the quick brown fox jumps over the lazy dog. " * 60, "utf-8")
@@ -80,6 +82,7 @@ def test_own_text_files_are_trained_on(tmp_path, capsys):
     assert "All well" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_counting_model_runs_through_the_same_command(tmp_path, capsys):
     out = tmp_path / "run"
     assert train.main(["ngram_names", "--out", str(out)]) == 0

@@ -292,6 +292,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "key"), [(name, key) for name, keys in BOMBS.items() for key in keys]
 )

@@ -76,6 +76,7 @@ def expected(name, tokens):
     }[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [[name] for name in MODES] + [["mean", "cls", "max"]])
 def test_every_pooling_is_followed(folder, names):
     pooling(folder, *names)

@@ -77,6 +77,7 @@ def test_no_picture_is_in_two_splits():
         assert not (seen[0] & seen[1] | seen[0] & seen[2] | seen[1] & seen[2])
 
 
+@pytest.mark.slow
 def test_the_pictures_of_a_step_depend_on_seed_and_step_only():
     augment = [augmentation.Flip(), augmentation.Translate(1), augmentation.Contrast()]
     source = functools.partial(images.digits, 64, augment=augment, condition=Noise())
@@ -286,6 +287,7 @@ def store(folder, name, rows, features):
     )
 
 
+@pytest.mark.slow
 def test_prepared_pictures_of_tensorflow_datasets_are_read_by_name(tmp_path):
     import tensorflow_datasets as tfds
 

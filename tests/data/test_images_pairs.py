@@ -104,6 +104,7 @@ def test_edges_are_where_a_picture_changes():
     assert set(np.unique(splits.test["condition"])) == {0, 255}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "shape"),
     [

@@ -61,6 +61,7 @@ def same(one, other):
     return len(one) == len(other) and all(map(np.array_equal, one, other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_pass_is_the_next_epoch_of_the_endless_batches(kind):
     loader = KINDS[kind]()

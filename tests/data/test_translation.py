@@ -12,6 +12,7 @@ def dates():
     return translation.dates(batch_size=4, stand_in=True)
 
 
+@pytest.mark.slow
 def test_no_day_is_in_two_parts_and_all_are_written_alike_every_time():
     splits = translation.dates(batch_size=8)
     held_out, test = splits.held_out["targets"], splits.test["targets"]

@@ -156,6 +156,7 @@ def test_a_score_has_the_floor_beside_it_and_the_extractor_in_its_name():
     assert not any("fid" in name for name in bad)
 
 
+@pytest.mark.slow
 def test_a_small_classifier_reads_digits_and_scores_a_model():
     splits = images.digits(64)
     classifier = _images.train_classifier(splits, steps=300)
@@ -168,6 +169,7 @@ def test_a_small_classifier_reads_digits_and_scores_a_model():
     assert figures["pictures"] == 120
 
 
+@pytest.mark.slow
 def test_the_classifier_is_a_function_of_its_seed():
     arrays = images.digits(64).test
     data = (arrays["images"], arrays["labels"]) * 2
@@ -179,6 +181,7 @@ def test_the_classifier_is_a_function_of_its_seed():
     assert one.model.dtype_policy.name == "float32"
 
 
+@pytest.mark.slow
 def test_pictures_without_classes_are_scored_by_their_turns():
     splits = dataclasses.replace(images.digits(64), num_classes=None)
     classifier = _images.train_classifier(splits, steps=60)
@@ -187,6 +190,7 @@ def test_pictures_without_classes_are_scored_by_their_turns():
     assert classifier.accuracy > 0.4  # chance is 0.25
 
 
+@pytest.mark.slow
 def test_videos_are_scored_by_their_frames():
     splits = video.moving_digits(64, frames=3, stand_in=True)
     classifier = _images.train_classifier(splits, steps=2)

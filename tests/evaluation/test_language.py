@@ -31,6 +31,7 @@ def make_gpt(context):
     return model
 
 
+@pytest.mark.slow
 def test_a_text_within_the_context_is_scored_by_one_window():
     model = make_gpt(context=64)
     score = score_text(model, TEXT[:50])
@@ -39,6 +40,7 @@ def test_a_text_within_the_context_is_scored_by_one_window():
     assert score.tokens == 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [65, 100, 333])
 def test_every_token_counts_once_and_sees_at_least_context_minus_stride(length):
     model, tokens, context, stride = make_gpt(64), TEXT[:length], 64, 16
@@ -52,6 +54,7 @@ def test_every_token_counts_once_and_sees_at_least_context_minus_stride(length):
     assert score.nats == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_recurrent_model_is_scored_as_if_it_read_the_text_in_one_go():
     keras.utils.set_random_seed(0)
     model = RNNLM(7, embedding_dim=8, units=8, num_layers=1)
@@ -59,6 +62,7 @@ def test_a_recurrent_model_is_scored_as_if_it_read_the_text_in_one_go():
     assert score_text(model, TEXT).nats == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_long_text_read_in_lanes_scores_as_in_one_go():
     keras.utils.set_random_seed(0)
     model = RNNLM(7, embedding_dim=8, units=8, num_layers=1)
@@ -76,6 +80,7 @@ def test_a_counting_model_is_scored_by_its_own_probabilities():
     assert score.bits_per_token == pytest.approx(score.nats / 100 / np.log(2))
 
 
+@pytest.mark.slow
 def test_the_window_estimate_is_the_mean_loss():
     import tensorflow as tf
 

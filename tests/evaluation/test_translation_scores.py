@@ -46,6 +46,7 @@ def test_exact_match_is_the_share_of_equal_texts():
         exact_match(["a"], [])
 
 
+@pytest.mark.slow
 def test_texts_come_back_in_their_order_whatever_the_batch(dates):
     splits, model = dates
     texts = splits.test["inputs"][:5].tolist()

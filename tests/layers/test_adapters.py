@@ -42,6 +42,7 @@ def assert_same(some, others):
         np.testing.assert_array_equal(value, others[path], err_msg=path)
 
 
+@pytest.mark.slow
 def test_a_new_adapter_changes_nothing_and_only_it_is_trained(model):
     base, before = values(model.preset_weights()), model(TOKENS).numpy()
     adapters.add(model, rank=2)
@@ -54,6 +55,7 @@ def test_a_new_adapter_changes_nothing_and_only_it_is_trained(model):
     assert np.abs(model(TOKENS).numpy() - before).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_merging_gives_the_same_logits_and_is_undone_to_the_bit(model):
     base = values(model.preset_weights())
     adapters.add(model, names=("query", "output", "expand"), rank=2)
@@ -71,6 +73,7 @@ def test_merging_gives_the_same_logits_and_is_undone_to_the_bit(model):
     np.testing.assert_array_equal(model(TOKENS), logits)
 
 
+@pytest.mark.slow
 def test_several_adapters_by_name_do_not_touch_each_other(model):
     plain = model(TOKENS).numpy()
     adapters.add(model, rank=2, name="first")
@@ -91,6 +94,7 @@ def test_several_adapters_by_name_do_not_touch_each_other(model):
         adapters.use(model, "third")
 
 
+@pytest.mark.slow
 def test_a_saved_adapter_fits_its_base_and_no_other(model, tmp_path):
     model.save_to_preset(tmp_path / "base")
     adapters.add(model, rank=2)
@@ -113,6 +117,7 @@ def test_a_saved_adapter_fits_its_base_and_no_other(model, tmp_path):
         adapters.load(from_preset(tmp_path / "base"), tmp_path / "adapter")
 
 
+@pytest.mark.slow
 def test_presets_and_configs_keep_adapters(model, tmp_path):
     adapters.add(model, rank=2, name="first")
     adapters.add(model, rank=2, name="second", seed=3)
@@ -131,6 +136,7 @@ def test_presets_and_configs_keep_adapters(model, tmp_path):
     assert not from_preset(tmp_path / "merged").changes
 
 
+@pytest.mark.slow
 def test_a_head_is_trained_as_a_copy(tmp_path):
     backbone = BERT(30, context=16, depth=1, width=8, num_heads=2, name="backbone")
     model = SequenceClassifier(backbone, dropout=0.0)
@@ -157,6 +163,7 @@ def test_a_head_is_trained_as_a_copy(tmp_path):
     np.testing.assert_array_equal(model({"tokens": TOKENS}), logits)
 
 
+@pytest.mark.slow
 def test_generate_follows_the_adapter_in_use(model):
     def text():
         return model.generate([1, 2, 3], max_length=12, seed=0).tolist()
@@ -270,6 +277,7 @@ def test_adapters_of_a_backbone_come_back(tmp_path):
     assert adapters.installed(loaded.backbone) == adapters.installed(backbone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [quantize, train])
 def test_unmerge_does_not_throw_away_what_came_after_merge(model, change, tmp_path):
     adapters.add(model, rank=2)

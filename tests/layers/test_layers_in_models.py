@@ -105,6 +105,7 @@ def batch():
 
 
 # Keras hands its variables to h5py, which asks NumPy for a copy in the old way.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_functional_model_is_saved_and_loaded_whole(name, tmp_path):

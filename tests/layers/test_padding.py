@@ -45,6 +45,7 @@ def t5(mask):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [bert, t5])
 @pytest.mark.parametrize("dtype", ["int32", "bool"])
 def test_outputs_and_gradients_stay_the_same(make, dtype):

@@ -66,6 +66,7 @@ def test_the_preset_is_small_and_comes_back_to_the_bit(tmp_path):
     assert sizes[1] < 0.3 * sizes[0]
 
 
+@pytest.mark.slow
 def test_generate_writes_with_them_what_a_float_model_of_their_values_writes():
     model, reference = tied(), tied()
     quantize(model)

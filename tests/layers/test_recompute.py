@@ -53,6 +53,7 @@ def gradients(model, wrap, training=True):
     return loss.numpy(), [g.numpy() for g in found], [s.numpy() for s in states]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [gpt, adapted_gpt, t5])
 def test_gradients_are_equal_under_a_compiled_function(make):
     keras.utils.set_random_seed(0)
@@ -99,6 +100,7 @@ def test_the_forward_pass_is_there_twice():
     assert products(model) == plain + forward - 2
 
 
+@pytest.mark.slow
 def test_fit_learns_with_xla():
     keras.utils.set_random_seed(0)
     model = gpt()

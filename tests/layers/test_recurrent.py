@@ -78,6 +78,7 @@ def assert_close(got, wanted, tolerance=1e-5):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.slow
 @all_cells
 @pytest.mark.parametrize("valid", [None, VALID], ids=["whole", "padded"])
 @pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
@@ -155,6 +156,7 @@ def test_padding_changes_nothing_and_gets_no_gradient(cell):
     assert not np.any(np.asarray(d_inputs)[~VALID])
 
 
+@pytest.mark.slow
 @all_cells
 @pytest.mark.parametrize("half", ["bfloat16", "float16"])
 def test_half_precision_keeps_float32_states_and_is_close_to_float32(cell, half):

@@ -88,6 +88,7 @@ def test_the_backward_layer_is_the_forward_one_over_the_reversed_text():
     np.testing.assert_allclose(outputs[:, :, 3:], expected[:, ::-1], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_scan_has_the_gradients_of_an_unrolled_loop(jit_compile):
     inputs, state, constant = draw(4, 2, 3), draw(2, 3, seed=1), draw(2, 3, seed=2)

@@ -58,6 +58,7 @@ def draw_batch(length=7):
     }
 
 
+@pytest.mark.slow
 @every_model
 @pytest.mark.parametrize("training", [False, True])
 def test_a_changed_target_changes_nothing_before_it(name, training):
@@ -73,6 +74,7 @@ def test_a_changed_target_changes_nothing_before_it(name, training):
     assert np.abs(outputs[0][:, 5:] - outputs[1][:, 5:]).max() > 1e-2
 
 
+@pytest.mark.slow
 @every_model
 def test_padding_of_the_inputs_is_never_seen(name):
     model, batch = make(name), draw_batch()
@@ -88,6 +90,7 @@ def test_padding_of_the_inputs_is_never_seen(name):
     assert np.abs(np.array(model(changed)) - np.array(expected)).max() > 1e-2
 
 
+@pytest.mark.slow
 @every_model
 def test_cached_decoding_is_the_full_call(name):
     model, batch = make(name), draw_batch()
@@ -118,6 +121,7 @@ def test_candidates_of_one_text_share_its_memory(name):
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
+@pytest.mark.slow
 @every_model
 def test_greedy_text_is_what_the_full_call_predicts(name):
     model, batch = make(name), draw_batch()
@@ -129,6 +133,7 @@ def test_greedy_text_is_what_the_full_call_predicts(name):
         np.testing.assert_array_equal(found, logits.argmax(-1))
 
 
+@pytest.mark.slow
 def test_xla_and_graph_find_the_same_beams():
     model = make("t5")
     rows = [[5, 6, 7, 8], [9, 10]]
@@ -138,6 +143,7 @@ def test_xla_and_graph_find_the_same_beams():
         np.testing.assert_array_equal(found, row)
 
 
+@pytest.mark.slow
 @every_model
 def test_preset_and_keras_file_bring_back_the_same_logits(name, tmp_path):
     model, batch = make(name), draw_batch()
@@ -157,6 +163,7 @@ def test_float16_is_refused_where_weights_overflow(name, dtype):
         make(name, dtype=dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [("bart", "mixed_float16"), ("t5", "mixed_bfloat16")],

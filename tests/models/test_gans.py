@@ -58,6 +58,7 @@ def pictures(model, seed=0):
     return model.generate(BATCH, seed=seed)
 
 
+@pytest.mark.slow
 @all_models
 def test_every_weight_that_trains_moves(name):
     model = make(name)
@@ -72,6 +73,7 @@ def test_every_weight_that_trains_moves(name):
     assert set(still) <= {"discriminator/dense/bias"}
 
 
+@pytest.mark.slow
 @all_models
 def test_a_preset_draws_the_same_pictures(name, tmp_path):
     model = make(name)
@@ -123,6 +125,7 @@ def test_pix2pix_draws_with_dropout_as_the_seed_says():
     assert not np.array_equal(first, model.translate(condition, seed=2))
 
 
+@pytest.mark.slow
 def test_pix2pix_learns_to_repeat_one_batch():
     model = make("pix2pix", compiled=False, dropout=0.0)
     model.compile(keras.optimizers.Adam(0.01, 0.5), keras.optimizers.Adam(0.001, 0.5))
@@ -184,6 +187,7 @@ def test_the_cycle_error_is_that_of_going_there_and_back():
     np.testing.assert_allclose(error, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_pool_belongs_to_the_run_and_not_to_the_model():
     model = make("cyclegan")
     fit(model, 2)
@@ -211,6 +215,7 @@ def test_stylegan2_augments_what_the_discriminator_sees_and_nothing_else():
     assert not any("augmentation" in path for path in model.preset_weights())
 
 
+@pytest.mark.slow
 def test_path_length_and_r1_come_lazily_and_change_the_running_mean():
     model = make("stylegan2")
     logs = fit(model)

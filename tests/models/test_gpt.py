@@ -31,6 +31,7 @@ def draw_tokens(*shape):
     return np.random.default_rng(0).integers(0, 17, shape).astype("int32")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
 @pytest.mark.parametrize("training", [False, True])
 def test_a_changed_token_changes_nothing_before_it(style, training):
@@ -66,6 +67,7 @@ def test_cached_decoding_of_unequal_rows_is_the_full_call(style):
         )
 
 
+@pytest.mark.slow
 def test_dropout_is_on_in_fit_and_off_in_evaluate():
     tokens = draw_tokens(4, 9)
     losses, weights = [], make(GPT2).get_weights()
@@ -125,6 +127,7 @@ def test_the_parameter_count_is_that_of_gpt2():
     assert model.count_params() == depth * block + (65 + 64) * width + 2 * width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_one_batch_can_be_learned_by_heart(dtype):
     keras.utils.set_random_seed(0)

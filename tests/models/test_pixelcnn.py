@@ -67,6 +67,7 @@ def test_pictures_and_codes_are_two_views_of_the_same():
     np.testing.assert_array_equal(binary.tokens_of(grey), [[[0, 1]]])
 
 
+@pytest.mark.slow
 def test_it_learns_a_few_digits_by_heart_with_their_labels():
     splits = images.digits(16, stand_in=True)
     model = make((8, 8, 1), levels=2, width=32, num_classes=10)

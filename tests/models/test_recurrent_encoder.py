@@ -43,6 +43,7 @@ def test_every_place_sees_both_ends():
         assert np.abs(model(other)["hidden"][:, seen] - before[:, seen]).max() > 1e-6
 
 
+@pytest.mark.slow
 def test_a_classifier_learns_to_tell_and_comes_back(tmp_path):
     model = SequenceClassifier(encoder(dropout=0.2, token_dropout=0.1))
     tokens = np.random.default_rng(1).integers(1, 20, (64, 7)).astype("int32")

@@ -103,6 +103,7 @@ def train(model, *data, **options):
     return watch
 
 
+@pytest.mark.slow
 def test_fit_carries_the_state_and_leaves_none_behind():
     model, tokens = make(lanes=BATCH), draw()
     targets = np.zeros((BATCH, LENGTH, VOCABULARY))
@@ -113,6 +114,7 @@ def test_fit_carries_the_state_and_leaves_none_behind():
     assert not any(np.any(variable) for variable in model.carried)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("repeated", "steps", "begins_anew"),
     [(False, None, True), (False, 2, True), (True, 2, False), (False, 1, False)],
@@ -183,6 +185,7 @@ def test_half_precision_trains_and_ends_in_float32_logits(precision):
     assert history[-1] < history[0]
 
 
+@pytest.mark.slow
 def test_one_batch_is_learned_by_heart():
     model, tokens = make(units=32, embedding_dim=16, num_layers=1), draw()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

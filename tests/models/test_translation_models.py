@@ -62,6 +62,7 @@ def draw_batch(length=7):
     }
 
 
+@pytest.mark.slow
 @every_model
 @pytest.mark.parametrize("training", [False, True])
 def test_a_changed_target_changes_nothing_before_it(name, training):
@@ -76,6 +77,7 @@ def test_a_changed_target_changes_nothing_before_it(name, training):
     assert np.abs(outputs[0][:, 5:] - outputs[1][:, 5:]).max() > 1e-2
 
 
+@pytest.mark.slow
 @every_model
 def test_a_row_is_the_same_alone_and_beside_longer_ones(name):
     model, batch = make(name), draw_batch()
@@ -124,6 +126,7 @@ def test_candidates_of_one_text_share_its_memory(name):
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
+@pytest.mark.slow
 @every_model
 def test_greedy_text_is_what_the_full_call_predicts(name):
     model, batch = make(name), draw_batch()
@@ -135,6 +138,7 @@ def test_greedy_text_is_what_the_full_call_predicts(name):
         np.testing.assert_array_equal(found, logits.argmax(-1))
 
 
+@pytest.mark.slow
 def test_xla_and_graph_find_the_same_beams():
     model = make("general")
     rows = [[5, 6, 7, 8], [9, 10]]
@@ -158,6 +162,7 @@ def test_attention_weights_sum_to_one_and_ignore_padding(name):
     assert np.ptp(weights[0], axis=-1).max() > 1e-3  # it is not the mean
 
 
+@pytest.mark.slow
 @every_model
 def test_preset_and_keras_file_bring_back_the_same_logits(name, tmp_path):
     model, batch = make(name), draw_batch()
@@ -170,6 +175,7 @@ def test_preset_and_keras_file_bring_back_the_same_logits(name, tmp_path):
     np.testing.assert_array_equal(model(batch), loaded(batch))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "dtype", "jit_compile"),
     [

@@ -29,6 +29,7 @@ def test_the_output_has_the_shape_of_the_picture_and_starts_as_nothing(make, sha
     assert (out.numpy() == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [unet, dit])
 def test_noise_level_label_and_condition_reach_the_output(make):
     keras.utils.set_random_seed(0)

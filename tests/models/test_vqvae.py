@@ -41,6 +41,7 @@ def test_pictures_become_codes_and_come_back(digits):
     np.testing.assert_allclose(model.reconstruct(pictures), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_learns_one_batch_by_heart(digits):
     batch = next(iter(digits.train.dataset()))
     variance = float(np.var(batch["images"]))
@@ -55,6 +56,7 @@ def test_it_learns_one_batch_by_heart(digits):
     assert error / variance <= figures["reconstruction"] + 1e-6
 
 
+@pytest.mark.slow
 def test_one_step_saved_and_loaded_and_one_more_are_two_steps(digits, tmp_path):
     whole = make()
     fit(whole, digits.train.dataset(0), 1)

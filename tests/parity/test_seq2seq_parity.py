@@ -37,6 +37,7 @@ def test_logits_of_a_padded_batch(case):
     np.testing.assert_allclose(found, reference["logits"], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_tokens_under_every_way_to_decode(case):
     model, reference = case
     for name, way in reference["decoded"].items():

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from keras_genai.samplers import Beam, beam
@@ -45,6 +46,7 @@ def searched(sampler):
     return tf.function(run, jit_compile=True)
 
 
+@pytest.mark.slow
 def test_as_many_beams_as_tokens_find_the_best_of_all_texts():
     scores = TABLE - np.log(np.exp(TABLE).sum(axis=1, keepdims=True))
 

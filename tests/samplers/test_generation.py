@@ -28,6 +28,7 @@ def greedy(model, tokens, length):
     return tokens
 
 
+@pytest.mark.slow
 def test_a_strangers_model_writes_what_its_forward_pass_predicts():
     model = recurrent()
     prompts = [[1, 2, 3], [4]]
@@ -37,6 +38,7 @@ def test_a_strangers_model_writes_what_its_forward_pass_predicts():
     assert [row.tolist() for row in narrow] == [row.tolist() for row in found]
 
 
+@pytest.mark.slow
 def test_samplers_rules_streams_and_text_work_with_a_function():
     model = recurrent(size=256)
     tokenizer = tokenizers.byte_level()

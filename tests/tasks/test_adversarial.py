@@ -123,6 +123,7 @@ def assert_same_state(one, other):
         np.testing.assert_array_equal(value, other[key], err_msg=key)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
     splits = images.digits(BATCH, stand_in=True)
     run = functools.partial(
@@ -143,6 +144,7 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
     assert len(checkpoint.averages(second)) == len(second.generator.trainable_variables)
 
 
+@pytest.mark.slow
 def test_two_steps_are_one_saved_loaded_and_one_more(tmp_path):
     whole, part = conditional(), conditional()
     fit(whole)
@@ -167,6 +169,7 @@ def test_a_preset_holds_the_vectors_of_the_power_iteration(tmp_path):
     np.testing.assert_array_equal(model.generate(3, seed=1), loaded.generate(3, seed=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision_moves_the_weights_of_both_networks(policy):
     model = conditional(dtype=policy, run_eagerly=policy == "mixed_bfloat16")
@@ -182,6 +185,7 @@ def test_half_precision_moves_the_weights_of_both_networks(policy):
     assert model.generate(2).dtype == "float32"
 
 
+@pytest.mark.slow
 def test_xla_and_the_plain_graph_agree(monkeypatch):
     # On the same noise: XLA draws other numbers from a seed. And without Adam, whose
     # first step takes the rounding error of a zero gradient for its sign.
@@ -258,6 +262,7 @@ def test_discriminate_gives_one_probability_a_picture_in_any_company(loss):
     np.testing.assert_allclose(found, alone, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_discriminator_learns_to_tell_what_it_is_shown():
     model = make(compiled=False, penalty=losses.R1(0.01))
     model.compile(**optimizers(rate=0.0))

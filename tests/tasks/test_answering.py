@@ -31,6 +31,7 @@ def model():
     return model
 
 
+@pytest.mark.slow
 def test_a_question_is_answered_alike_alone_and_in_company(model):
     questions, contexts = ["who ran?", "who sat?"], [CONTEXT, "The dog sat."]
     together = model.answer(questions, contexts)
@@ -59,6 +60,7 @@ def test_an_answer_that_is_not_there_is_refused(model):
         model.targets(["who?"], [CONTEXT], [4], ["dog"])
 
 
+@pytest.mark.slow
 def test_a_reader_learns_in_which_window_the_answer_is(model):
     questions = ["who ran to the sea?", "where did the cat sit?"]
     starts = [CONTEXT.index("dog"), CONTEXT.index("house")]

@@ -224,6 +224,7 @@ def test_the_noise_of_a_picture_leads_back_to_it(ideal):
     np.testing.assert_allclose(again, images, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_it_overfits_one_batch_in_every_precision(policy):
     model = small(dtype=policy, prediction=Epsilon(), weighting=Uniform())
@@ -237,6 +238,7 @@ def test_it_overfits_one_batch_in_every_precision(policy):
     assert last < 0.7
 
 
+@pytest.mark.slow
 def test_two_steps_are_one_step_saved_loaded_and_another(tmp_path):
     def compiled():
         model = small()
@@ -263,6 +265,7 @@ def test_a_preset_makes_the_same_pictures(model, tmp_path):
     np.testing.assert_array_equal(loaded.generate(**options), model.generate(**options))
 
 
+@pytest.mark.slow
 def test_latents_of_a_codec_are_what_is_noised(tmp_path):
     codec = VQVAE(SHAPE, num_codes=8, latent_size=4, filters=(4,), name="codec")
     model = small(codec=codec)
@@ -280,6 +283,7 @@ def test_latents_of_a_codec_are_what_is_noised(tmp_path):
     np.testing.assert_array_equal(loaded.generate(2, steps=2), pictures)
 
 
+@pytest.mark.slow
 def test_texts_condition_as_labels_do(tmp_path):
     model = stirred(0.05, num_classes=None, vocabulary_size=6, text_length=3)
     tokens = np.array([[1, 2, 0], [3, 0, 0]], "int32")

@@ -81,6 +81,7 @@ def test_long_texts_are_cut_to_the_context_and_keep_their_frame(make, tokenizer)
     assert kept == 3  # the short second text is whole
 
 
+@pytest.mark.slow
 def test_a_sequence_classifier_learns_and_names_labels(make):
     model = make(
         SequenceClassifier, "mixed_bfloat16", labels=("bad", "good"), dropout=0.0
@@ -110,6 +111,7 @@ def test_a_single_label_is_a_value(make):
     )
 
 
+@pytest.mark.slow
 def test_a_token_classifier_learns_and_tags_words(make, tokenizer):
     model = make(TokenClassifier, labels=("other", "animal"), dropout=0.0)
     x = model.batch(TEXTS)
@@ -126,6 +128,7 @@ def test_a_token_classifier_learns_and_tags_words(make, tokenizer):
     assert all("The good Cat sat"[tag.start : tag.end] == tag.word for tag in tags)
 
 
+@pytest.mark.slow
 def test_a_masked_model_learns_to_fill_gaps(make, tokenizer):
     model = make(MaskedLM)
     y = model.batch(TEXTS)["tokens"]
@@ -151,6 +154,7 @@ def test_a_masked_model_guesses_only_where_it_is_asked(make, tokenizer):
     )
 
 
+@pytest.mark.slow
 def test_question_answering_learns_spans_of_the_text(make):
     model = make(QuestionAnswering)
     contexts = ["The cat sat in the old house.", "The dog ran to the sea."]
@@ -220,6 +224,7 @@ def test_sentences_with_the_same_words_are_near(make):
     model.fit(x, np.array([1.0, -1.0]), verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "options"),
     [

@@ -42,6 +42,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_an_export_says_what_the_model_says(name, tmp_path):
     make, inputs = CASES[name]
@@ -57,6 +58,7 @@ def test_an_export_says_what_the_model_says(name, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_a_fitted_model_is_exported_as_it_is_then(tmp_path):
     model = CASES["gpt"][0]()
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))

@@ -91,6 +91,7 @@ def test_unknown_layers_are_refused_with_the_known_ones():
         freeze_all_but_last(classifier(), 3)
 
 
+@pytest.mark.slow
 def test_layers_are_set_free_from_the_head_down():
     model = recurrent()
     groups = (("classifier",), ("layer_0_forward", "layer_0_backward"), ("embedding",))
@@ -110,6 +111,7 @@ def test_layers_are_set_free_from_the_head_down():
     assert seen[2] == {"classifier", "embedding", *layers}
 
 
+@pytest.mark.slow
 def test_one_group_is_plain_adamw():
     results = []
     for optimizer in (
@@ -124,6 +126,7 @@ def test_one_group_is_plain_adamw():
         np.testing.assert_allclose(value, results[1][path], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_two_accumulated_halves_are_one_whole_batch():
     whole, halves = recurrent(), recurrent()
     # Not Adam, which makes a whole step of the noise in a gradient near zero.

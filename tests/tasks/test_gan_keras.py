@@ -33,6 +33,7 @@ def fit(model, *callbacks, epochs=2, pictures=PICTURES):
     )
 
 
+@pytest.mark.slow
 def test_callbacks_of_learning_rates_change_both():
     model = make(A.Adam(1e-3), A.Adam(4e-3))
     plateau = C.ReduceLROnPlateau("val_loss", 0.5, 0, min_delta=99.0)
@@ -44,6 +45,7 @@ def test_callbacks_of_learning_rates_change_both():
     np.testing.assert_allclose(rates, [1e-5, 1e-5], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_loss_is_that_of_both_and_is_looked_at_by_stock_callbacks(tmp_path):
     model = make()
     kept = tmp_path / "best.weights.h5"
@@ -59,6 +61,7 @@ def test_the_loss_is_that_of_both_and_is_looked_at_by_stock_callbacks(tmp_path):
     assert len(fit(model, C.TerminateOnNaN(), pictures=nothing).epoch) == 1
 
 
+@pytest.mark.slow
 def test_averages_are_left_in_the_weights_when_fit_ends():
     model = make(A.Adam(0.1, use_ema=True))
     fit(model, epochs=1)
@@ -70,6 +73,7 @@ def test_averages_are_left_in_the_weights_when_fit_ends():
     fit(model, C.SwapEMAWeights(swap_on_epoch=True), epochs=1)
 
 
+@pytest.mark.slow
 def test_names_of_metrics_are_those_of_what_evaluate_returns():
     model = models.Pix2Pix(SHAPE, SHAPE, width=2, penalty=GradientPenalty())
     model.compile("adam", metrics=["mae", keras.metrics.MeanSquaredError("squared")])
@@ -195,6 +199,7 @@ def test_stylegan2_compiles_with_xla_for_batches_of_known_and_unknown_size(count
     assert np.isfinite(logs.history["loss"]).all()
 
 
+@pytest.mark.slow
 def test_a_pool_takes_batches_of_any_size():
     model = models.CycleGAN(SHAPE, SHAPE, width=2, num_blocks=1, pool_size=9)
     model.compile("adam")

@@ -103,6 +103,7 @@ def test_rules_see_each_rows_own_text_without_the_padding(attending):
         assert len(pairs) == len(set(pairs))
 
 
+@pytest.mark.slow
 def test_one_bucket_of_prompts_and_any_numbers_are_one_trace():
     model = Attending()
     model.generate([[1, 2], [3]], max_length=20, sampler=EVERYTHING, stop=[5])
@@ -135,6 +136,7 @@ def test_one_bucket_of_prompts_and_any_numbers_are_one_trace_of_beam_search():
     assert model.traces == [16, 1]
 
 
+@pytest.mark.slow
 def test_xla_and_graph_find_the_same_beams():
     graph, compiled = Attending(seed=5), Attending(seed=5)
     compiled.jit_generate = True
@@ -157,6 +159,7 @@ def test_max_length_counts_the_prompt_and_has_a_default(attending):
     assert len(attending.generate([1, 2])) == 2 + 256
 
 
+@pytest.mark.slow
 def test_calls_of_any_lengths_share_a_few_functions():
     model = Attending(context=64)
     draws = np.random.default_rng(0)
@@ -216,6 +219,7 @@ def test_new_weights_are_seen_by_compiled_functions(attending):
     )
 
 
+@pytest.mark.slow
 def test_gpt_writes_what_its_full_forward_pass_predicts():
     model = GPT(vocabulary_size=13, context=24, depth=1, width=16, num_heads=2)
     for weight in model.weights:
@@ -243,6 +247,7 @@ def half_context_reference(model, tokens, length):
     return tokens
 
 
+@pytest.mark.slow
 def test_a_text_goes_on_past_the_context_from_its_last_half():
     model = Attending(context=12)
     prompts = [[1, 2, 3], [4], list(range(10)), [5, 6, 7] * 5]
@@ -304,6 +309,7 @@ def test_a_wide_beam_finds_the_best_of_all_texts(seed, length_penalty):
     assert tuple(found.tolist()) == best[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "prompt", "sampler", "expected"),
     [  # written by transformers 5.23 with the same tables and max_length=14
@@ -350,6 +356,7 @@ def test_text_comes_back_as_it_was_given(spelling):
     assert spelling.generate("", max_length=9, sampler=Greedy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("stop", [(), ("c a", "b", "E")], ids=["no stop", "stop"])
 def test_streamed_pieces_join_to_the_whole_text(spelling, stop, seed):

@@ -27,6 +27,7 @@ def score(model, x, y, **options):
     return model.evaluate(x, y, verbose=0, return_dict=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "y"),
     [
@@ -44,6 +45,7 @@ def test_an_optimizer_is_enough_to_compile(make, y):
     assert np.isfinite(model.fit(X, y, verbose=0).history["loss"]).all()
 
 
+@pytest.mark.slow
 def test_pairs_of_sentences_are_learned_by_their_cosine():
     model = SentenceEmbedder(bert())
     model.compile("adam")
@@ -51,6 +53,7 @@ def test_pairs_of_sentences_are_learned_by_their_cosine():
     model.fit(pairs, np.ones(4, "float32"), verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss",
     [
@@ -91,6 +94,7 @@ def test_what_takes_probabilities_is_refused(argument, value):
         gpt().compile("sgd", **{argument: value})
 
 
+@pytest.mark.slow
 def test_rows_and_tokens_without_weight_are_not_learned():
     whole = score(gpt(), X[:2], X[:2])["loss"]
     for weight in (np.array([1.0, 1, 0, 0]), np.repeat([[1.0], [1], [0], [0]], 6, 1)):
@@ -100,6 +104,7 @@ def test_rows_and_tokens_without_weight_are_not_learned():
         assert found == pytest.approx(whole / 2, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_compiled_model_comes_back_with_its_loss(tmp_path):
     model = gpt()
     model.compile("adam", metrics=["accuracy"])

@@ -61,6 +61,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_one_batch_in_every_form_is_one_batch(form):
     expected = fit_by_four({"images": IMAGES, "labels": LABELS})
@@ -107,6 +108,7 @@ def model(request):
     return make(3, jit_compile=request.param)
 
 
+@pytest.mark.slow
 def test_not_a_number_shows_in_the_loss_where_stock_callbacks_look():
     pictures = np.where(IMAGES[5, 3, 3] == IMAGES, np.nan, IMAGES)
     stop = keras.callbacks.TerminateOnNaN()
@@ -115,6 +117,7 @@ def test_not_a_number_shows_in_the_loss_where_stock_callbacks_look():
         assert len(logs.epoch) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [arrays, pipeline, shapeless])
 @pytest.mark.parametrize("case", BAD)
 def test_what_is_no_batch_is_one_clear_line(case, form, model):

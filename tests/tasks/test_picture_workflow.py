@@ -40,6 +40,7 @@ def trained(kind, *data, **options):
     return np.concatenate([np.ravel(each) for each in model.trainable_variables]), logs
 
 
+@pytest.mark.slow
 @kinds
 def test_weights_of_zero_teach_nothing_and_equal_ones_are_no_weights(kind):
     start = [each.numpy() for each in make(kind).trainable_variables]
@@ -53,6 +54,7 @@ def test_weights_of_zero_teach_nothing_and_equal_ones_are_no_weights(kind):
     assert same["loss"] == pytest.approx(logs["loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["VAE", "PixelCNN", "DiT"])
 def test_the_weight_of_a_class_is_that_of_its_examples(kind):
     by_class = trained(kind, IMAGES, LABELS, class_weight={1: 0.0, 2: 3.0})
@@ -63,6 +65,7 @@ def test_the_weight_of_a_class_is_that_of_its_examples(kind):
         make(kind).fit(IMAGES, class_weight={0: 2.0}, verbose=0)
 
 
+@pytest.mark.slow
 @kinds
 def test_metrics_are_honoured_and_a_loss_is_refused(kind):
     metric = "sparse_categorical_accuracy" if kind == "PixelCNN" else "mae"
@@ -75,6 +78,7 @@ def test_metrics_are_honoured_and_a_loss_is_refused(kind):
         make(kind, {"loss": "mse"})
 
 
+@pytest.mark.slow
 @kinds
 def test_a_compiled_model_comes_back_compiled(kind, tmp_path):
     model = make(kind)
@@ -84,6 +88,7 @@ def test_a_compiled_model_comes_back_compiled(kind, tmp_path):
     assert loaded.train_on_batch(IMAGES) == model.train_on_batch(IMAGES)
 
 
+@pytest.mark.slow
 @kinds
 def test_looking_at_a_model_does_not_change_its_training(kind):
     model, watched = make(kind), make(kind)
@@ -143,6 +148,7 @@ def test_a_layer_that_draws_goes_on_where_its_file_ended(make_layer, tmp_path):
     np.testing.assert_array_equal(*states)
 
 
+@pytest.mark.slow
 @kinds
 def test_it_runs_where_doubles_are_the_default(kind):
     keras.config.set_floatx("float64")

@@ -68,6 +68,7 @@ def test_every_id_of_a_tokenizer_has_a_row(preset):
     assert from_preset(preset).tokenizer.vocabulary_size == 4
 
 
+@pytest.mark.slow
 def test_a_preset_opens_in_a_process_that_imported_nothing_else(preset):
     code = f"import keras_genai; keras_genai.from_preset({str(preset)!r})"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -286,6 +287,7 @@ def test_every_precision_comes_back(tmp_path, dtype):
     from_preset(tmp_path / "it", dtype="float32")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

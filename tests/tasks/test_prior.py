@@ -40,6 +40,7 @@ def make(kind):
     return {"grid": grid_prior, "sequence": sequence_prior}[kind]()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["grid", "sequence"])
 def test_only_the_prior_learns_and_both_travel(kind, digits, tmp_path):
     model = make(kind)
@@ -82,6 +83,7 @@ def test_a_code_is_predicted_from_label_and_earlier_codes_only(kind):
     assert np.abs(other[0] - after[0]).max() > 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["grid", "sequence"])
 def test_drawn_codes_have_the_chances_that_are_learned(kind):
     model = make(kind)

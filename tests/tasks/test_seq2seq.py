@@ -71,6 +71,7 @@ def echo():
     return Echo()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", [None, Greedy(), Beam(2), Sample(top_k=1)])
 def test_results_are_what_follows_the_start_token(echo, sampler):
     found = echo.generate([[1, 2, 3], [4]], sampler=sampler)

@@ -99,6 +99,7 @@ def test_arrays_are_refused_before_the_first_step(name):
         np.testing.assert_array_equal(weight, value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [True, False])
 @pytest.mark.parametrize("name", ["GPT tokens", "GPT targets", "places", "end"])
 def test_a_batch_of_a_data_set_is_refused_in_xla_too(name, jit_compile):
@@ -120,6 +121,7 @@ def test_prediction_looks_at_tokens_and_not_at_targets():
             call(spoiled(VOCABULARY))
 
 
+@pytest.mark.slow
 def test_a_class_that_the_loss_ignores_is_allowed():
     model = gpt()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)

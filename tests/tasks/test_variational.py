@@ -71,6 +71,7 @@ def test_with_the_exact_posterior_every_bound_is_the_likelihood():
     assert bound.bits_per_dimension == pytest.approx(-bound.nats / np.log(2) / 2)
 
 
+@pytest.mark.slow
 def test_one_sample_is_the_elbo_and_more_come_nearer_to_the_likelihood():
     data = np.full((3_000, 1, 2, 1), 0.2, "float32")
     model = Linear(shift=0.3)
@@ -81,6 +82,7 @@ def test_one_sample_is_the_elbo_and_more_come_nearer_to_the_likelihood():
     np.testing.assert_allclose(bounds[-1], model.log_likelihood(data), atol=0.05)
 
 
+@pytest.mark.slow
 def test_a_bound_does_not_depend_on_how_pictures_are_batched():
     data = np.random.default_rng(0).random((33, *SHAPE)).astype("float32")
     model = make()
@@ -139,6 +141,7 @@ def singles(samples):
         yield log_likelihood[:, one], mean, log_variance, latents[:, one]
 
 
+@pytest.mark.slow
 def test_it_learns_one_batch_by_heart(digits):
     model = make(hidden=(64,), latent_size=8)
     model.compile(keras.optimizers.Adam(5e-3), jit_compile=True)
@@ -160,6 +163,7 @@ def test_it_learns_one_batch_by_heart(digits):
     assert last["loss"] == pytest.approx(last["reconstruction"] + last["kl"], rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dense", "convolutional"])
 def test_one_step_saved_and_loaded_and_one_more_are_two_steps(kind, digits, tmp_path):
     def compiled():

@@ -163,6 +163,7 @@ def damage(path):
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_ctrl_c_finishes_the_step_saves_and_says_how_to_continue(
     server, scaled, tmp_path
 ):
@@ -190,6 +191,7 @@ def test_a_disk_that_refuses_ends_the_run_with_one_line_and_intact_checkpoints(
     assert not list((run.folder / "checkpoints").glob(".*"))
 
 
+@pytest.mark.slow
 def test_another_configuration_is_refused_in_one_line(server, scaled):
     before = sorted(scaled.folder.rglob("*"))
     assert scaled.go(fingerprint={"model": "scaled", "data": {"name": "x"}}) == 2

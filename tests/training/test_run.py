@@ -140,6 +140,7 @@ def test_the_best_weights_come_back_at_the_end(tmp_path):
     assert model.evaluate(Splits.validation.epoch(), verbose=0) == min(values)
 
 
+@pytest.mark.slow
 def test_a_run_whose_best_weights_are_lost_can_still_finish(tmp_path):
     go(tmp_path, validate_every=4, restore_best=True)
     for path in tmp_path.glob("checkpoints/best-*/state.npz"):
@@ -272,6 +273,7 @@ def half(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
 def test_a_damaged_log_is_mended_and_the_run_goes_on(harm, half, tmp_path):
     run = tmp_path / "run"
@@ -397,6 +399,7 @@ def test_a_new_loss_scale_is_taken_and_said(tmp_path):
     assert said[0].endswith("optimizer.initial_scale was 8.0 and is 4.0")
 
 
+@pytest.mark.slow
 def test_another_optimizer_is_refused_because_its_slots_mean_something_else(tmp_path):
     go(tmp_path, linear(keras.optimizers.Adam(0.1)), steps=4)
     with pytest.raises(TrainingError, match=r"`optimizer.class` was Adam and is AdamW"):
@@ -415,6 +418,7 @@ def test_a_schedule_that_jumps_with_the_number_of_steps_is_said(tmp_path):
     assert said[1] == "the learning rate goes on from 0 at 0.05"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plateau", "schedule"])
 def test_a_rate_that_a_callback_changed_is_kept(kind, tmp_path):
     def rates(folder, steps):
@@ -495,6 +499,7 @@ def test_a_claimed_folder_stays_locked_after_the_training(tmp_path):
         go(run)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_nobody_listens(tmp_path):
     def gone(line):
         raise BrokenPipeError
