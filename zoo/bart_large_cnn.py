@@ -30,7 +30,7 @@ entry = Entry(
         ),
     ),
     tiny=dict(
-        context=32,
+        context=64,
         encoder_depth=1,
         decoder_depth=1,
         width=8,
