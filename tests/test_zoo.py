@@ -17,7 +17,6 @@ from zoo import _images
 from zoo._settings import Settings
 from zoo.entry import unwrapped
 
-
 # Among the fast tests, one of each family; all others run with -m slow.
 FAST = (
     *("bert_sst2", "beta_vae_digits", "cgan_mnist", "ddpm_digits"),
