@@ -12,9 +12,11 @@ import tensorflow as tf
 from keras import ops, random
 
 from keras_genai.checks import check_number, check_size
+from keras_genai.layers.xla import in_xla
 from keras_genai.registry import register
 
 EPSILON = 1e-12  # under a square root, whose derivative at 0 is infinite
+ZEROS = tf.UnconnectedGradients.ZERO
 
 
 @register
@@ -199,7 +201,7 @@ class GradientPenalty(_Plain):
         _check_penalty(self)
 
     def __call__(self, critic, real, fake, seed):
-        place = random.uniform(_per_row(real), seed=seed)
+        place = random.uniform(_per_row(real), dtype="float32", seed=seed)
         slopes = slope(critic, real + place * (fake - real))
         excess = slopes - 1.0
         if self.one_sided:
@@ -308,7 +310,7 @@ def slope(critic, images):
     return ops.sqrt(squared_slope(critic, images) + EPSILON)
 
 
-def lazily(step, every, penalty, *states):
+def lazily(step, every, penalty, *states, scale=1.0):
     """`penalty()` on one step of `every`, so many times as large; 0 otherwise.
 
     Args:
@@ -317,23 +319,68 @@ def lazily(step, every, penalty, *states):
         penalty: function without arguments that returns a float32 scalar; with states,
             a tuple of that and of the next states.
         states: tensors that stay as they are on the other steps.
+        scale: float scalar. What the loss will be multiplied by before gradients are
+            taken, to keep them within the range of float16.
 
     Returns:
         float32 scalar; with states, a tuple of it and of the next states. To assign
-        these is left to the caller: replicas cannot meet inside of a condition.
+        these is left to the caller: replicas cannot meet inside of a condition. In XLA
+        it has gradients by trainable variables only.
     """
-
-    def large():
-        found = penalty()
-        return (every * found[0], *found[1:]) if states else every * found
-
-    def none():
-        nothing = tf.constant(0.0, "float32")
-        return (nothing, *states) if states else nothing
-
     if every == 1:
         return penalty()
-    return tf.cond(tf.equal(tf.cast(step, "int32") % every, 0), large, none)
+
+    def large():
+        value, *after = penalty() if states else (penalty(),)
+        return every * value, after
+
+    def none():
+        return tf.constant(0.0, "float32"), [*states]
+
+    is_due = tf.equal(tf.cast(step, "int32") % every, 0)
+    if in_xla():
+        value, after = _condition_in_xla(is_due, large, none, scale)
+    else:
+        value, after = tf.cond(is_due, large, none)
+    return (value, *after) if states else value
+
+
+def _condition_in_xla(is_due, large, none, scale):
+    """As `tf.cond(is_due, large, none)`, but gradients are taken inside of it.
+
+    XLA does not compile the gradient of a condition with shapes that are unknown when
+    it is traced, such as those of a batch.
+    """
+    weights = []  # that `large` reads, known when it has been traced
+
+    def with_gradients():
+        with tf.GradientTape() as tape:
+            value, after = large()
+        weights[:] = tape.watched_variables()
+        gradients = tape.gradient(value, weights, scale, ZEROS)
+        return value, after, [tf.convert_to_tensor(each) for each in gradients]
+
+    def without():
+        zeros = [tf.zeros(weight.shape, weight.dtype) for weight in weights]
+        return *none(), zeros
+
+    value, after, gradients = tf.cond(is_due, with_gradients, without)
+    return _with_gradients(value, gradients, weights, scale), after
+
+
+def _with_gradients(value, gradients, weights, scale):
+    """`value` again, with gradients by `weights` that were taken of `scale * value`."""
+
+    @tf.custom_gradient
+    def known(value, gradients, weights):
+        def backward(upstream):
+            share = upstream / scale
+            found = [tf.cast(share, each.dtype) * each for each in gradients]
+            return [None] * (1 + len(gradients)) + found
+
+        return tf.identity(value), backward
+
+    return known(value, gradients, [tf.convert_to_tensor(each) for each in weights])
 
 
 def _gradient(function, inputs):
@@ -344,9 +391,7 @@ def _gradient(function, inputs):
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         total = tf.reduce_sum(function(inputs))
-    return tape.gradient(
-        total, inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO
-    )
+    return tape.gradient(total, inputs, unconnected_gradients=ZEROS)
 
 
 def _per_row(images):

@@ -180,6 +180,35 @@ def test_penalties_can_be_differentiated_through_a_convolution_in_a_graph():
     assert np.abs(gradient()).max() > 0
 
 
+@pytest.mark.parametrize("scale", [1.0, 8.0])
+def test_lazy_penalties_have_their_gradients_in_xla_whatever_the_batch(scale):
+    layer = keras.layers.Conv2D(3, 3, activation="tanh")
+    layer.build((None, *SHAPE[1:]))
+
+    def critic(images):
+        return tf.reduce_sum(layer(images), axis=(1, 2, 3))
+
+    def gradient(images, step):
+        def penalty():
+            twice = tf.repeat(images, 2, axis=0)
+            return losses.R1()(critic, twice), step + 1
+
+        with tf.GradientTape() as tape:
+            value, state = losses.lazily(step, 4, penalty, step, scale=scale)
+            loss = scale * (value + tf.reduce_mean(critic(images)))
+        return value, state, tape.gradient(loss, layer.kernel.value)
+
+    signature = [tf.TensorSpec((None, *SHAPE[1:])), tf.TensorSpec((), "int32")]
+    plain, compiled = (
+        tf.function(gradient, signature, jit_compile=jit) for jit in (False, True)
+    )
+    for step in (4, 5):
+        for expected, found in zip(
+            plain(draw(), step), compiled(draw(), step), strict=True
+        ):
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
 def test_label_smoothing_is_the_cross_entropy_with_its_mixture(smoothing):
     logits, labels = draw(0, (2, 3, 5)), np.array([[0, 4, 2], [1, 1, 3]])

@@ -95,14 +95,20 @@ class AdaptiveAugmentation(keras.layers.Layer):
         return ops.einsum("bjk,bikc->bijc", columns, x) - 1.0
 
     def _normal(self, images):
-        return keras.random.normal((ops.shape(images)[0],), seed=self.seeds)
+        return keras.random.normal(
+            (ops.shape(images)[0],), dtype="float32", seed=self.seeds
+        )
 
     def _uniform(self, images):
-        return keras.random.uniform((ops.shape(images)[0],), seed=self.seeds)
+        return keras.random.uniform(
+            (ops.shape(images)[0],), dtype="float32", seed=self.seeds
+        )
 
     def _chosen(self, change):
         """`change`, with probability p, otherwise 0: nothing."""
-        chance = keras.random.uniform((ops.shape(change)[0],), seed=self.seeds)
+        chance = keras.random.uniform(
+            (ops.shape(change)[0],), dtype="float32", seed=self.seeds
+        )
         return ops.where(chance < self.probability, change, 0.0)
 
     def compute_output_shape(self, images_shape):

@@ -67,7 +67,7 @@ class ImagePool(keras.layers.Layer):
                 count, self.size, f"`images` must be a batch of at most {self.size}"
             )
             with tf.control_dependencies([small]):
-                images = tf.identity(images)
+                count = tf.identity(count)
         elif count > self.size:
             raise ValueError(
                 f"`images` must be a batch of at most {self.size}. "
@@ -77,7 +77,7 @@ class ImagePool(keras.layers.Layer):
         order = keras.random.shuffle(ops.arange(self.size), seed=self.seeds)[:count]
         turn = (ops.arange(count) + self.seen) % self.size
         places = ops.where(filling, turn, order)  # all different
-        chance = keras.random.uniform((count,), seed=self.seeds)
+        chance = keras.random.uniform((count,), dtype="float32", seed=self.seeds)
         swaps = ops.logical_and(chance < 0.5, ops.logical_not(filling))
         swaps = ops.reshape(swaps, (count, *(1 for _ in self.image_shape)))
         kept = ops.logical_or(swaps, filling)

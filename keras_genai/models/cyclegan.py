@@ -176,6 +176,7 @@ class CycleGAN(GAN):
                 self.penalty(judge, real[key], fake[key], self.seeds)
                 for key, judge in self._judges()
             ),
+            scale=self.discriminator_optimizer.scale_loss(1.0),
         )
         self.trackers["discriminator_penalty"].update_state(penalty)
         return penalty

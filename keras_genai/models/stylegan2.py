@@ -173,15 +173,18 @@ class StyleGAN2(GAN):
         """float32 `(count, L, latent)`, with a second style from some layer on."""
         layers = self.generator.num_styles
         twice = 2 if mix else 1
-        latents = keras.random.normal((twice * count, self.latent), seed=self.seeds)
+        latents = keras.random.normal(
+            (twice * count, self.latent), dtype="float32", seed=self.seeds
+        )
         if labels is not None:
             labels = ops.tile(labels, (twice,))
         drawn = self.generator.map(latents, labels)[:, None]  # (twice * count, 1, D)
-        styles = ops.repeat(drawn[:count], layers, axis=1)
+        styles = ops.broadcast_to(drawn[:count], (count, layers, self.latent))
         if not mix:
             return styles
         chance, place = (
-            keras.random.uniform((count, 1), seed=self.seeds) for _ in range(2)
+            keras.random.uniform((count, 1), dtype="float32", seed=self.seeds)
+            for _ in range(2)
         )
         first = ops.floor(1.0 + place * (layers - 1))
         first = ops.where(chance < MIXED, first, float(layers))
@@ -191,7 +194,7 @@ class StyleGAN2(GAN):
     def _noise(self, count):
         """Noise inputs of all layers, `(count, h, w, 1)` each."""
         return [
-            keras.random.normal((count, *size, 1), seed=self.seeds)
+            keras.random.normal((count, *size, 1), dtype="float32", seed=self.seeds)
             for size in self.generator.noise_sizes
         ]
 
@@ -222,13 +225,19 @@ class StyleGAN2(GAN):
             return self.path_length(
                 lambda styles: self.generator.synthesize(styles, noise),
                 styles,
-                keras.random.normal((count, *self.image_shape), seed=self.seeds),
+                keras.random.normal(
+                    (count, *self.image_shape), dtype="float32", seed=self.seeds
+                ),
                 mean,
             )
 
         mean = ops.convert_to_tensor(self.path_mean)
         value, mean = lazily(
-            self.generator_optimizer.iterations, self.path_length.every, penalty, mean
+            self.generator_optimizer.iterations,
+            self.path_length.every,
+            penalty,
+            mean,
+            scale=self.generator_optimizer.scale_loss(1.0),
         )
         self.path_mean.assign(mean)
         self.trackers["generator_penalty"].update_state(value)

@@ -163,7 +163,6 @@ class Generator(keras.layers.Layer):
     def synthesize(self, styles, noise):
         """Pictures, float32 `(B, H, W, C)`, from styles `(B, L, latent)` and noise."""
         start = ops.cast(self.start, self.compute_dtype)
-        # Not `repeat`: XLA does not compile its gradient within a condition.
         x = ops.broadcast_to(start, (ops.shape(styles)[0], *start.shape))
         picture, number = 0.0, 0
         for index, to_picture in enumerate(self.pictures):

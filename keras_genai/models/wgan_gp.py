@@ -80,7 +80,9 @@ class WGANGP(GAN):
         self.built = True
 
     def draw(self, count, labels=None, training=False):
-        latents = keras.random.normal((count, self.latent), seed=self.seeds)
+        latents = keras.random.normal(
+            (count, self.latent), dtype="float32", seed=self.seeds
+        )
         return self.generator(latents, labels=labels, training=training)
 
     def get_config(self):

@@ -209,6 +209,7 @@ class GAN(PictureTask):
                 fake,
                 self.seeds,
             ),
+            scale=self.discriminator_optimizer.scale_loss(1.0),
         )
         self.trackers["discriminator_penalty"].update_state(penalty)
         return penalty

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_genai import models
 from keras_genai.layers.modulated import ModulatedConvolution
@@ -191,12 +192,18 @@ def test_arguments_out_of_range_are_named(make, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [4, 6])
-def test_stylegan2_compiles_with_xla_for_batches_of_known_and_unknown_size(count):
-    model = models.StyleGAN2(SHAPE, latent=4, width=2, mapping_depth=1)
-    model.compile("adam", jit_compile=True)
-    logs = model.fit(PICTURES, batch_size=count, epochs=2, verbose=0)
+@pytest.mark.parametrize("is_known", [True, False])
+def test_stylegan2_compiles_with_xla_for_batches_of_known_and_unknown_size(is_known):
+    pictures = tf.data.Dataset.from_tensors({"images": PICTURES["images"][:2, :4, :4]})
+    unknown = {"images": tf.TensorSpec((None, 4, 4, 1))}
+    if not is_known:
+        pictures = pictures.unbatch().batch(2)
+        assert pictures.element_spec == unknown
+    model = models.StyleGAN2((4, 4, 1), latent=2, width=1, mapping_depth=0)
+    model.compile("sgd", jit_compile=True)
+    logs = model.fit(pictures, verbose=0)
     assert np.isfinite(logs.history["loss"]).all()
+    assert logs.history["generator_penalty"][0] > 0
 
 
 @pytest.mark.slow
@@ -206,3 +213,39 @@ def test_a_pool_takes_batches_of_any_size():
     data = {**PICTURES, "condition": PICTURES["images"]}
     model.fit(data, batch_size=4, epochs=2, verbose=0)
     assert int(model.pool_a.seen) == 9
+
+
+def test_a_pool_too_small_for_a_batch_of_unknown_size_says_so():
+    pool = ImagePool(3, SHAPE)
+    swap = tf.function(pool, [tf.TensorSpec((None, *SHAPE))])
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="`images` must be a batch"
+    ):
+        swap(PICTURES["images"])
+
+
+@pytest.fixture
+def in_float64():
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx(before[0])
+    keras.config.set_dtype_policy(before[1])
+
+
+@pytest.mark.usefixtures("in_float64")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: models.WGANGP(SHAPE, 3, 2, penalty=GradientPenalty(every=2)),
+        lambda: models.StyleGAN2((4, 4, 1), latent=2, width=1, mapping_depth=0),
+    ],
+)
+def test_networks_may_be_float64(make):
+    model = make()
+    model.compile("adam", run_eagerly=True)
+    images = PICTURES["images"][:2, : model.image_shape[0], : model.image_shape[1]]
+    for _ in range(2):
+        assert np.isfinite(model.train_on_batch({"images": images})).all()
+    assert "float64" in {each.dtype for each in model.generator.trainable_variables}
