@@ -181,7 +181,7 @@ def test_a_flat_folder_has_no_classes_and_unreadable_files_are_named(tmp_path):
     save(tmp_path, "clear.png", grey_and_alpha)
     pathlib.Path(tmp_path, "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
     pathlib.Path(tmp_path, "empty.gif").write_bytes(b"")
-    pathlib.Path(tmp_path, "notes.txt").write_text("not looked at")
+    pathlib.Path(tmp_path, "notes.txt").write_text("not looked at", encoding="utf-8")
     with pytest.warns(UserWarning, match=r"skipped 2 pictures .*broken\.jpg"):
         splits = images.folder(2, path=tmp_path, image_size=8)
     assert splits.num_classes is None

@@ -66,7 +66,7 @@ def test_names_in_the_data_folder_replace_the_split(tmp_path):
     folder = pathlib.Path(tmp_path, "names")
     folder.mkdir()
     for part, name in (("train", "anna\n" * 9), ("val", "bob\n" * 3), ("test", "x\n")):
-        pathlib.Path(folder, f"{part}.txt").write_text(name)
+        pathlib.Path(folder, f"{part}.txt").write_text(name, encoding="utf-8")
     splits = text.names(2, length=4, data_dir=tmp_path)
     assert splits.tokenizer.decode(splits.test) == "x\n"
     assert splits.tokenizer.decode(splits.held_out) == "bob\n" * 3
@@ -111,7 +111,7 @@ def test_a_folder_without_text_is_an_error(tmp_path, content, error, message):
 
 def test_a_text_that_is_too_short_is_an_error(tmp_path):
     path = pathlib.Path(tmp_path, "short.txt")
-    path.write_text("hello")
+    path.write_text("hello", encoding="utf-8")
     with pytest.raises(ValueError, match=r"'short' does not fit.*longer than `length`"):
         text.files(2, path=path)
 
@@ -130,7 +130,7 @@ def test_a_tokenizer_may_be_given():
 
 
 def test_another_text_is_not_taken_for_tiny_shakespeare(tmp_path):
-    pathlib.Path(tmp_path, "input.txt").write_text("To be")
+    pathlib.Path(tmp_path, "input.txt").write_text("To be", encoding="utf-8")
     with pytest.raises(ValueError, match=r"`data_dir` must have the original.*file:"):
         text.shakespeare(2, data_dir=tmp_path)
 

@@ -109,7 +109,7 @@ def found(tmp_path_factory):
                 "cluster": {"worker": addresses},
                 "task": {"type": "worker", "index": index},
             }
-            with open(path.with_suffix(".err"), "w") as said:
+            with open(path.with_suffix(".err"), "w", encoding="utf-8") as said:
                 command = [sys.executable, __file__, path]
                 environment = {**os.environ, "TF_CONFIG": json.dumps(place)}
                 workers.append(

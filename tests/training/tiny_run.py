@@ -177,7 +177,7 @@ class Count(keras.callbacks.Callback):
         self.path = path
 
     def on_train_batch_end(self, batch, logs=None):
-        with open(self.path, "a") as file:
+        with open(self.path, "a", encoding="utf-8") as file:
             file.write("x" * self.model.steps_per_execution)
 
 
@@ -219,9 +219,9 @@ def answer(request, after=None):
     child = os.fork()
     if child == 0:
         try:
-            result.write_text(json.dumps(run(**request)))
+            result.write_text(json.dumps(run(**request)), encoding="utf-8")
         except training.TrainingError as error:
-            result.write_text(json.dumps({"error": str(error)}))
+            result.write_text(json.dumps({"error": str(error)}), encoding="utf-8")
             os._exit(error.exit_code)
         except BaseException:
             traceback.print_exc()
