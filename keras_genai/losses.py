@@ -12,8 +12,8 @@ import tensorflow as tf
 from keras import ops, random
 
 from keras_genai.checks import check_number, check_size
-from keras_genai.layers.xla import in_xla
 from keras_genai.registry import register
+from keras_genai.xla import in_xla
 
 EPSILON = 1e-12  # under a square root, whose derivative at 0 is infinite
 ZEROS = tf.UnconnectedGradients.ZERO

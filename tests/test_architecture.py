@@ -12,10 +12,11 @@ BASE = {"registry", "losses", "likelihoods", "schedules", "optimizers", "replica
 # What each part of the package may import from it, itself and `checks` apart.
 ALLOWED = {
     "checks": set(),
+    "xla": set(),
     "files": set(),
     "backend": set(),
-    **{name: {"registry"} for name in BASE},
-    "layers": {"registry", "files", "replicas"},
+    **{name: {"registry", "xla"} for name in BASE},
+    "layers": {"registry", "files", "replicas", "xla"},
     "samplers": {"registry"},
     "data": {"registry", "files"},
     "tasks": BASE | {"samplers", "layers", "data", "files"},

@@ -5,8 +5,8 @@ import math
 import keras
 from keras import ops
 
-from keras_genai.layers.xla import is_vector_in_xla
 from keras_genai.registry import register
+from keras_genai.xla import is_vector_in_xla
 
 
 @register

@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_genai.checks import check_sizes
-from keras_genai.layers.xla import in_xla
 from keras_genai.registry import register
+from keras_genai.xla import in_xla
 
 # Up to here a product with one-hot rows costs less than the look-up's gradient,
 # which XLA turns into one loop over all tokens.

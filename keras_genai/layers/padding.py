@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from keras_genai.layers.blocks import set_in_blocks
-from keras_genai.layers.xla import in_xla
+from keras_genai.xla import in_xla
 
 
 def skip_padding(model, skip=True):

@@ -15,8 +15,8 @@ from tensorflow.compiler.tf2xla.python import xla
 from keras_genai.layers.dense import Dense
 from keras_genai.layers.low_rank import AdaptedDense
 from keras_genai.layers.replacing import name_scopes, replace
-from keras_genai.layers.xla import is_vector_in_xla
 from keras_genai.registry import register
+from keras_genai.xla import is_vector_in_xla
 
 LARGEST = 127
 

@@ -1,4 +1,4 @@
-"""What layers ask about XLA."""
+"""What layers and losses ask about XLA."""
 
 import math
 
