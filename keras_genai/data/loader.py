@@ -4,6 +4,8 @@ import itertools
 
 import tensorflow as tf
 
+from keras_genai.data.arguments import check_count
+
 
 class Loader(tf.data.Dataset):
     """Batches that are a pure function of (seed, step), for Keras and for `train`.
@@ -41,6 +43,7 @@ class Loader(tf.data.Dataset):
         Returns:
             `tf.data.Dataset`, the same ones each time it is iterated.
         """
+        check_count("start", start, 0)
         return self._batches(tf.data.Dataset.counter(start, dtype="int64"))
 
     def epoch(self):

@@ -11,6 +11,7 @@ import json
 import pathlib
 import re
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import tokenizers as core_library
@@ -31,6 +32,7 @@ USUAL_NAMES = {
     "end_token": ("</s>", "[SEP]", "<|endoftext|>", "__end__"),
     "unknown_token": ("<unk>", "[UNK]", "__unk__"),
 }
+MOST_TOKENS = 2**31 - 1  # ids are int32
 LONGEST_WORD = 100  # characters; WordPiece knows no longer one
 # Longer runs of letters, digits, signs or blanks are cut before a vocabulary is
 # learned from them, because the library takes quadratic time for each.
@@ -488,6 +490,11 @@ def _texts(corpus):
     """Yields the texts of a str, of an iterable of str, or of files."""
     if isinstance(corpus, str | pathlib.Path):
         corpus = [corpus]
+    if not isinstance(corpus, Iterable):
+        raise TypeError(
+            "`corpus` must be a str, or an iterable of str or of paths. "
+            f"Received: {corpus!r:.80}"
+        )
     for item in corpus:
         text = read_text(item) if isinstance(item, pathlib.Path) else item
         if not isinstance(text, str):
@@ -546,7 +553,10 @@ def _on_words(model, lowercase):
 
 def _check_size(vocabulary_size, least):
     check_integer("vocabulary_size", vocabulary_size, 1)
-    if vocabulary_size < least:
+    if not least <= vocabulary_size <= MOST_TOKENS:
+        allowed = f"at least {least}"
+        if vocabulary_size > MOST_TOKENS:
+            allowed = f"at most {MOST_TOKENS}"
         raise ValueError(
-            f"`vocabulary_size` must be at least {least}. Received: {vocabulary_size=}"
+            f"`vocabulary_size` must be {allowed}. Received: {vocabulary_size=}"
         )

@@ -6,6 +6,8 @@ import tensorflow as tf
 from keras_genai.data.arguments import check_count, check_seed
 from keras_genai.data.loader import Loader
 
+MOST_TOKENS = 2**28  # of a batch, a gibibyte of them
+
 
 class _Text(Loader):
     """What loaders of one long token sequence share: everything but the order.
@@ -23,6 +25,11 @@ class _Text(Loader):
             )
         for name, value in (("length", length), ("batch_size", batch_size)):
             check_count(name, value)
+        if batch_size * length > MOST_TOKENS:
+            raise ValueError(
+                f"`batch_size` times `length` must be at most {MOST_TOKENS:,} tokens. "
+                f"Received: {batch_size=}, {length=}"
+            )
         if len(tokens) <= length:
             raise ValueError(
                 "`tokens` must be longer than `length`, because each target is the "

@@ -258,3 +258,14 @@ def test_very_long_runs_are_cut_before_training_and_nothing_else_is():
 def test_words_that_become_unknown_tokens_are_warned_of():
     with pytest.warns(UserWarning, match="more than 100 characters"):
         tokenizers.wordpiece(["acgt" * 100, "a few words"], 50)
+
+
+@pytest.mark.parametrize("name", ["bpe", "wordpiece", "unigram"])
+def test_a_vocabulary_of_more_than_int32_is_refused(name):
+    with pytest.raises(ValueError, match="`vocabulary_size` must be at most"):
+        tokenizers.build(f"{name}:{10**30}", "some text")
+
+
+def test_a_corpus_that_is_none_is_refused():
+    with pytest.raises(TypeError, match="`corpus` must be a str, or an iterable"):
+        tokenizers.characters(None)

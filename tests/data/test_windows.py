@@ -77,3 +77,9 @@ def test_a_short_text_still_gives_one_batch_of_the_usual_shape():
 def test_errors_name_the_argument(arguments, message):
     with pytest.raises(ValueError, match=message):
         Windows(*arguments)
+
+
+@pytest.mark.parametrize("kind", [Windows, Stream])
+def test_a_batch_of_more_tokens_than_any_memory_is_refused(kind):
+    with pytest.raises(ValueError, match="`batch_size` times `length` must be at most"):
+        kind(np.arange(100), length=8, batch_size=2**31)
