@@ -180,6 +180,7 @@ def test_penalties_can_be_differentiated_through_a_convolution_in_a_graph():
     assert np.abs(gradient()).max() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 8.0])
 def test_lazy_penalties_have_their_gradients_in_xla_whatever_the_batch(scale):
     layer = keras.layers.Conv2D(3, 3, activation="tanh")

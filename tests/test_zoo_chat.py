@@ -22,6 +22,7 @@ def options(**changes):
     return types.SimpleNamespace(**{**chosen, **changes})
 
 
+@pytest.mark.slow
 def test_a_preset_answers_until_quit(tmp_path, monkeypatch, capsys):
     model = GPT(256, context=32, depth=1, width=8, num_heads=2)
     model.tokenizer = tokenizers.byte_level()

@@ -36,6 +36,7 @@ def test_show_prints_the_entry_and_its_result(capsys):
     assert "nats_per_character" in printed or "Not measured." in printed
 
 
+@pytest.mark.slow
 def test_sample_writes_the_same_text_for_the_same_seed(preset, capsys):
     arguments = ["sample", "ngram_names", "--preset", preset, "--prompt", "\nan"]
     texts = []
@@ -145,6 +146,7 @@ def drawing(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dcgan_digits", "vqvae_digits", "pix2pix_digits"])
 def test_pictures_are_sampled_in_the_entrys_own_way(name, drawing, tmp_path):
     entry, out = zoo.get(name), tmp_path / "sheet.png"
@@ -225,6 +227,7 @@ def test_what_a_model_that_draws_cannot_do_is_one_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_what_a_model_that_writes_cannot_do_is_one_line(preset, capsys):
     for wrong in (["--count", "3"], ["--label", "1"]):
         assert command.main(["sample", "ngram_names", "--preset", preset, *wrong]) == 2
@@ -237,6 +240,7 @@ def test_what_a_model_that_writes_cannot_do_is_one_line(preset, capsys):
     assert capsys.readouterr().out == first
 
 
+@pytest.mark.slow
 def test_training_is_a_verb_too(tmp_path, capsys):
     arguments = ["train", "ngram_names", "--dry-run", "--out", str(tmp_path)]
     assert not command.main(arguments)

@@ -88,6 +88,7 @@ def test_what_shows_pictures_shows_those_that_were_asked_for():
     assert showing(plain, "mine") is plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -49,6 +49,7 @@ def go(entry, folder, steps=2, **changes):
     return result, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", [ValueError, KeyboardInterrupt])
 def test_what_stops_the_scoring_loses_nothing(reason, entry, tmp_path):
     def fail(model, splits):
@@ -67,6 +68,7 @@ def test_what_stops_the_scoring_loses_nothing(reason, entry, tmp_path):
     assert "loss" in (tmp_path / "preset" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_folder_is_locked_until_the_preset_is_saved(entry, tmp_path):
     def intrude(model, splits):
         with (
@@ -93,6 +95,7 @@ def test_entries_say_what_their_scoring_needs():
     assert needs["vae_digits"] == ()
 
 
+@pytest.mark.slow
 def test_fresh_removes_all_that_a_run_wrote(entry, tmp_path):
     plotting = dataclasses.replace(entry, plot=lambda model: b"a picture")
     go(plotting, tmp_path)
@@ -123,6 +126,7 @@ def recipes(recipe):
     yield replace(keep_best=True, validate_every=50)
 
 
+@pytest.mark.slow
 def test_a_run_is_known_by_all_of_its_entry_but_the_number_of_steps(entry):
     source = functools.partial(entry.source, image_size=10)
     others = [dataclasses.replace(entry, recipe=r) for r in recipes(entry.recipe)]

@@ -124,6 +124,7 @@ def test_an_answer_is_a_span_with_its_place_and_score(run, folders, tmp_path):
     assert context[found.start : found.end] == found.text
 
 
+@pytest.mark.slow
 def test_texts_are_rewritten_by_the_models_own_settings(run, folders):
     lines, errors = run("summarize", "writer", *TEXTS)
     model = from_preset(folders / "writer")
@@ -135,6 +136,7 @@ def test_texts_are_rewritten_by_the_models_own_settings(run, folders):
     assert len(shorter[0]) <= 3
 
 
+@pytest.mark.slow
 def test_what_is_too_long_is_cut_and_said_with_numbers(run):
     long = "x" * 60
     lines, errors = run("summarize", "writer", long, "--prefix", "sum: ")

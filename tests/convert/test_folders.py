@@ -313,6 +313,7 @@ def test_odd_architectures_are_refused(folder, stored):
     refuse(folder, "`architectures` must be one of")
 
 
+@pytest.mark.slow
 def test_very_many_tensors_are_refused_soon_and_in_few_words(folder):
     def add(tensors):
         tensors.update({f"x{i}" * 9: np.zeros(0, "float32") for i in range(50_000)})

@@ -46,6 +46,7 @@ def test_rouge_without_its_package_names_the_extra(monkeypatch):
         rouge(["a"], ["a"])
 
 
+@pytest.mark.slow
 def test_summaries_of_a_model_are_written_and_scored():
     splits = summarization.scitldr(2, stand_in=True, tokenizer="bpe:300")
     model = RecurrentSeq2Seq(

@@ -63,6 +63,7 @@ def test_perplexity_of_a_uniform_model_is_the_size_of_the_vocabulary(dates):
     assert found == pytest.approx(splits.tokenizer.vocabulary_size, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_plot_shows_both_sides(dates):
     _, model = dates
     for output in (None, "2020-01-05"):

@@ -108,6 +108,7 @@ def test_what_cannot_be_quantized_is_refused():
         quantize(model)
 
 
+@pytest.mark.slow
 def test_a_single_vector_in_xla_gets_what_many_get_outside():
     model = untied()
     quantize(model)

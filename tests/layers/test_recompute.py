@@ -80,6 +80,7 @@ def test_gradients_are_equal_step_by_step_and_without_dropout():
             np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_forward_pass_is_there_twice():
     def products(model, backward=True):
         @tf.function

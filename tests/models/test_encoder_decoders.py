@@ -107,6 +107,7 @@ def test_cached_decoding_is_the_full_call(name):
         logits, cache = model.decode(following, place, cache, 4 + step)
 
 
+@pytest.mark.slow
 @every_model
 def test_candidates_of_one_text_share_its_memory(name):
     model, batch = make(name), draw_batch()

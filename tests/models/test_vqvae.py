@@ -75,6 +75,7 @@ def test_one_step_saved_and_loaded_and_one_more_are_two_steps(digits, tmp_path):
         np.testing.assert_array_equal(new, old)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
 def test_the_codebook_is_float32_in_half_precision(dtype, digits):
     model = make(dtype=dtype)

@@ -84,6 +84,7 @@ def test_all_hidden_states(name):
     assert not [key for key in reference if key.startswith("state_")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gpt2", "gpt2_half", "gpt2_untied"])
 def test_greedy_tokens(name):
     model, reference = open_case(name)

@@ -59,6 +59,7 @@ def test_as_many_beams_as_tokens_find_the_best_of_all_texts():
     np.testing.assert_array_equal(found[0], best)
 
 
+@pytest.mark.slow
 def test_the_compiled_search_never_sorts_all_candidates():
     search = searched(Beam(4))
     program = search.experimental_get_compiler_ir(tf.constant([[START]]))

@@ -53,6 +53,7 @@ def exact(noise, levels):
     return MEAN + DEVIATION * (noise - alpha * MEAN) / deviation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
 @pytest.mark.parametrize("sampler", DETERMINISTIC, ids=str)
 def test_it_follows_the_probability_flow(sampler, schedule):

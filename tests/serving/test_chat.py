@@ -179,6 +179,7 @@ def test_a_terminal_says_what_a_tokenizer_does_not_know(capsys):
     assert "bot> no.1\n" in printed
 
 
+@pytest.mark.slow
 def test_blenderbot_reads_its_own_separator_and_searches_with_its_own_settings():
     keras.utils.set_random_seed(0)
     model = Blenderbot(

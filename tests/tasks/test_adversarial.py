@@ -98,6 +98,7 @@ def test_the_discriminator_takes_as_many_steps_as_asked():
     assert int(model.generator_optimizer.iterations) == 2
 
 
+@pytest.mark.slow
 def test_wgan_gp_survives_a_constant_critic():
     model = make(WGANGP)
     for weight in model.discriminator.weights:
@@ -159,6 +160,7 @@ def test_two_steps_are_one_saved_loaded_and_one_more(tmp_path):
     assert_same_state(whole, loaded)
 
 
+@pytest.mark.slow
 def test_a_preset_holds_the_vectors_of_the_power_iteration(tmp_path):
     model = conditional()
     fit(model, 2)

@@ -43,6 +43,7 @@ def moved(before, model):
     }
 
 
+@pytest.mark.slow
 def test_only_the_head_moves_and_its_parameters_are_counted():
     model = classifier()
     before = values(model)

@@ -194,6 +194,7 @@ def test_texts_that_do_not_fit_into_memory_are_refused(max_length):
         Attending().generate([1, 2], max_length=max_length)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_compiled_functions_die_with_their_model_and_are_not_saved(tmp_path):
     model = Attending()

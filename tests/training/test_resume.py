@@ -139,6 +139,7 @@ def test_killed_inside_a_write_the_run_goes_on_from_the_checkpoint_before(
     assert_identical(run, scaled)
 
 
+@pytest.mark.slow
 def test_one_changed_byte_costs_one_checkpoint_and_is_reported(
     server, scaled, tmp_path
 ):
@@ -178,6 +179,7 @@ def test_ctrl_c_finishes_the_step_saves_and_says_how_to_continue(
     assert_identical(run, scaled)
 
 
+@pytest.mark.slow
 def test_a_disk_that_refuses_ends_the_run_with_one_line_and_intact_checkpoints(
     server, tmp_path
 ):

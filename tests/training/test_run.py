@@ -56,6 +56,7 @@ def test_exactly_the_asked_number_of_steps_runs(steps, tmp_path):
     assert counted.seen == [4, 8, steps][: math.ceil(steps / 4)]
 
 
+@pytest.mark.slow
 def test_a_longer_run_goes_on_from_a_shorter_one(tmp_path):
     go(tmp_path, steps=6)
     outcome = go(tmp_path, steps=10)
@@ -75,6 +76,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_validation_sees_averaged_weights_and_changes_nothing(tmp_path):
     def averaging():
         return linear(keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.9))
@@ -91,6 +93,7 @@ def test_validation_sees_averaged_weights_and_changes_nothing(tmp_path):
     assert after == one.history[-1]["val_loss"] == two.history[-1]["val_loss"]
 
 
+@pytest.mark.slow
 def test_validation_does_not_use_up_the_noise_of_training(tmp_path):
     class Always(keras.layers.Dropout):
         def call(self, inputs, training=None):
@@ -106,6 +109,7 @@ def test_validation_does_not_use_up_the_noise_of_training(tmp_path):
     assert noisy("often", validate_every=4) == noisy("once")
 
 
+@pytest.mark.slow
 def test_validation_is_capped(tmp_path):
     class Once(Loader):
         def epoch(self):
@@ -154,6 +158,7 @@ def test_a_run_whose_best_weights_are_lost_can_still_finish(tmp_path):
     assert "are lost: sha256 of state.npz differs; what follows" in said[0]
 
 
+@pytest.mark.slow
 def test_early_stopping_stays_stopped_after_a_restart(tmp_path):
     def stopping():
         stop = training.EarlyStopping("val_loss", patience=1, mode="max")
@@ -163,6 +168,7 @@ def test_early_stopping_stays_stopped_after_a_restart(tmp_path):
     assert first.steps == again.steps == again.resumed_from < 100
 
 
+@pytest.mark.slow
 def test_a_stock_callback_that_forgets_is_named(tmp_path):
     said = []
     for steps in (4, 8):
@@ -301,6 +307,7 @@ def test_lines_that_are_no_records_are_passed_over_and_named(tmp_path):
     draw_curve(read_log(path, said.append), tmp_path / "curve.png")
 
 
+@pytest.mark.slow
 def test_a_run_whose_checkpoints_are_gone_is_not_begun_anew(half, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(half, run)
@@ -354,6 +361,7 @@ def test_a_waiting_file_in_the_run_folder_does_not_block(half, tmp_path):
                 go(run)
 
 
+@pytest.mark.slow
 def test_fresh_never_follows_a_link(tmp_path):
     run, outside = tmp_path / "run", tmp_path / "outside"
     go(run)
@@ -373,6 +381,7 @@ def adam(rate):
     return linear(keras.optimizers.Adam(rate))
 
 
+@pytest.mark.slow
 def test_a_new_learning_rate_is_taken_and_said(tmp_path):
     go(tmp_path, adam(1e-2), steps=4)
     said, model = [], adam(1e-4)
@@ -385,6 +394,7 @@ def test_a_new_learning_rate_is_taken_and_said(tmp_path):
     assert outcome.history[-1]["learning_rate"] == pytest.approx(1e-4)
 
 
+@pytest.mark.slow
 def test_a_new_loss_scale_is_taken_and_said(tmp_path):
     def scaled(scale, steps, say=print):
         inner = keras.optimizers.SGD(0.1)
