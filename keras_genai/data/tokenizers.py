@@ -246,8 +246,8 @@ class Tokenizer:
                 )
         except (ValueError, TypeError) as error:
             raise ValueError(
-                f"`text` must be the JSON of a tokenizer. Received: {text[:40]!r}... "
-                f"({str(error)[:200]})"
+                "`text` must be the JSON of a tokenizer. "
+                f"Received: {str(text)[:40]!r}... ({str(error)[:200]})"
             ) from None
         known = core.get_vocab()
         roles = {

@@ -42,6 +42,8 @@ def parse_json(text, most=MOST_CONTAINERS):
         ValueError: if it is something else, has more than `most` lists and dicts, or
             is nested too deeply.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"it must be a str. Received: {text!r:.80}")
     if text.count("[") + text.count("{") > most:
         raise ValueError(f"it has more than {most:,} lists and dicts")
     try:

@@ -269,3 +269,9 @@ def test_a_vocabulary_of_more_than_int32_is_refused(name):
 def test_a_corpus_that_is_none_is_refused():
     with pytest.raises(TypeError, match="`corpus` must be a str, or an iterable"):
         tokenizers.characters(None)
+
+
+@pytest.mark.parametrize("text", [5, None, b"{}", ["{}"]])
+def test_json_that_is_no_text_is_refused(text):
+    with pytest.raises(ValueError, match="must be a str"):
+        Tokenizer.from_json(text)

@@ -12,6 +12,8 @@ import sys
 
 import pytest
 
+# One process runs the program whose findings all tests look at.
+pytestmark = pytest.mark.xdist_group("gan_replicas")
 ROWS, SHAPE = 4, (8, 8, 1)
 NAMES = (
     "DCGAN",

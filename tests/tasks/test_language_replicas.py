@@ -12,6 +12,8 @@ import sys
 
 import pytest
 
+# One process runs the program whose findings all tests look at.
+pytestmark = pytest.mark.xdist_group("language_replicas")
 ROWS, SOURCE, LENGTH, VOCABULARY = 4, 6, 5, 11
 NAMES = (
     "GPT",

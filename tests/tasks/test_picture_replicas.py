@@ -12,6 +12,8 @@ import sys
 
 import pytest
 
+# One process runs the program whose findings all tests look at.
+pytestmark = pytest.mark.xdist_group("picture_replicas")
 ROWS, SHAPE, CODES, CLASSES = 4, (8, 8, 1), 6, 3
 NAMES = (
     "MLPVAE",
