@@ -93,3 +93,12 @@ def test_a_counting_model_runs_through_the_same_command(tmp_path, capsys):
 def test_listing_names_every_entry(capsys):
     assert train.main(["--list"]) == 0
     assert "gpt_python_docs" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_model_of_two_optimizers_runs_through_the_same_command(tmp_path, capsys):
+    command = ["dcgan_digits", "--set", "latent=4", "--set", "width=4"]
+    command += ["--batch-size", "16", "--out", str(tmp_path / "run"), "--steps"]
+    assert train.main([*command, "4"]) == 0
+    assert train.main([*command, "6"]) == 0
+    assert "going on from step 4 of 6" in capsys.readouterr().out

@@ -80,7 +80,7 @@ def _compiled_model(entry, settings, splits, say):
     size = model.count_params()
     say(f"{entry.name} on {splits.name}" + (f", {size:,} parameters" if size else ""))
     model.compile(**entry.recipe.compile(steps=settings.steps))
-    if model.optimizer is not None:
+    if model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return model
 
