@@ -12,6 +12,7 @@ from zoo import _train
 
 
 def main(arguments=None):
+    """Runs the command; returns its exit code."""
     return _train.main(arguments, description=__doc__)
 
 

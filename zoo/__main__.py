@@ -39,6 +39,7 @@ def parse(arguments=None):
 
 
 def parser():
+    """The parser of all verbs."""
     parser = Parser(prog="python -m zoo", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 

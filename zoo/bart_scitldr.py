@@ -1,6 +1,6 @@
-"""BART that says in one sentence what a paper is about, fine-tuned on SciTLDR.
+r"""BART that says in one sentence what a paper is about, fine-tuned on SciTLDR.
 
-Train: python train.py bart_scitldr --data-dir DIR_WITH_scitldr \\
+Train: python train.py bart_scitldr --data-dir DIR_WITH_scitldr \
            --set folder=facebook/bart-large
 Needs: pip install "keras_genai[eval]", for ROUGE
 

@@ -1,6 +1,6 @@
-"""BERT that finds the answers to questions in a text, fine-tuned on SQuAD.
+r"""BERT that finds the answers to questions in a text, fine-tuned on SQuAD.
 
-Train: python train.py bert_squad --data-dir DIR_WITH_JSON_FILES \\
+Train: python train.py bert_squad --data-dir DIR_WITH_JSON_FILES \
            --set folder=google-bert/bert-base-uncased
 Ask:   python -m zoo answer bert_squad --context FILE_OR_TEXT "Who wrote it?"
 

@@ -1,6 +1,6 @@
-"""T5 that says in one sentence what a paper is about, fine-tuned on SciTLDR.
+r"""T5 that says in one sentence what a paper is about, fine-tuned on SciTLDR.
 
-Train: python train.py t5_scitldr --data-dir DIR_WITH_scitldr \\
+Train: python train.py t5_scitldr --data-dir DIR_WITH_scitldr \
            --set folder=google/flan-t5-small
 Needs: pip install "keras_genai[eval]", for ROUGE
 

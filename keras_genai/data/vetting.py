@@ -9,6 +9,7 @@ left into an ordinary error.
 import contextlib
 import json
 import math
+import re
 
 import tokenizers as core_library
 
@@ -207,19 +208,12 @@ def check_expression(pattern):
 
 
 def _repeats_choices(pattern):
-    place, in_class = 0, 0
     varies = [False]  # for each open group: can it match one text in several ways
-    last = False  # the same for what a repetition would be of
-    while place < len(pattern):
-        sign, place = pattern[place], place + 1
-        if sign == "\\":
-            if not in_class and pattern[place : place + 1] in tuple("123456789kg"):
-                return True
-            place, last = place + 1, False
-        elif in_class or sign == "[":
-            in_class += (sign == "[") - (sign == "]")
-            last = False
-        elif sign == "(":
+    last, before = False, ""  # `last`: the same for what a repetition would be of
+    for sign in _signs(pattern):
+        if re.fullmatch(r"\\[1-9kg]", sign) or (last and sign in "*+{"):
+            return True
+        if sign == "(":
             varies.append(False)
         elif sign == ")" and len(varies) > 1:
             last = varies.pop()
@@ -227,11 +221,20 @@ def _repeats_choices(pattern):
         elif sign == "|":
             varies[-1], last = True, False
         elif sign in "*+{":
-            if last:
-                return True
             varies[-1] = True
         elif sign == "?":
-            varies[-1] |= pattern[place - 2 : place - 1] != "("
+            varies[-1] |= before != "("
         else:
             last = False
+        before = sign
     return False
+
+
+def _signs(pattern):
+    """Yields an expression's signs, escaped ones whole, `a` for those of a class."""
+    depth = 0  # of classes within classes
+    for sign in re.findall(r"\\.|.", pattern, re.DOTALL):
+        if depth or sign == "[":
+            depth += (sign == "[") - (sign == "]")
+            sign = "a"
+        yield sign

@@ -7,7 +7,7 @@ from keras_genai.files.paths import as_path
 
 
 def read_text(path, limit=None):
-    """The text of a file, every kind of line end as `\\n`.
+    r"""The text of a file, every kind of line end as `\n`.
 
     Args:
         path: str or path of a regular file, UTF-8 with or without byte-order mark.
@@ -61,7 +61,7 @@ def decode(content, name):
 
 
 def lines(text):
-    """The lines of a text: cut at `\\n` alone, without an empty last one.
+    r"""The lines of a text: cut at `\n` alone, without an empty last one.
 
     `str.splitlines` would also cut at U+2028, U+0085, form feeds and their like, which
     are part of a line to every other program.

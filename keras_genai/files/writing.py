@@ -44,7 +44,7 @@ def write_bytes(path, content):
 
 
 def write_text(path, text):
-    """Replaces the file at `path` as a whole by UTF-8 text, `\\n` as it is."""
+    r"""Replaces the file at `path` as a whole by UTF-8 text, `\n` as it is."""
     write_bytes(path, text.encode("utf-8"))
 
 

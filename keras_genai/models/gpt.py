@@ -80,7 +80,10 @@ LLAMA = Style(
 
 @keras.saving.register_keras_serializable(package="keras_genai")
 def relu_squared(x):
-    """`relu(x) ** 2`, So et al. 2021, section 3, https://arxiv.org/abs/2109.08668"""
+    """The square of ReLU.
+
+    Reference: So et al. 2021, section 3, https://arxiv.org/abs/2109.08668
+    """
     return ops.square(ops.relu(x))
 
 

@@ -99,9 +99,11 @@ class Smoothing:
 @register
 @dataclasses.dataclass(frozen=True)
 class MaximumLikelihood(Smoothing):
-    """Relative frequencies. What was never seen after a known context has
-    probability zero, so the loss on new text is usually infinite. After an unknown
-    context every token is equally likely."""
+    """Relative frequencies.
+
+    What was never seen after a known context has probability zero, so the loss on new
+    text is usually infinite. After an unknown context every token is equally likely.
+    """
 
     def discounts(self, counts, rows, total, vocabulary_size):
         return np.zeros(counts.size), np.zeros(total.size)
