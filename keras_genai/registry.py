@@ -1,9 +1,15 @@
 """The one table from a class name in a file to a class in this library."""
 
+import importlib
 import math
 
 import keras
 import numpy as np
+
+from keras_genai.backend import check_backend
+from keras_genai.standins import modules_of_classes
+
+check_backend()
 
 _classes = {}
 # What Keras' own files may name and our configs may not: their arguments reach Keras'
@@ -22,6 +28,8 @@ def register(cls):
     Raises:
         ValueError: if another class already has this name.
     """
+    if not _is_ours(cls):
+        _find(cls.__name__)
     known = _classes.setdefault(cls.__name__, cls)
     if known is not cls:
         raise ValueError(
@@ -37,8 +45,7 @@ def adopt(cls):
     The last one of its name counts, since a notebook defines its classes again and
     again. Names of this library stay its own.
     """
-    known = _classes.get(cls.__name__, cls)
-    if not _is_ours(cls) and not _is_ours(known):
+    if not _is_ours(cls) and cls.__name__ not in modules_of_classes():
         _classes[cls.__name__] = cls
 
 
@@ -47,7 +54,7 @@ def _is_ours(cls):
 
 
 def lookup(name, kind=object):
-    """The registered class called `name`; nothing is imported by its dotted name.
+    """The registered class called `name`; what it may name is in this library.
 
     Args:
         name: str.
@@ -56,8 +63,10 @@ def lookup(name, kind=object):
     Raises:
         ValueError: if no such class is registered.
     """
-    cls = _classes.get(name) if isinstance(name, str) else None
+    cls = _find(name) if isinstance(name, str) else None
     if cls is None or not issubclass(cls, kind):
+        for own in modules_of_classes():
+            _find(own)
         known = sorted(
             key for key, value in _classes.items() if issubclass(value, kind)
         )
@@ -65,6 +74,13 @@ def lookup(name, kind=object):
             f"`class` must be one of {known}. Received: {str(name)[:80]!r}"
         )
     return cls
+
+
+def _find(name):
+    """The class called `name` or `None`; one of this library is imported if need be."""
+    if name not in _classes and name in modules_of_classes():
+        importlib.import_module(modules_of_classes()[name])
+    return _classes.get(name)
 
 
 def is_registered(value):

@@ -1,12 +1,8 @@
 """Published checkpoints: their folders to our models and back.
 
-Importing this package teaches `from_preset` and `save_to_preset` the format
-`"huggingface"`.
+`from_preset` and `save_to_preset` know the format `"huggingface"` by themselves.
 """
 
-from keras_genai.convert import huggingface
-from keras_genai.tasks import presets
+from keras_genai.lazy import attach
 
-presets.add_format(
-    "huggingface", huggingface.recognizes, huggingface.read, huggingface.write
-)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -36,6 +36,7 @@ from keras_genai.convert.tokenizer_files import (
     write_options,
 )
 from keras_genai.files.writing import write_text
+from keras_genai.tasks import presets
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.filling import build_filled
 from keras_genai.tasks.presets import CONFIG, TOKENIZER, PresetError
@@ -267,3 +268,6 @@ def _find_writer(model):
 def _write_json(path, content):
     text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True)
     write_text(path, f"{text}\n")
+
+
+presets.add_format("huggingface", recognizes, read, write)

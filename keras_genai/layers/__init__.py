@@ -1,6 +1,5 @@
 """Layers: tensors in, tensors out; no loss, no data, no model names."""
 
-# Presets of changed models name classes of these.
-from keras_genai.layers import adapters, quantized
+from keras_genai.lazy import attach
 
-__all__ = ["adapters", "quantized"]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

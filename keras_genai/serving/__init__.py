@@ -1,5 +1,5 @@
 """Trained models at work: conversations."""
 
-from keras_genai.serving.chat import Chat
+from keras_genai.lazy import attach
 
-__all__ = ["Chat"]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

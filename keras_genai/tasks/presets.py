@@ -12,6 +12,7 @@ when we write them, and need none to be read.
 
 import collections
 import dataclasses
+import importlib
 import json
 import re
 from collections.abc import Callable
@@ -36,6 +37,8 @@ from keras_genai.tasks.refusals import PresetError, as_preset_error, listed
 FORMAT = 1
 OWN_FORMAT = "keras_genai"
 LARGEST_CONFIG = 4 * 2**20  # bytes
+# These call `add_format` when they are imported, which waits until a folder asks.
+_KNOWN_FORMATS = ("keras_genai.convert.huggingface",)
 _formats = {}
 
 
@@ -70,6 +73,12 @@ def add_format(name, recognizes, read, write):
         write: `write(model, folder)` into an empty folder.
     """
     _formats[name] = Format(recognizes, read, write)
+
+
+def _all_formats():
+    for module in _KNOWN_FORMATS:
+        importlib.import_module(module)
+    return _formats
 
 
 def save(model, folder, card=None, format=OWN_FORMAT):
@@ -142,7 +151,7 @@ def from_preset(folder, **overrides):
     if (folder / CONFIG).exists():
         manifests.check(folder, sums, sums.keys() & {CONFIG})
         content = read_json(folder / CONFIG, LARGEST_CONFIG)
-        for format in _formats.values():
+        for format in () if _is_own(content) else _all_formats().values():
             if format.recognizes(content):
                 manifests.check(folder, sums, sums.keys() - {manifests.CARD})
                 return format.read(folder, **overrides)
@@ -208,7 +217,7 @@ def read_json(path, limit=plain.LARGEST):
 
 
 def _check_format(model, format):
-    if format != OWN_FORMAT and format not in _formats:
+    if format != OWN_FORMAT and format not in _all_formats():
         raise ValueError(
             f"`format` must be one of {', '.join([OWN_FORMAT, *_formats])}. "
             f"Received: {format!r}"
@@ -249,6 +258,11 @@ def _finite(path, variable):
     if not is_finite(array):
         raise PresetError(f"`{path}` is not finite; nothing was written")
     return array
+
+
+def _is_own(content):
+    """Whether config.json is of this format, so that no other has to be imported."""
+    return isinstance(content, dict) and {"format", "model"} <= content.keys()
 
 
 def _validate(content, path):

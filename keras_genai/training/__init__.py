@@ -1,25 +1,5 @@
 """Training that cannot lose work: runs, checkpoints, guards, logs."""
 
-from keras_genai.training.callbacks import EarlyStopping
-from keras_genai.training.counting import count
-from keras_genai.training.display import require_tensorboard
-from keras_genai.training.errors import (
-    RunStoppedError,
-    TrainingError,
-    short_of_memory,
-)
-from keras_genai.training.folder import RunFolder
-from keras_genai.training.run import Outcome, deterministic, train
+from keras_genai.lazy import attach
 
-__all__ = [
-    "EarlyStopping",
-    "Outcome",
-    "RunFolder",
-    "RunStoppedError",
-    "TrainingError",
-    "count",
-    "deterministic",
-    "require_tensorboard",
-    "short_of_memory",
-    "train",
-]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

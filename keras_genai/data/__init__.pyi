@@ -1,0 +1,19 @@
+# Written by tools/stubs.py.
+from . import answering as answering
+from . import augmentation as augmentation
+from . import damage as damage
+from . import images as images
+from . import masking as masking
+from . import pairs as pairs
+from . import sentiment as sentiment
+from . import summarization as summarization
+from . import text as text
+from . import tokenizers as tokenizers
+from . import translation as translation
+from . import video as video
+from .loader import Loader as Loader
+from .loading import DataLoader as DataLoader
+from .loading import Dataset as Dataset
+from .loading import Splits as Splits
+from .windows import Stream as Stream
+from .windows import Windows as Windows

@@ -1,0 +1,21 @@
+# Written by tools/stubs.py.
+from .diffusion import Ancestral as Ancestral
+from .diffusion import DDIM as DDIM
+from .diffusion import DPMSolver as DPMSolver
+from .diffusion import Euler as Euler
+from .diffusion import Heun as Heun
+from .diffusion import Sampler as Sampler
+from .generation import generate as generate
+from .rules import BadWords as BadWords
+from .rules import ForcedEnd as ForcedEnd
+from .rules import ForcedStart as ForcedStart
+from .rules import History as History
+from .rules import LogitBias as LogitBias
+from .rules import MinLength as MinLength
+from .rules import NoRepeatNgram as NoRepeatNgram
+from .rules import NoSourceNgram as NoSourceNgram
+from .rules import RepetitionPenalty as RepetitionPenalty
+from .settings import GenerationSettings as GenerationSettings
+from .tokens import Beam as Beam
+from .tokens import Greedy as Greedy
+from .tokens import Sample as Sample
