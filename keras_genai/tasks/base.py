@@ -193,6 +193,27 @@ class Task(keras.Model):
         """Puts back what `get_tables` returned."""
         raise ValueError(f"{self.name} has no tables. Received: {sorted(tables)}")
 
+    @classmethod
+    def from_preset(cls, folder, **overrides):
+        """Opens a preset of this class, or of a subclass.
+
+        Args:
+            folder, **overrides: see `keras_genai.from_preset`.
+
+        Returns:
+            The model, weights and tokenizer in place.
+
+        Raises:
+            PresetError: if it cannot be opened, or holds a model of another class.
+        """
+        model = presets.from_preset(folder, **overrides)
+        if not isinstance(model, cls):
+            raise presets.PresetError(
+                f"`folder` must be the preset of a {cls.__name__}. "
+                f"Received: {folder}, that of a {type(model).__name__}"
+            )
+        return model
+
     def save_to_preset(self, folder, card=None, format="keras_genai"):
         """Writes config.json, model.safetensors, tokenizer.json and README.md.
 

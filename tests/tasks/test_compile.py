@@ -1,0 +1,64 @@
+"""An optimizer is all that a task must be told; what else is said counts."""
+
+import keras
+import pytest
+
+import keras_genai as kg
+
+SHAPE = (8, 8, 1)
+
+
+def bert():
+    return kg.models.BERT(11, 8, 1, 8, 2, pooler=True)
+
+
+TASKS = {
+    "GPT": lambda: kg.models.GPT(11, 8, 1, 8, 2),
+    "RNNLM": lambda: kg.models.RNNLM(11, 8, 8, 1),
+    "RecurrentSeq2Seq": lambda: kg.models.RecurrentSeq2Seq(11, 8, 8),
+    "Transformer": lambda: kg.models.Transformer(11, 8, 1, 1, 8, 2, 8),
+    "T5": lambda: kg.models.T5(11, 1, 1, 8, 2, 4, 8),
+    "MaskedLM": lambda: kg.tasks.MaskedLM(bert()),
+    "SequenceClassifier": lambda: kg.tasks.SequenceClassifier(bert()),
+    "value": lambda: kg.tasks.SequenceClassifier(bert(), labels=1),
+    "TokenClassifier": lambda: kg.tasks.TokenClassifier(bert()),
+    "QuestionAnswering": lambda: kg.tasks.QuestionAnswering(bert()),
+    "SentenceEmbedder": lambda: kg.tasks.SentenceEmbedder(bert()),
+    "VAE": lambda: kg.models.MLPVAE(SHAPE, 2, (8,)),
+    "UNet": lambda: kg.models.UNet(SHAPE, width=8, multipliers=(1, 2), blocks=1),
+    "PixelCNN": lambda: kg.models.PixelCNN(SHAPE, levels=4, width=8, depth=1),
+    "DCGAN": lambda: kg.models.DCGAN(SHAPE, latent=4, width=8),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_an_optimizer_is_enough_and_comes_back_with_the_loss(name):
+    model = TASKS[name]()
+    model.compile("adamw")
+    again = TASKS[name]()
+    again.compile_from_config(model.get_compile_config())
+    assert again.compiled
+    assert isinstance(again.loss, type(model.loss))
+    assert type(again.optimizer) is type(model.optimizer)
+    if isinstance(model, kg.tasks.LogitsTask):
+        assert again.loss.get_config() == model.default_loss().get_config()
+
+
+@pytest.mark.parametrize("name", ["GPT", "Transformer", "MaskedLM", "value"])
+def test_a_loss_that_is_named_wins_and_comes_back(name):
+    model = TASKS[name]()
+    model.compile("adamw", keras.losses.CategoricalCrossentropy(from_logits=True))
+    again = TASKS[name]()
+    again.compile_from_config(model.get_compile_config())
+    assert isinstance(again.loss, keras.losses.CategoricalCrossentropy)
+    assert again.loss.get_config()["from_logits"]
+
+
+def test_a_class_opens_its_own_presets_and_refuses_others(tmp_path):
+    folder = tmp_path / "preset"
+    TASKS["GPT"]().save_to_preset(folder)
+    for cls in (kg.models.GPT, kg.tasks.CausalLM, kg.tasks.Task):
+        assert type(cls.from_preset(folder, dropout=0.5)) is kg.models.GPT
+    message = "`folder` must be the preset of a BERT. Received: .*, that of a GPT"
+    with pytest.raises(kg.tasks.PresetError, match=message):
+        kg.models.BERT.from_preset(folder)
