@@ -33,6 +33,7 @@ def ngram(order):
         recipe=Recipe(compile=counting),
         evaluate=_text.score,
         sample=functools.partial(_text.write, prompt="ROMEO:"),
+        family="n-grams",
         paper="Chen & Goodman 1998, An Empirical Study of Smoothing Techniques",
         reference=f"{NGRAM_NATS[order]} nats per character",
     )
@@ -65,6 +66,7 @@ def recurrent(cell, units, steps, peak=2e-3, dropout=0.0, layers=2):
         ),
         evaluate=_text.score,
         sample=functools.partial(_text.write, prompt="ROMEO:"),
+        family="recurrent networks",
         paper="Mikolov et al. 2010, Recurrent neural network based language model",
         reference="1.5165, the 7-gram's figure",
     )

@@ -53,6 +53,7 @@ entry = Entry(
     needs=("sacrebleu",),
     sample=functools.partial(_translation.write, texts=_translation.SENTENCES),
     plot=functools.partial(_translation.plot, text=_translation.SENTENCES[0]),
+    family="encoder-decoders",
     paper="Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473",
     reference="BLEU 28.1, bentrevett/pytorch-seq2seq, notebook 4",
 )

@@ -42,6 +42,7 @@ entry = Entry(
     recipe=_seq2seq.fine_tuning(steps=300, rate=3e-5),
     evaluate=_seq2seq.score,
     sample=_seq2seq.answer,
+    family="encoder-decoders",
     paper="Lewis et al. 2020, BART, https://arxiv.org/abs/1910.13461",
     hub="facebook/bart-large-cnn",
 )

@@ -20,6 +20,7 @@ entry = Entry(
     evaluate=_summarization.score,
     needs=("rouge_score",),
     sample=_summarization.write,
+    family="encoder-decoders",
     paper="Lewis et al. 2020, BART, https://arxiv.org/abs/1910.13461; "
     "Cachola et al. 2020, SciTLDR, https://arxiv.org/abs/2004.15011",
     reference=_summarization.REFERENCE,

@@ -19,5 +19,6 @@ entry = Entry(
     recipe=_answering.recipe(steps=3_500, rate=1e-3, batch_size=32),
     evaluate=_answering.score,
     sample=_answering.read,
+    family="encoders",
     paper="Devlin et al. 2019, section 4.2, https://arxiv.org/abs/1810.04805",
 )

@@ -17,6 +17,7 @@ entry = Entry(
     recipe=_encoder.recipe(steps=300, rate=1e-4),
     evaluate=_encoder.score,
     sample=_encoder.fill,
+    family="encoders",
     paper="Devlin et al. 2019, BERT, https://arxiv.org/abs/1810.04805",
     hub="google-bert/bert-base-uncased",
 )

@@ -28,6 +28,7 @@ entry = Entry(
     recipe=_answering.recipe(steps=11_000, rate=3e-5, batch_size=16),
     evaluate=_answering.score,
     sample=_answering.read,
+    family="encoders",
     paper="Devlin et al. 2019, section 4.2, https://arxiv.org/abs/1810.04805",
     reference="exact match 80.8, F1 88.5 of BERT-base on the development set, %",
 )

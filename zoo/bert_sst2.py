@@ -28,6 +28,7 @@ entry = Entry(
     ),
     evaluate=_sentiment.score,
     sample=_sentiment.judge,
+    family="encoders",
     paper="Devlin et al. 2019, BERT, https://arxiv.org/abs/1810.04805",
     reference=_sentiment.FLOOR,
     parts=dict(backbone="bert_sst2_mlm"),

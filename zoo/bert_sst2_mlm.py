@@ -24,5 +24,6 @@ entry = Entry(
     ),
     evaluate=_encoder.score,
     sample=functools.partial(_encoder.fill, text="this is a [MASK] film ."),
+    family="encoders",
     paper="Devlin et al. 2019, BERT, https://arxiv.org/abs/1810.04805",
 )

@@ -40,6 +40,7 @@ entry = Entry(
     evaluate=_variational.score,
     sample=functools.partial(_images.draw, count=64),
     plot=functools.partial(_variational.show_latents, source=images.digits),
+    family="VAEs and codecs",
     paper="Higgins et al. 2017, beta-VAE: Learning Basic Visual Concepts with a "
     "Constrained Variational Framework",
     embedded=True,

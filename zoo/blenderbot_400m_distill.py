@@ -42,6 +42,7 @@ entry = Entry(
     recipe=_seq2seq.fine_tuning(steps=300, rate=7e-6),
     evaluate=_seq2seq.score,
     sample=_seq2seq.answer,
+    family="encoder-decoders",
     paper="Roller et al. 2021, Recipes for building an open-domain chatbot, "
     "https://arxiv.org/abs/2004.13637",
     hub="facebook/blenderbot-400M-distill",

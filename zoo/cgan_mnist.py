@@ -25,5 +25,6 @@ entry = Entry(
     ),
     evaluate=_images.score,
     sample=functools.partial(_images.draw, count=100),
+    family="GANs",
     paper="Miyato & Koyama 2018, cGANs with Projection Discriminator",
 )

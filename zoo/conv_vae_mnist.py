@@ -33,5 +33,6 @@ entry = Entry(
     ),
     evaluate=functools.partial(_variational.score, samples=16, count=2_000),
     sample=functools.partial(_images.draw, count=64),
+    family="VAEs and codecs",
     paper="Kingma & Welling 2014, Auto-Encoding Variational Bayes",
 )

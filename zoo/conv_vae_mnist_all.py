@@ -34,6 +34,7 @@ entry = Entry(
     ),
     evaluate=_variational.score_on_training,
     sample=functools.partial(_images.draw, count=64),
+    family="VAEs and codecs",
     paper="Kingma & Welling 2014, Auto-Encoding Variational Bayes",
     reference="146.95, mean of epoch 30 on the training data (keras.io, VAE example)",
 )

@@ -40,6 +40,7 @@ entry = Entry(
     evaluate=_variational.score,
     sample=functools.partial(_images.draw, count=100),
     plot=functools.partial(_variational.show_latents, source=images.digits),
+    family="VAEs and codecs",
     paper="Sohn et al. 2015, Learning Structured Output Representation using Deep "
     "Conditional Generative Models",
     embedded=True,

@@ -25,6 +25,7 @@ entry = Entry(
     ),
     evaluate=_adversarial.score_translation,
     sample=functools.partial(_adversarial.translate, source=SOURCE),
+    family="GANs",
     paper="Zhu et al. 2017, Unpaired Image-to-Image Translation using Cycle-Consistent "
     "Adversarial Networks",
     embedded=True,

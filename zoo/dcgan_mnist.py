@@ -23,6 +23,7 @@ entry = Entry(
     ),
     evaluate=_images.score,
     sample=functools.partial(_images.draw, count=64),
+    family="GANs",
     paper="Radford et al. 2016, Unsupervised Representation Learning with Deep "
     "Convolutional Generative Adversarial Networks",
 )

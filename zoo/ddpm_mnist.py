@@ -41,6 +41,7 @@ entry = Entry(
     ),
     evaluate=functools.partial(_diffusion.score, guidance=1.5),
     sample=functools.partial(_images.draw, count=100, guidance=1.5),
+    family="diffusion",
     paper="Ho et al. 2020, Denoising Diffusion Probabilistic Models; Hang et al. 2023, "
     "Efficient Diffusion Training via Min-SNR Weighting Strategy",
 )

@@ -30,6 +30,7 @@ entry = Entry(
     ),
     evaluate=functools.partial(_diffusion.score, count=500, pictures=0, guidance=1.5),
     sample=functools.partial(_images.draw, labels=tuple(range(10)), guidance=1.5),
+    family="diffusion",
     paper="Ho et al. 2022, Video Diffusion Models",
     embedded=True,
 )

@@ -28,6 +28,7 @@ entry = Entry(
     ),
     evaluate=functools.partial(_diffusion.score, guidance=1.5),
     sample=functools.partial(_images.draw, count=100, guidance=1.5),
+    family="diffusion",
     paper="Peebles & Xie 2023, Scalable Diffusion Models with Transformers",
     embedded=True,
 )

@@ -76,6 +76,8 @@ class Entry:
         evaluate: callable `evaluate(model, splits)` that returns figures by name,
             the one that counts first.
         paper: str.
+        family: str, under which `python -m zoo list` names it: a literal, because
+            listing reads it from the file without running it.
         embedded: bool. The whole data ships with Python or with this package.
         alphabet: bool. The tokens are a fixed alphabet, so that the stand-in has the
             tokenizer of the data; else tokens are learned from the data.
@@ -96,6 +98,7 @@ class Entry:
     sample: Callable
     evaluate: Callable
     paper: str
+    family: str = ""
     embedded: bool = False
     alphabet: bool = False
     reference: str = ""

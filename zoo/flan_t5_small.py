@@ -35,6 +35,7 @@ entry = Entry(
     recipe=_seq2seq.fine_tuning(steps=300, rate=1e-3),
     evaluate=_seq2seq.score,
     sample=_seq2seq.answer,
+    family="encoder-decoders",
     paper="Chung et al. 2022, https://arxiv.org/abs/2210.11416",
     hub="google/flan-t5-small",
 )

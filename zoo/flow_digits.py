@@ -42,6 +42,7 @@ entry = Entry(
     sample=functools.partial(
         _images.draw, count=100, guidance=1.5, sampler=Euler(), steps=50
     ),
+    family="diffusion",
     paper="Lipman et al. 2023, Flow Matching for Generative Modeling",
     embedded=True,
 )

@@ -41,6 +41,7 @@ entry = Entry(
     ),
     evaluate=_text.score,
     sample=functools.partial(_text.write, prompt="The "),
+    family="transformers",
     paper="Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
     hub="openai-community/gpt2",
 )

@@ -42,5 +42,6 @@ entry = Entry(
     ),
     evaluate=_text.score,
     sample=functools.partial(_text.write, prompt="The "),
+    family="transformers",
     paper="Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
 )

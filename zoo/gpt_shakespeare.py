@@ -43,6 +43,7 @@ entry = Entry(
     ),
     evaluate=_text.score_like_nanogpt,
     sample=functools.partial(_text.write, prompt="ROMEO:"),
+    family="transformers",
     paper="Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
     reference="1.88 by nanoGPT's estimate, 20 random batches (karpathy/nanoGPT)",
 )

@@ -56,6 +56,7 @@ entry = Entry(
     ),
     evaluate=_text.score,
     sample=functools.partial(_text.write, prompt="ROMEO:"),
+    family="transformers",
     paper="Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
     reference="below 1.5165, the 7-gram's figure, within an hour on two cores",
 )

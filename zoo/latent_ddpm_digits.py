@@ -28,6 +28,7 @@ entry = Entry(
     ),
     evaluate=functools.partial(_diffusion.score, pictures=0, guidance=1.5),
     sample=functools.partial(_images.draw, count=100, guidance=1.5),
+    family="diffusion",
     paper="Rombach et al. 2022, High-Resolution Image Synthesis with Latent Diffusion "
     "Models",
     parts=dict(codec="vqvae_digits"),

@@ -24,6 +24,7 @@ entry = Entry(
     ),
     evaluate=_images.score,
     sample=functools.partial(_images.draw, count=64),
+    family="GANs",
     paper="Mao et al. 2017, Least Squares Generative Adversarial Networks",
     embedded=True,
 )

@@ -20,6 +20,7 @@ entry = Entry(
     recipe=_sentiment.recipe(steps=2_000, rate=1e-3),
     evaluate=_sentiment.score,
     sample=_sentiment.judge,
+    family="encoders",
     paper="Hochreiter & Schmidhuber 1997, Long Short-Term Memory",
     reference=_sentiment.FLOOR,
 )

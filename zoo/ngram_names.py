@@ -21,6 +21,7 @@ entry = Entry(
     recipe=Recipe(compile=_ladder.counting),
     evaluate=_text.score_windows_of_test,
     sample=functools.partial(_text.write, prompt="\n", length=120),
+    family="n-grams",
     paper="Karpathy 2024, https://github.com/EurekaLabsAI/ngram",
     reference="2.106370 nats per character, full windows of the test text",
 )

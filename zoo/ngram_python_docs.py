@@ -19,5 +19,6 @@ entry = Entry(
     recipe=Recipe(compile=_ladder.counting),
     evaluate=_text.score,
     sample=functools.partial(_text.write, prompt="The "),
+    family="n-grams",
     paper="Chen & Goodman 1998, An Empirical Study of Smoothing Techniques",
 )

@@ -26,6 +26,7 @@ entry = Entry(
     ),
     evaluate=_adversarial.score_translation,
     sample=functools.partial(_adversarial.translate, source=SOURCE),
+    family="GANs",
     paper="Isola et al. 2017, Image-to-Image Translation with Conditional Adversarial "
     "Networks",
     embedded=True,

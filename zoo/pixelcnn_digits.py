@@ -32,6 +32,7 @@ entry = Entry(
     ),
     evaluate=_variational.score_prior,
     sample=functools.partial(_images.draw, count=100),
+    family="autoregressive pictures",
     paper="van den Oord et al. 2016, Pixel Recurrent Neural Networks",
     embedded=True,
 )

@@ -35,6 +35,7 @@ entry = Entry(
     ),
     evaluate=_variational.score_prior,
     sample=functools.partial(_images.draw, count=64),
+    family="autoregressive pictures",
     paper="van den Oord et al. 2017, Neural Discrete Representation Learning",
     parts=dict(codec="vqvae_mnist"),
     reference="1.0336 nats a code, validation (keras.io, VQ-VAE example)",

@@ -44,6 +44,7 @@ entry = Entry(
     ),
     evaluate=functools.partial(_diffusion.score_restoration, **BEST),
     sample=functools.partial(_diffusion.show_restored, source=SOURCE, **SHARP),
+    family="diffusion",
     paper="Saharia et al. 2022, Palette: Image-to-Image Diffusion Models",
     embedded=True,
 )

@@ -46,6 +46,7 @@ entry = Entry(
     evaluate=_translation.score_dates,
     sample=functools.partial(_translation.write, texts=DATES),
     plot=functools.partial(_translation.plot, text=DATES[0]),
+    family="encoder-decoders",
     paper="Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473",
     reference="exact match above 0.99 within five minutes on two cores",
 )

@@ -31,6 +31,7 @@ entry = Entry(
     ),
     evaluate=_images.score,
     sample=functools.partial(_images.draw, count=64),
+    family="GANs",
     paper="Miyato et al. 2018, Spectral Normalization for Generative Adversarial "
     "Networks",
     embedded=True,

@@ -28,6 +28,7 @@ entry = Entry(
     ),
     evaluate=_images.score,
     sample=functools.partial(_images.draw, count=100),
+    family="GANs",
     paper="Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN; "
     "Training Generative Adversarial Networks with Limited Data",
     embedded=True,

@@ -24,6 +24,7 @@ entry = Entry(
     evaluate=_summarization.score,
     needs=("rouge_score",),
     sample=functools.partial(_summarization.write, prefix=PREFIX),
+    family="encoder-decoders",
     paper="Raffel et al. 2020, T5, https://arxiv.org/abs/1910.10683; "
     "Cachola et al. 2020, SciTLDR, https://arxiv.org/abs/2004.15011",
     reference=_summarization.REFERENCE,

@@ -35,6 +35,7 @@ entry = Entry(
     recipe=_seq2seq.fine_tuning(steps=300, rate=1e-3),
     evaluate=_seq2seq.score,
     sample=_seq2seq.answer,
+    family="encoder-decoders",
     paper="Raffel et al. 2020, https://arxiv.org/abs/1910.10683",
     hub="google-t5/t5-small",
 )

@@ -55,6 +55,7 @@ entry = Entry(
     evaluate=_translation.score_sentences,
     needs=("sacrebleu",),
     sample=functools.partial(_translation.write, texts=_translation.SENTENCES),
+    family="encoder-decoders",
     paper="Vaswani et al. 2017, https://arxiv.org/abs/1706.03762",
     reference="BLEU 36.5, bentrevett/pytorch-seq2seq, notebook 6",
 )

@@ -39,6 +39,7 @@ entry = Entry(
     evaluate=_variational.score,
     sample=functools.partial(_images.draw, count=64),
     plot=functools.partial(_variational.show_latents, source=images.digits),
+    family="VAEs and codecs",
     paper="Kingma & Welling 2014, Auto-Encoding Variational Bayes",
     embedded=True,
 )

@@ -39,6 +39,7 @@ entry = Entry(
     ),
     evaluate=_variational.score,
     sample=functools.partial(_images.draw, count=64),
+    family="VAEs and codecs",
     paper="Kingma & Welling 2014, Auto-Encoding Variational Bayes",
     reference="106.66, test loss after 7 epochs (pytorch/examples, pull request 1416)",
 )

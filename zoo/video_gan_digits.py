@@ -25,6 +25,7 @@ entry = Entry(
     ),
     evaluate=functools.partial(_images.score, count=500),
     sample=functools.partial(_images.draw, labels=tuple(range(10))),
+    family="GANs",
     paper="Vondrick et al. 2016, Generating Videos with Scene Dynamics",
     embedded=True,
 )

@@ -33,6 +33,7 @@ entry = Entry(
     ),
     evaluate=_variational.score_codes,
     sample=functools.partial(_variational.reconstruct, source=SOURCE),
+    family="VAEs and codecs",
     paper="van den Oord et al. 2017, Neural Discrete Representation Learning",
     embedded=True,
 )

@@ -35,6 +35,7 @@ entry = Entry(
     ),
     evaluate=_variational.score_codes,
     sample=functools.partial(_variational.reconstruct, source=SOURCE),
+    family="VAEs and codecs",
     paper="van den Oord et al. 2017, Neural Discrete Representation Learning",
     reference="0.0444, squared error over variance, mean of epoch 30 on the training "
     "data (keras.io, VQ-VAE example)",

@@ -23,6 +23,7 @@ entry = Entry(
     ),
     evaluate=_images.score,
     sample=functools.partial(_images.draw, count=64),
+    family="GANs",
     paper="Gulrajani et al. 2017, Improved Training of Wasserstein GANs",
     embedded=True,
 )
