@@ -67,7 +67,7 @@ class Session:
         self.offsets = np.zeros_like(self.lengths)  # where position 0 is in each row
         self._move_windows()
         self._numbers = self._all_numbers(stops, seed)
-        self._cache = None
+        self._cache, self._slots = None, 0
 
     def advance(self, budget=NO_LIMIT):
         """Appends up to `budget` tokens to every row that has not ended.
@@ -136,7 +136,8 @@ class Session:
             used = np.minimum(used, self.decoder.context)
         size = self._window_size(used.max())
         self._index = tf.constant(size)
-        self._slots = self._slots_after(size)
+        # The last window needs fewer, but another number would be compiled anew.
+        self._slots = max(self._slots, self._slots_after(size))
 
         places = np.arange(size)[None]
         positions = np.where(places < used[:, None], places, -1).astype("int32")

@@ -170,6 +170,12 @@ def test_calls_of_any_lengths_share_a_few_functions():
     assert len(model._compiled_loops) <= 12
 
 
+def test_all_windows_of_a_long_text_share_two_functions():
+    model = Attending(context=64)
+    model.generate([1], max_length=170)  # the last window needs fewer slots
+    assert len(model._compiled_loops) == 2
+
+
 def test_the_function_that_was_not_called_for_longest_is_forgotten(monkeypatch):
     monkeypatch.setattr(session, "MOST_FUNCTIONS", 2)
 
