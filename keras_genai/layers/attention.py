@@ -158,32 +158,59 @@ class Attention(keras.layers.Layer):
         self.initializer = keras.initializers.get(initializer)
         self.output_initializer = keras.initializers.get(output_initializer)
         self.query_initializer = keras.initializers.get(query_initializer)
-        self.memory = self.key_norm = None
+        self.memory = None
 
     def build(self, inputs_shape, memory_shape=None):
         """Makes the weights; `memory_shape` is that of the other sequence, if any."""
-        width = inputs_shape[-1]
-        self.query = self._dense(
-            self.num_heads * self.head_dim, "query", self.query_initializer
-        )
-        self.query.build((None, None, width))
+        self._make_parts()
+        self.width = inputs_shape[-1]
+        self.query.build((None, None, self.width))
         is_sequence = memory_shape is not None and not keras.tree.is_nested(
             memory_shape[0]
         )
         self.build_memory(memory_shape if is_sequence else inputs_shape)
-        self.output_projection = self._dense(width, "output", self.output_initializer)
-        self.output_projection.build((None, None, self.num_heads * self.head_dim))
+        self.output_projection.units = self.width
+        self.output_projection.build((None, None, self.query.units))
         if self.normalize:
-            self.query_norm = self._norm("query_norm")
-            self.key_norm = self.key_norm or self._norm("key_norm")
+            self.query_norm.build((None, None, None, self.head_dim))
 
     def build_memory(self, memory_shape):
         """Makes the weights of `project_memory`, once."""
+        self._make_parts()
+        if self.memory.built:
+            return
+        self.memory_width = memory_shape[-1]
+        self.memory.build((None, None, self.memory_width))
+        if self.normalize:
+            self.key_norm.build((None, None, None, self.head_dim))
+
+    def get_build_config(self):
+        # Keras notes the shapes of what `call` sees, which do not say how wide the
+        # other sequence was.
+        if not self.built:
+            return None
+        shapes = {
+            "inputs_shape": (None, None, self.width),
+            "memory_shape": (None, None, self.memory_width),
+        }
+        return {"shapes_dict": shapes}
+
+    def _make_parts(self):
+        # In one order, whatever is built first: files hold the state of an optimizer
+        # in the order of the weights.
         if self.memory is not None:
             return
+        units = self.num_heads * self.head_dim
+        self.query = self._dense(units, "query", self.query_initializer)
         # Keys and values are one wide matrix, keys first.
         self.memory = self._dense(2 * self.num_memory_heads * self.head_dim, "memory")
-        self.memory.build((None, None, memory_shape[-1]))
+        # As wide as the inputs, which `build` sees.
+        self.output_projection = self._dense(1, "output", self.output_initializer)
+        if self.normalize:
+            self.query_norm, self.key_norm = (
+                keras.layers.RMSNormalization(dtype="float32", name=name)
+                for name in ("query_norm", "key_norm")
+            )
 
     def project_memory(self, memory, rotation=None):
         """Keys and values of `memory`, float `(B, K, width)`.
@@ -194,8 +221,6 @@ class Attention(keras.layers.Layer):
         if isinstance(memory, keras.KerasTensor):
             return MemoryProjection(self)(memory, rotation)
         self.build_memory(memory.shape)
-        if self.normalize and self.key_norm is None:
-            self.key_norm = self._norm("key_norm")
         key, value = ops.split(self.memory(memory), 2, axis=-1)
         key, value = self._heads(key), self._heads(value)
         if self.normalize:
@@ -230,11 +255,6 @@ class Attention(keras.layers.Layer):
             dtype=self.dtype_policy,
             name=name,
         )
-
-    def _norm(self, name):
-        norm = keras.layers.RMSNormalization(dtype="float32", name=name)
-        norm.build((None, None, None, self.head_dim))
-        return norm
 
     def get_config(self):
         return {

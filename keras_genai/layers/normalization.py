@@ -3,8 +3,10 @@
 import keras
 
 from keras_genai import replicas
+from keras_genai.registry import register
 
 
+@register
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer; under several replicas its statistics are those of all their rows.
 

@@ -153,6 +153,12 @@ def _project(inputs, kernel, tokens):
     return tf.matmul(chosen, tf.matmul(inputs, kernel))
 
 
+def orthogonal(shape, dtype=None):
+    """Keras' initializer, in bfloat16 too: TensorFlow has no QR decomposition there."""
+    wide = "float32" if dtype == "bfloat16" else dtype
+    return ops.cast(keras.initializers.Orthogonal()(shape, wide), dtype)
+
+
 class Recurrent(keras.layers.Layer):
     """What SimpleRNN, LSTM and GRU share; see those.
 
@@ -184,7 +190,7 @@ class Recurrent(keras.layers.Layer):
             (inputs_shape[-1], width), initializer="glorot_uniform", name="kernel"
         )
         self.recurrent_kernel = self.add_weight(
-            (self.units, width), initializer="orthogonal", name="recurrent_kernel"
+            (self.units, width), initializer=orthogonal, name="recurrent_kernel"
         )
         self.bias = self.add_weight(
             self.bias_shape, initializer=self.initial_bias, name="bias"

@@ -171,7 +171,6 @@ class AttentiveDecoder(keras.layers.Layer):
         if isinstance(memory_shape, dict):
             memory_shape = memory_shape["values"]
         memory_width = memory_shape[-1]
-        self.feed_width = memory_width if self.looks_first else self.units
         self.output_width = self.units
         if self.looks_first:
             self.output_width += memory_width
@@ -179,7 +178,8 @@ class AttentiveDecoder(keras.layers.Layer):
             self.mix = self.add_weight(
                 (memory_width + self.units, self.units), "glorot_uniform", name="mix"
             )
-        width = inputs_shape[-1] + self.feed_width
+        feed_width = memory_width if self.looks_first else self.units
+        width = inputs_shape[-1] + feed_width
         for layer in self.stack:
             layer.build((None, None, width))
             width = self.units
@@ -198,6 +198,7 @@ class AttentiveDecoder(keras.layers.Layer):
         """
         if isinstance(encoded, keras.KerasTensor):
             return MemoryProjection(self)(encoded, inputs_mask)
+        self.build_memory(encoded.shape)
         return {
             "keys": self.attention.project_memory(encoded),
             "values": ops.cast(encoded, self.compute_dtype),
@@ -212,8 +213,7 @@ class AttentiveDecoder(keras.layers.Layer):
         """
         if self.looks_first:
             return states
-        shape = (ops.shape(states[0])[0], self.feed_width)
-        return [*states, ops.zeros(shape, self.compute_dtype)]
+        return [*states, ops.zeros_like(states[0], dtype=self.compute_dtype)]
 
     def zero_states(self, batch_size):
         """Flat list of float32 zeros `(batch_size, U)`, one for each layer's state."""

@@ -249,7 +249,7 @@ class PictureToScore(keras.layers.Layer):
             return BatchNormalization(dtype=self.dtype_policy, name=name)
         if self.norm == "layer":
             return keras.layers.GroupNormalization(1, dtype="float32", name=name)
-        return keras.layers.Identity(name=name)
+        return keras.layers.Identity(dtype="float32", name=name)
 
     def build(self, images_shape, labels_shape=None):
         shape = (None, *self.image_shape)
