@@ -1,5 +1,6 @@
 """Continues prompts with any language model: ours, or a stranger's Keras model."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
@@ -11,6 +12,7 @@ from keras_genai.samplers.tokens import Beam, Sample, check_sampler
 from keras_genai.samplers.writing import written
 
 DEFAULT_GROWTH = 256  # tokens, if nobody says a length
+_TOLD = ("vocabulary_size", "context", "jit_generate")  # by models of this library
 
 
 def generate(
@@ -26,15 +28,17 @@ def generate(
 ):
     """Continues prompts with a language model of any kind.
 
-    A model with a cache has the methods `initial_cache(batch_size, length)` and
-    `decode(tokens, positions, cache, index)` that `keras_genai.tasks.language.CausalLM`
-    describes, `vocabulary_size`, and `context` (int or `None`). Of any other, all of
-    the text is read again for every token: a `keras.Model` or a function will do that
-    maps int tokens `(B, T)` to logits `(B, T, V)`, each of which sees no later token.
+    A model with a cache is any object with the methods
+    `initial_cache(batch_size, length)` and `decode(tokens, positions, cache, index)`
+    that `keras_genai.tasks.CausalLM` describes. It may also have `context`, the largest
+    number of positions, and `jit_generate = True`, for XLA to compile the loop. Of any
+    other model, all of the text is read again for every token: a `keras.Model` or a
+    function will do that maps int tokens `(B, T)` to logits `(B, T, V)`, each of which
+    sees no later token.
 
     Args:
-        model: see above. One that takes one length only goes on past it from the last
-            half of it.
+        model: see above. One with a limit of its own goes on past it from the last half
+            of it.
         prompts, max_length, sampler, seed, stop, stream, strip_prompt: see
             `keras_genai.tasks.language.CausalLM.generate`.
         tokenizer: `Tokenizer` or `None`. Needed for text only.
@@ -44,10 +48,10 @@ def generate(
 
     Raises:
         TypeError: if an argument is of a wrong type.
-        ValueError: if one is out of range, or `model` returns no logits.
+        ValueError: if one is out of range, or if `model` returns no logits, or a cache
+            that is unlike the one it was given.
     """
-    caches = hasattr(model, "initial_cache") and hasattr(model, "decode")
-    decoder = model if caches else _whole_texts(model)
+    decoder = _decoder(model)
     prompts = Prompts(prompts, tokenizer, decoder.vocabulary_size)
     stop = read_stop(stop, tokenizer, decoder.vocabulary_size)
     sampler = Sample() if sampler is None else sampler
@@ -139,17 +143,62 @@ class _WholeTexts:
         return tf.gather(logits, last, batch_dims=1), cache
 
 
-def _whole_texts(model):
+class _Cached:
+    """A decoder of a model with a cache that says no more about itself.
+
+    Args:
+        model: object with `initial_cache` and `decode`.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.initial_cache = model.initial_cache
+        self.context = getattr(model, "context", None)
+        self.jit_generate = getattr(model, "jit_generate", False)
+        one = tf.zeros((1, 1), tf.int32)
+        cache = model.initial_cache(1, 1)
+        logits, after = model.decode(one, one, cache, tf.constant(0))
+        if len(getattr(logits, "shape", ())) != 2:
+            raise ValueError(
+                "`model.decode` must return logits (batch, vocabulary) and the cache. "
+                f"Received: {getattr(logits, 'shape', type(logits).__name__)}"
+            )
+        _check_cache(_kinds(cache), _kinds(after))
+        self.vocabulary_size = int(logits.shape[-1])
+
+    def decode(self, tokens, positions, cache, index):
+        logits, cache = self.model.decode(tokens, positions, cache, index)
+        return ops.cast(logits, "float32"), cache
+
+
+def _kinds(cache):
+    """The cache with the shape and dtype of each tensor in its place."""
+    return tf.nest.map_structure(
+        lambda part: f"{keras.backend.standardize_dtype(part.dtype)}{part.shape}", cache
+    )
+
+
+def _check_cache(before, after):
+    if before != after:
+        raise ValueError(
+            "`model.decode` must return a cache like the one it was given: the same "
+            f"structure, shapes and dtypes. Received: {after} for {before}"
+        )
+
+
+def _decoder(model):
     """The model's decoder, made once, so that what it compiled is found again."""
-    if not callable(model):
+    caches = hasattr(model, "initial_cache") and hasattr(model, "decode")
+    if caches and all(hasattr(model, name) for name in _TOLD):
+        return model
+    if not caches and not callable(model):
         raise TypeError(
             "`model` must be a language model, or a function from tokens to logits. "
             f"Received: {model!r}"
         )
-    own = getattr(model, "__dict__", {})
-    decoder = own.get("_whole_texts")
+    decoder = getattr(model, "__dict__", {}).get("_decoder")
     if decoder is None:
-        decoder = _WholeTexts(model)
+        decoder = _Cached(model) if caches else _WholeTexts(model)
         if hasattr(model, "__dict__"):  # not in a way that Keras would track or save
-            object.__setattr__(model, "_whole_texts", decoder)
+            object.__setattr__(model, "_decoder", decoder)
     return decoder

@@ -1,5 +1,8 @@
 """Any Keras language model writes with our samplers, its whole text read again."""
 
+import pathlib
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -73,3 +76,64 @@ def test_a_model_that_returns_no_logits_is_refused():
     model = keras.Model(tokens, keras.layers.Embedding(3, 1)(tokens)[..., 0])
     with pytest.raises(ValueError, match="`model` must return logits"):
         generate(model, [1])
+
+
+@pytest.fixture(scope="module")
+def readme():
+    """What the README's program of a model with two methods defines."""
+    text = (pathlib.Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (program,) = [block for block in blocks if "def initial_cache" in block]
+    names = {}
+    exec(program, names)
+    return names
+
+
+def test_a_model_with_two_methods_writes_what_its_forward_pass_predicts(readme):
+    keras.utils.set_random_seed(0)
+    model = readme["OneHead"]()
+    prompts = [[1, 2, 3], [4]]
+    found = generate(model, prompts, max_length=12, sampler=Greedy())
+    assert [row.tolist() for row in found] == [greedy(model, p, 12) for p in prompts]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "sampler", [Greedy(), Sample(top_k=5, rules=(NoRepeatNgram(1),)), Beam(3)]
+)
+def test_a_cache_of_ones_own_writes_as_a_text_read_again(readme, sampler):
+    model = readme["model"]
+    arguments = dict(max_length=10, sampler=sampler, seed=3)
+    cached = generate(model, [[1, 2], [3]], **arguments)
+    again = generate(lambda tokens: model(tokens), [[1, 2], [3]], **arguments)
+    assert [row.tolist() for row in cached] == [row.tolist() for row in again]
+
+
+def test_a_model_of_ones_own_goes_on_past_its_context(readme):
+    model = readme["OneHead"](vocabulary_size=9, context=8)
+    assert len(generate(model, [1, 2], max_length=20)) == 20
+
+
+class Decoder:
+    """Two methods and nothing else; `decode` returns what it is made with."""
+
+    def __init__(self, logits, cache):
+        self.answer = np.zeros(logits, "float32"), np.zeros(cache, "float32")
+
+    def initial_cache(self, batch_size, length):
+        return np.zeros((batch_size, length), "float32")
+
+    def decode(self, tokens, positions, cache, index):
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("logits", "cache", "message"),
+    [
+        ((1, 1, 5), (1, 1), "`model.decode` must return logits"),
+        ((1, 5), (1, 2), "`model.decode` must return a cache like the one"),
+    ],
+)
+def test_what_is_no_decoder_is_refused(logits, cache, message):
+    with pytest.raises(ValueError, match=message):
+        generate(Decoder(logits, cache), [1])
