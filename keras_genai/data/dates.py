@@ -3,8 +3,7 @@
 import datetime
 import functools
 
-from babel import Locale
-from babel.dates import format_date, tokenize_pattern
+from keras_genai.data.extras import require
 
 LOCALES = (
     "en_US",
@@ -36,7 +35,7 @@ def patterns(locale):
     Returns:
         list of str: different patterns of Babel, such as `"EEEE, MMMM d, y"`.
     """
-    rules = Locale.parse(locale)
+    rules = require("babel", "Dates").Locale.parse(locale)
     found = [rules.date_formats[name].pattern for name in FORMATS]
     found += [rules.datetime_skeletons[name].pattern for name in SKELETONS]
     return [pattern for pattern in dict.fromkeys(found) if _is_clear(pattern)]
@@ -54,7 +53,7 @@ def written_date(date, draws):
     """
     locale = LOCALES[draws.integers(len(LOCALES))]
     ways = patterns(locale)
-    text = format_date(date, ways[draws.integers(len(ways))], locale)
+    text = _format(date, ways[draws.integers(len(ways))], locale)
     return text.lower() if draws.random() < _LOWER else text, date.isoformat()
 
 
@@ -67,15 +66,20 @@ def texts_of_a_year():
     """
     days = [datetime.date(2000, 1, 1) + datetime.timedelta(day) for day in range(366)]
     return tuple(
-        format_date(day, pattern, locale)
+        _format(day, pattern, locale)
         for locale in LOCALES
         for pattern in patterns(locale)
         for day in days
     )
 
 
+def _format(date, pattern, locale):
+    return require("babel.dates", "Dates").format_date(date, pattern, locale)
+
+
 def _is_clear(pattern):
-    widths = dict(each for kind, each in tokenize_pattern(pattern) if kind == "field")
+    parts = require("babel.dates", "Dates").tokenize_pattern(pattern)
+    widths = dict(each for kind, each in parts if kind == "field")
     order = [*widths]
     is_named = widths["M"] > 2
     return widths["y"] != 2 and (is_named or order.index("d") < order.index("M"))

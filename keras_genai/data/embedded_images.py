@@ -1,6 +1,6 @@
 """The pictures that come with scikit-learn: digits and two photographs.
 
-Scikit-learn is imported inside the functions, because that takes a second.
+Scikit-learn is imported inside the functions: it takes a second, and is an extra.
 """
 
 import importlib.resources
@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.data import pictures
+from keras_genai.data.extras import require
 from keras_genai.data.image_splits import divide
 
 FEW = {"train": 256, "validation": 64, "test": 64}  # pictures of a stand-in
@@ -25,9 +26,7 @@ def digits(size=None, channels=1, few=False):
     Returns:
         dict of split name to dict of arrays.
     """
-    from sklearn.datasets import load_digits
-
-    found = load_digits()
+    found = require("sklearn.datasets", "Digits").load_digits()
     images = np.round(found.images * (255 / 16)).astype("uint8")[..., None]
     images = np.repeat(pictures.fit(images, size, black=True), channels, axis=-1)
     splits = divide(images, found.target.astype("int32"), validation=180, test=360)
@@ -69,7 +68,8 @@ def _first(arrays, count):
 
 def _photograph(name):
     """uint8 `(427, 640, 3)`."""
-    place = importlib.resources.files("sklearn.datasets.images") / name
+    folder = require("sklearn.datasets.images", "Photographs")
+    place = importlib.resources.files(folder) / name
     return tf.io.decode_jpeg(place.read_bytes(), channels=3).numpy()
 
 

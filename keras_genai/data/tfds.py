@@ -1,6 +1,6 @@
 """Texts and pictures of TensorFlow Datasets, by name.
 
-TensorFlow Datasets is imported inside the functions, because that takes seconds.
+TensorFlow Datasets is imported inside the functions: it takes seconds, and is an extra.
 """
 
 import pathlib
@@ -11,6 +11,7 @@ import urllib.request
 import numpy as np
 
 from keras_genai.data.arguments import check_limit
+from keras_genai.data.extras import require
 from keras_genai.files.paths import as_path
 from keras_genai.files.text import lines
 
@@ -35,7 +36,7 @@ def read_texts(name, data_dir=None, feature=None, limit=None):
         ValueError: if there is no such data set or no such text feature.
         FileNotFoundError: if the data is neither prepared nor can be downloaded.
     """
-    import tensorflow_datasets as tfds
+    tfds = _catalogue()
 
     check_limit(limit)
     builder = _open(name, data_dir)
@@ -70,7 +71,7 @@ def read_images(name, data_dir=None, feature=None, change=None, limit=None):
             differ in size and `change` is `None`.
         FileNotFoundError: if the data is neither prepared nor can be downloaded.
     """
-    import tensorflow_datasets as tfds
+    tfds = _catalogue()
 
     check_limit(limit)
     builder = _open(name, data_dir)
@@ -98,9 +99,13 @@ def read_images(name, data_dir=None, feature=None, change=None, limit=None):
     return splits, builder.info.features[label].num_classes if label else None
 
 
+def _catalogue():
+    return require("tensorflow_datasets", "A data set of TensorFlow Datasets")
+
+
 def _open(name, data_dir):
     """The builder of a data set."""
-    import tensorflow_datasets as tfds
+    tfds = _catalogue()
 
     if data_dir is not None:
         data_dir = as_path(data_dir, "data_dir")
@@ -144,7 +149,7 @@ def _prepare(builder, name, data_dir):
     files of the download that a person placed: what is made of them goes to the
     usual place.
     """
-    import tensorflow_datasets as tfds
+    tfds = _catalogue()
 
     if builder.is_prepared() or _mocked(builder):
         return builder
