@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_genai import compat
+
 # Vectors, by the names Keras gives them: shrinking these helps nobody.
 VECTORS = ["bias", "gamma", "beta", "scale"]
 
@@ -156,10 +158,10 @@ class GradualAdamW(_Selective, keras.optimizers.AdamW):
         return len(self.groups) - 1
 
     def update_step(self, gradient, variable, learning_rate):
-        place = self._places[self._get_variable_index(variable)]
+        place = self._places[compat.variable_index(self, variable)]
         free = keras.ops.cast(self.iterations >= place * self.every, variable.dtype)
         rate = keras.ops.cast(learning_rate, variable.dtype) / self.decay**place * free
-        if self.weight_decay is not None and self._use_weight_decay(variable):
+        if self.weight_decay is not None and compat.decays(self, variable):
             self.assign_sub(variable, variable * self.weight_decay * rate)
         super().update_step(gradient, variable, rate)
 

@@ -9,18 +9,26 @@ import itertools
 
 import keras
 import tensorflow as tf
-from keras.src.backend.tensorflow.trainer import _collective_all_reduce_multi_worker
-from keras.src.utils.naming import auto_name
+
+from keras_genai.compat import auto_name, on_several_workers
+
+__all__ = [
+    "SeedGenerator",
+    "as_rows",
+    "count",
+    "gather",
+    "on_several_workers",
+    "one_by_one",
+    "own_rows",
+    "share",
+    "weigh",
+    "weighted_mean",
+]
 
 
 def count():
     """int: replicas that learn together."""
     return tf.distribute.get_strategy().num_replicas_in_sync
-
-
-def on_several_workers(strategy):
-    """bool: whether the replicas of a strategy are in several processes."""
-    return _collective_all_reduce_multi_worker(strategy)
 
 
 def as_rows(step):

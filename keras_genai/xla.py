@@ -2,14 +2,9 @@
 
 import math
 
-import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
+from keras_genai.compat import in_xla
 
-
-def in_xla():
-    """Whether this call is part of a function that XLA compiles."""
-    graph = tf.compat.v1.get_default_graph()
-    return control_flow_util.GraphOrParentsInXlaContext(graph)
+__all__ = ["in_xla", "is_vector_in_xla"]
 
 
 def is_vector_in_xla(x):

@@ -1,4 +1,8 @@
-"""Imports go one way: layers <- samplers <- tasks <- models; see the design."""
+"""Imports go one way: layers <- samplers <- tasks <- models; see the design.
+
+What is private stays where it is: Keras' and TensorFlow's in `compat`, ours in the
+module that has it.
+"""
 
 import ast
 import pathlib
@@ -7,6 +11,7 @@ import sys
 
 import pytest
 
+from keras_genai.compat import OVERRIDDEN
 from keras_genai.standins import modules_of_classes
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -19,6 +24,7 @@ ALLOWED = {
     "backend": set(),
     "lazy": set(),
     "standins": set(),
+    "compat": set(),
     **{name: {"registry", "xla"} for name in BASE},
     "registry": {"backend", "standins"},
     "layers": {"registry", "files", "replicas", "xla"},
@@ -33,6 +39,7 @@ ALLOWED = {
 }
 LAZY = ["keras_genai.lazy", "keras_genai.lazy.attach"]
 MODULES = sorted((ROOT / "keras_genai").rglob("*.py"))
+ZOO = sorted((ROOT / "zoo").rglob("*.py"))
 
 
 def imported(path):
@@ -59,7 +66,7 @@ def test_imports_go_one_way(path):
         assert first not in ("zoo", "train", "tests"), f"{path} imports {name}"
         if first == "keras_genai" and rest:
             other = rest.split(".")[0]
-            allowed = ALLOWED[parts[0]] | {parts[0], "checks"}
+            allowed = ALLOWED[parts[0]] | {parts[0], "checks", "compat"}
             assert other in allowed, f"{path} imports {name}"
 
 
@@ -140,3 +147,66 @@ def by_hand(path):
 def test_files_are_read_written_and_named_in_one_place(path):
     name = path.relative_to(ROOT).as_posix()
     assert set(by_hand(path)) == BY_HAND.get(name, set()), name
+
+
+INSIDE = ("keras.src", "tensorflow.python", "tensorflow.compiler", "tensorflow.core")
+OF_NAMEDTUPLES = {"_replace", "_fields", "_asdict", "_make"}
+
+
+def is_private(name):
+    return name.startswith("_") and not name.endswith("__")
+
+
+@pytest.mark.parametrize("path", [*MODULES, *ZOO], ids=lambda path: path.stem)
+def test_nothing_private_is_imported(path):
+    if path.name == "compat.py":
+        return
+    for name in imported(path):
+        assert not name.startswith(INSIDE), f"{path} imports {name}: see compat.py"
+        package, _, last = name.rpartition(".")
+        if package != "zoo":  # whose machinery is in modules with an underscore
+            assert not is_private(last), f"{path} imports {name}"
+
+
+GETTERS = ("getattr", "hasattr")
+
+
+def named_here(tree):
+    """Names that a file gives: to functions, to attributes, by strings in calls."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            if ast.unparse(node.value) == "self":
+                yield node.attr
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) not in GETTERS:
+            yield from strings(node.args)
+
+
+def read_here(tree):
+    """Names of the attributes that a file reads or sets, or asks for by strings."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in GETTERS:
+            yield from strings(node.args)
+
+
+def strings(arguments):
+    for argument in arguments:
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+            yield argument.value
+
+
+def test_private_names_of_other_libraries_are_read_in_one_place():
+    trees = {path: ast.parse(path.read_text("utf-8")) for path in MODULES}
+    compat = trees.pop(ROOT / "keras_genai" / "compat.py")
+    ours = {name for tree in trees.values() for name in named_here(tree)}
+    inherited = {name for names in OVERRIDDEN.values() for name in names}
+    known = ours | inherited | OF_NAMEDTUPLES
+    for path, tree in trees.items():
+        foreign = set(filter(is_private, read_here(tree))) - known
+        assert not foreign, f"{path} reads {foreign}: that is for compat.py"
+    assert set(filter(is_private, read_here(compat))) - known  # or nothing is seen

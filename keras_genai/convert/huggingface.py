@@ -16,9 +16,9 @@ import warnings
 import keras
 import numpy as np
 import pydantic
-from keras.src.backend.common import global_state
 from safetensors.numpy import save_file
 
+from keras_genai import compat
 from keras_genai.convert.families import FAMILIES
 from keras_genai.convert.matching import match, readers
 from keras_genai.convert.reading import read_object
@@ -145,7 +145,7 @@ def outlined(build, depths):
         ):
             model = build(**dict.fromkeys(depths, 1))
     finally:
-        global_state.set_global_attribute("uninitialized_variables", [])
+        compat.set_pending([])
     body = getattr(model, "backbone", model)
     for name, depth in depths.items():
         setattr(body, name, depth)

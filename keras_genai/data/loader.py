@@ -4,6 +4,7 @@ import itertools
 
 import tensorflow as tf
 
+from keras_genai import compat
 from keras_genai.data.arguments import check_count
 
 
@@ -28,7 +29,7 @@ class Loader(tf.data.Dataset):
         self.fixed = fixed
         self._workers = workers
         self._passes = self.evaluation() if fixed else self._epochs()
-        super().__init__(self._passes._variant_tensor)
+        super().__init__(compat.variant_tensor(self._passes))
 
     def fetch(self, step):
         """The batch of one step, by TensorFlow operations; `step` is int64 `()`."""

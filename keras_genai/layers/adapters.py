@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as read_arrays
 from safetensors.numpy import save as pack_arrays
 
-from keras_genai import registry
+from keras_genai import compat, registry
 from keras_genai.files.paths import as_path
 from keras_genai.files.plain import parse_json
 from keras_genai.files.tensors import is_finite
@@ -159,7 +159,7 @@ def unmerge(model):
         )
     state, replaced, digest = model._merged_adapters
     wrappers = {id(layer.base): layer for layer, _ in replaced}
-    there = {id(layer) for layer in model._flatten_layers()}
+    there = {id(layer) for layer in compat.layers_inside(model)}
     bases = [layer.base for layer, _ in replaced]
     if not wrappers.keys() <= there or _digest(bases) != digest:
         raise ValueError(
@@ -369,7 +369,7 @@ def _chosen(model, adapter):
     inside = {id(layer.base) for layer in _adapted(model)}
     layers = [
         layer
-        for layer in model._flatten_layers()
+        for layer in compat.layers_inside(model)
         if isinstance(layer, keras.layers.Dense | AdaptedDense)
         and id(layer) not in inside
     ]
@@ -389,7 +389,9 @@ def _chosen(model, adapter):
 
 def _adapted(model):
     return [
-        layer for layer in model._flatten_layers() if isinstance(layer, AdaptedDense)
+        layer
+        for layer in compat.layers_inside(model)
+        if isinstance(layer, AdaptedDense)
     ]
 
 
@@ -433,7 +435,7 @@ def _refuse_unfit(model):
     there = {part.name for layer in _adapted(model) for part in layer.parts}
     if there - own or any(
         getattr(layer, "changes", ()) or _hidden(layer, "_merged_adapters")
-        for layer in model._flatten_layers(include_self=False)
+        for layer in compat.layers_inside(model, include_self=False)
     ):
         raise ValueError(
             "`model` must not be part of, or have a part with, adapters of its own. "

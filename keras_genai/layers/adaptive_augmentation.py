@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_genai import replicas
+from keras_genai import compat, replicas
 from keras_genai.registry import register
 
 
@@ -46,7 +46,7 @@ class AdaptiveAugmentation(keras.layers.Layer):
         self.first_probability = probability
         self.speed = speed
         self.seeds = replicas.SeedGenerator(name="seeds")
-        with self._open_name_scope():
+        with compat.name_scope(self):
             self.probability = self.add_weight(
                 (),
                 keras.initializers.Constant(probability),

@@ -1,5 +1,7 @@
 """Switches of a model's transformer blocks."""
 
+from keras_genai import compat
+
 
 def set_in_blocks(model, name, value):
     """Sets an attribute of every block inside a model.
@@ -15,7 +17,7 @@ def set_in_blocks(model, name, value):
     Raises:
         ValueError: if there is no block.
     """
-    blocks = [layer for layer in model._flatten_layers() if hasattr(layer, name)]
+    blocks = [layer for layer in compat.layers_inside(model) if hasattr(layer, name)]
     if not blocks:
         raise ValueError(f"`model` must have Block layers. Received: {model.name}")
     for block in blocks:

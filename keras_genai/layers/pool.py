@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_genai import replicas
+from keras_genai import compat, replicas
 from keras_genai.checks import check_size
 from keras_genai.registry import register
 
@@ -38,7 +38,7 @@ class ImagePool(keras.layers.Layer):
         self.size = size
         self.image_shape = tuple(image_shape)
         self.seeds = keras.random.SeedGenerator(name="seeds")
-        with self._open_name_scope():
+        with compat.name_scope(self):
             self.pictures = self.add_weight(
                 (size, *self.image_shape),
                 "zeros",

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from tensorflow.compiler.tf2xla.python import xla
 
+from keras_genai import compat
 from keras_genai.layers.dense import Dense
 from keras_genai.layers.low_rank import AdaptedDense
 from keras_genai.layers.replacing import name_scopes, replace
@@ -55,12 +55,12 @@ def is_quantized(model):
     """Whether `quantize` was called with this model or with one inside it."""
     return any(
         isinstance(layer, Int8Dense | Int8Embedding)
-        for layer in model._flatten_layers()
+        for layer in compat.layers_inside(model)
     )
 
 
 def _quantize(model, choose):
-    if any(isinstance(layer, AdaptedDense) for layer in model._flatten_layers()):
+    if any(isinstance(layer, AdaptedDense) for layer in compat.layers_inside(model)):
         raise ValueError("`model` must be merged with its adapter. Received unmerged")
     if any(isinstance(change, Int8Weights) for change in model.changes):
         raise ValueError(
@@ -206,7 +206,7 @@ def _vector_product(x, matrix, scale):
     it cannot foresee: it would compute what makes `x`, say a normalisation, anew for
     every row of the matrix, were the last step as cheap as a product.
     """
-    x, matrix = xla.optimization_barrier(x, matrix)
+    x, matrix = compat.optimization_barrier(x, matrix)
     rows = ops.reshape(x, (1, x.shape[-1]))
     rows = rows / ops.cast(_unforeseen_one(scale), x.dtype)
     product = tf.matmul(rows, ops.cast(matrix, x.dtype), transpose_b=True)

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_genai import compat
 from keras_genai.layers.blocks import set_in_blocks
 
 
@@ -42,7 +43,7 @@ def recomputed(layer, call, inputs, **kwargs):
     # The second call comes when Keras has forgotten who called, and how.
     training = kwargs.pop("training", None)
     if training is None:
-        training = layer._get_call_context().get_value("training")
+        training = compat.is_training(layer)
     arguments = {"inputs": inputs, **kwargs}
     flat = tf.nest.flatten(arguments)
     places = [place for place, value in enumerate(flat) if tf.is_tensor(value)]

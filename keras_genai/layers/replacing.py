@@ -3,8 +3,8 @@
 import contextlib
 
 import keras
-from keras.src.ops.function import map_graph
-from keras.src.utils.tracking import DotNotTrackScope
+
+from keras_genai import compat
 
 
 def replace(model, choose):
@@ -22,23 +22,22 @@ def replace(model, choose):
     Returns:
         int. How many layers were replaced.
     """
-    parents = model._flatten_layers()
+    parents = compat.layers_inside(model)
     new = {id(layer): choose(layer) for layer in parents if layer is not model}
     pairs = [(layer, new[id(layer)]) for layer in parents if new.get(id(layer))]
     new = {id(old): layer for old, layer in pairs}
     for parent in parents:
         for old, layer in pairs:
-            if parent._tracker.is_in_store("layers", old):
-                parent._tracker.replace_tracked_value("layers", old, layer)
+            compat.replace_tracked(parent, old, layer)
         for name, value in list(vars(parent).items()):
             changed = _changed(value, new)
             if changed is not value:
                 setattr(parent, name, changed)
     for old, layer in pairs:
-        _take_nodes(layer, old)
+        compat.take_nodes(layer, old)
     for parent in parents:
-        if isinstance(parent, keras.Model) and hasattr(parent, "_nodes_by_depth"):
-            _read_graph(parent)
+        if isinstance(parent, keras.Model):
+            compat.read_graph(parent)
     forget_compiled(model)
     return len(pairs)
 
@@ -60,28 +59,9 @@ def _changed(value, new):
     return value
 
 
-def _take_nodes(layer, old):
-    """Makes `layer` what `old` is in the graph of functional models."""
-    layer._inbound_nodes = old._inbound_nodes
-    layer._outbound_nodes = old._outbound_nodes
-    for node in layer._inbound_nodes:
-        node.operation = layer
-        for tensor in node.outputs:
-            history = tensor._keras_history
-            tensor._keras_history = history._replace(operation=layer)
-
-
-def _read_graph(model):
-    """Lets a functional model see what its graph is made of now."""
-    with DotNotTrackScope():
-        graph = map_graph(model._inputs, model._outputs)
-        model._nodes, model._nodes_by_depth = graph[:2]
-        model._operations, model._operations_by_depth = graph[2:]
-
-
 def forget_compiled(model):
     """Lets `fit`, `evaluate`, `predict` and `generate` be traced anew."""
-    for layer in model._flatten_layers():
+    for layer in compat.layers_inside(model):
         vars(layer).get("_compiled_loops", {}).clear()
         if isinstance(layer, keras.Model):
             layer.train_function = None

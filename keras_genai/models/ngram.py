@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genai import registry
+from keras_genai import compat, registry
 from keras_genai.checks import check_size, check_sizes
 from keras_genai.models import ngram_smoothing, ngram_tables
 from keras_genai.models.ngram_lookup import Lookup
@@ -178,7 +178,9 @@ class NGram(CausalLM):
         if initial_epoch < epochs:
             logs = self._fit_once(x, y, sample_weight, steps_per_epoch, callbacks)
             named = range(initial_epoch, epochs)
-            wanted = any(self._should_eval(epoch, validation_freq) for epoch in named)
+            wanted = any(
+                compat.evaluates(self, epoch, validation_freq) for epoch in named
+            )
             if validation_data is not None and wanted:
                 scores = self._validate(
                     validation_data, validation_steps, validation_batch_size

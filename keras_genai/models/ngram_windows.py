@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 import tensorflow as tf
-from keras.src.trainers.data_adapters import get_data_adapter
 
+from keras_genai import compat
 from keras_genai.checks import check_number
 
 
@@ -81,7 +81,7 @@ def _is_share(value):
 
 
 def _batches(data, steps):
-    adapter = get_data_adapter(data)
+    adapter = compat.get_data_adapter(data)
     endless = isinstance(data, tf.data.Dataset) and (
         data.cardinality() == tf.data.INFINITE_CARDINALITY
     )

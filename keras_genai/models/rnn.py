@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_genai import compat
 from keras_genai.checks import check_flags, check_given_sizes, check_rates, check_sizes
 from keras_genai.layers.recurrent import CELLS, check_cell
 from keras_genai.registry import register
@@ -159,7 +160,7 @@ class RNNLM(CausalLM):
         if self.lanes is None or iterator is None:
             return
         self._feed = self._feed or iterator  # that of `fit` before its validation's
-        if getattr(iterator.data_adapter, "_shuffle", False):
+        if compat.shuffles(iterator):
             raise ValueError(
                 f"`shuffle` must be False with lanes={self.lanes}, whose rows go on "
                 "from batch to batch. Received: shuffle=True"
@@ -282,9 +283,7 @@ class _ResetLanes(keras.callbacks.Callback):
     """Begins with a zero state whenever the data begin anew."""
 
     def on_epoch_end(self, epoch, logs=None):
-        feed = self.model._feed
-        goes_on = feed.steps_per_epoch is not None and feed._steps_seen
-        if not goes_on or feed._current_iterator is None:
+        if not compat.goes_on(self.model._feed):
             self.model.reset_lanes()
 
 

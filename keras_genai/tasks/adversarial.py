@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_genai import registry, replicas
+from keras_genai import compat, registry, replicas
 from keras_genai.checks import check_integer, check_size
 from keras_genai.losses import lazily
 from keras_genai.samplers.session import compiled
@@ -283,7 +283,7 @@ class GAN(PictureTask):
             self.generator_optimizer, self.discriminator_optimizer
         )
         for old in vars(self).get("picture_metrics", ()):
-            self._metrics.remove(old)
+            compat.remove_metric(self, old)
         self.picture_metrics = [_metric(each) for each in metrics or ()]
 
     def _ready(self, optimizer, network):
@@ -492,8 +492,8 @@ class GAN(PictureTask):
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if not getattr(optimizer, "use_ema", False) or not int(optimizer.iterations):
             return []
-        averages = optimizer._model_variables_moving_average
-        return list(zip(optimizer._trainable_variables, averages, strict=True))
+        averages = compat.moving_averages(optimizer)
+        return list(zip(compat.trained_variables(optimizer), averages, strict=True))
 
     @classmethod
     def from_config(cls, config):

@@ -5,7 +5,7 @@ import warnings
 import keras
 import tensorflow as tf
 
-from keras_genai import registry, replicas
+from keras_genai import compat, registry, replicas
 from keras_genai.data.tokenizers import Tokenizer
 from keras_genai.files.paths import as_path
 from keras_genai.layers import quantized
@@ -149,7 +149,7 @@ class Task(keras.Model):
 
         Keras takes the mean of the replicas' batches, which masks and texts have not.
         """
-        arrays = getattr(getattr(iterator, "data_adapter", None), "_inputs", None)
+        arrays = compat.arrays_of(iterator)
         if arrays is not None:
             x, y, _ = keras.utils.unpack_x_y_sample_weight(arrays)
             values.check_arrays(self.looked_up(x, y))

@@ -7,11 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import tree
-from keras.src.trainers import data_adapters
-from keras.src.trainers.data_adapters.array_data_adapter import can_convert_arrays
-from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 from keras.utils import unpack_x_y_sample_weight
 
+from keras_genai import compat
 from keras_genai.tasks import batches
 from keras_genai.tasks.batches import WEIGHTS, Weights
 
@@ -77,10 +75,10 @@ class Feed:
         Args:
             shuffle: bool. Whether a `PyDataset` is read in another order.
         """
-        if x is None or can_convert_arrays((x, y, weights)):
+        if x is None or compat.can_convert_arrays((x, y, weights)):
             return self.arrays(x, y, weights)
         shuffle = shuffle and isinstance(x, keras.utils.PyDataset)
-        adapter = data_adapters.get_data_adapter(x, y, weights, shuffle=shuffle)
+        adapter = compat.get_data_adapter(x, y, weights, shuffle=shuffle)
         return _Fed(adapter, self), None, None
 
     def batches(self, dataset):
@@ -143,7 +141,7 @@ class Feed:
         return factors if weights is None else factors * weights
 
 
-class _Fed(DataAdapter):
+class _Fed(compat.DataAdapter):
     """Another adapter, whose batches go through a `Feed`."""
 
     def __init__(self, adapter, feed):

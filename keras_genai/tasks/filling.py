@@ -4,12 +4,11 @@ import concurrent.futures
 
 import keras
 import tensorflow as tf
-from keras.src.backend.common import global_state
 
+from keras_genai import compat
 from keras_genai.files.tensors import ALIGNMENT, aligned_empty
 
 READERS = 2  # threads
-_PENDING = "uninitialized_variables"  # Keras' list of variables without values
 
 
 def build_filled(build, find_readers, allowance=None):
@@ -30,14 +29,14 @@ def build_filled(build, find_readers, allowance=None):
     Returns:
         The model.
     """
-    global_state.set_global_attribute(_PENDING, _Pending(allowance))
+    compat.set_pending(_Pending(allowance))
     try:
         with keras.StatelessScope(initialize_variables=False):
             model = build()
         readers = find_readers(model)
-        pending = _wanted(model, global_state.get_global_attribute(_PENDING))
+        pending = _wanted(model, compat.pending())
     finally:
-        global_state.set_global_attribute(_PENDING, [])
+        compat.set_pending([])
     weights = model.preset_weights()
     stored = {id(weights[path]): read for path, read in readers.items()}
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
@@ -48,10 +47,8 @@ def build_filled(build, find_readers, allowance=None):
                 if id(variable) in stored
             }
             for variable in pending:
-                if id(variable) in jobs:
-                    tensor = jobs.pop(id(variable)).result()
-                    variable._initializer = lambda shape, dtype, tensor=tensor: tensor
-                variable._deferred_initialize()
+                job = jobs.pop(id(variable), None)
+                compat.initialize(variable, None if job is None else job.result())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     return model

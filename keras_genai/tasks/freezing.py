@@ -8,6 +8,8 @@ with all weights, set free from the head down by `keras_genai.optimizers.Gradual
 
 import numpy as np
 
+from keras_genai import compat
+
 HEAD = "head"
 
 
@@ -85,8 +87,8 @@ def trained_parameters(model):
 def _train(model, trained):
     natural = {
         id(weight)
-        for layer in model._flatten_layers()
-        for weight in layer._trainable_variables
+        for layer in compat.layers_inside(model)
+        for weight in compat.own_trainable(layer)
     }
     for weight in model.weights:
         weight.trainable = id(weight) in trained and id(weight) in natural

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras.utils import unpack_x_y_sample_weight
 
+from keras_genai import compat
 from keras_genai.tasks import batches
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.feeding import Feed
@@ -98,7 +99,7 @@ class PictureTask(Task):
 
     @functools.wraps(keras.Model.evaluate)
     def evaluate(self, *args, **kwargs):
-        if kwargs.get("_use_cached_eval_dataset"):  # `fit` has fed it
+        if compat.fed_by_fit(kwargs):
             return super().evaluate(*args, **kwargs)
         given = _arguments(keras.Model.evaluate, self, args, kwargs)
         given.update(self._feed(given).given(given))

@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_genai import compat
+
 
 class TwoOptimizers:
     """What Keras' callbacks and summaries ask an optimizer, answered by both.
@@ -34,4 +36,4 @@ class AveragesAtTheEnd(keras.callbacks.Callback):
         for optimizer in self.model.optimizer.optimizers:
             inner = getattr(optimizer, "inner_optimizer", optimizer)
             if inner.use_ema and int(inner.iterations):  # else there is no average yet
-                inner.finalize_variable_values(inner._trainable_variables)
+                inner.finalize_variable_values(compat.trained_variables(inner))

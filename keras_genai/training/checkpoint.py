@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pydantic
 
+from keras_genai import compat
 from keras_genai.checks import check_integer
 from keras_genai.files.paths import as_path
 from keras_genai.files.writing import file_hash, sync_folder, text_hash
@@ -50,8 +51,8 @@ def averages(model):
         inner = getattr(optimizer, "inner_optimizer", optimizer)
         if getattr(inner, "use_ema", False):
             pairs += zip(
-                inner._trainable_variables,
-                inner._model_variables_moving_average,
+                compat.trained_variables(inner),
+                compat.moving_averages(inner),
                 strict=True,
             )
     return pairs

@@ -7,6 +7,7 @@ given, the new value counts, and the user is told.
 
 import keras
 
+from keras_genai import compat
 from keras_genai.training import checkpoint
 from keras_genai.training.errors import TrainingError
 from keras_genai.training.identity import changes, describe
@@ -98,5 +99,5 @@ def _constants(optimizers):
             yield f"{name}.initial_scale", optimizer.dynamic_scale
             inner = f"{name}.inner_optimizer"
             optimizer = optimizer.inner_optimizer
-        if isinstance(optimizer._learning_rate, keras.Variable):
-            yield f"{inner}.learning_rate", optimizer._learning_rate
+        if isinstance(compat.given_learning_rate(optimizer), keras.Variable):
+            yield f"{inner}.learning_rate", compat.given_learning_rate(optimizer)

@@ -8,21 +8,21 @@ import platform
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework import config as framework
 
+from keras_genai import compat
 from keras_genai.files.text import lines
 
 
 @contextlib.contextmanager
 def deterministic_ops():
     """Context in which TensorFlow uses deterministic kernels only."""
-    before = framework.is_op_determinism_enabled()
+    before = compat.is_deterministic()
     tf.config.experimental.enable_op_determinism()
     try:
         yield
     finally:
         if not before:
-            framework.disable_op_determinism()
+            compat.end_determinism()
 
 
 def describe():
@@ -42,7 +42,7 @@ def describe():
         else os.cpu_count(),
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
-        "deterministic": framework.is_op_determinism_enabled(),
+        "deterministic": compat.is_deterministic(),
     }
 
 

@@ -6,6 +6,7 @@ import inspect
 import math
 import os
 
+from keras_genai import compat
 from keras_genai.training.content import content_hash, is_array
 
 LONGEST = 80  # characters of a value in a line of text
@@ -49,7 +50,7 @@ def _config(value):
         return {each.name: describe(getattr(value, each.name)) for each in fields}
     if hasattr(value, "get_config"):
         # Keras' losses leave their arguments out of their config.
-        return {**_of_keras(value), **describe(getattr(value, "_fn_kwargs", {}))}
+        return {**_of_keras(value), **describe(compat.function_arguments(value))}
     public = (item for item in vars(value).items() if not item[0].startswith("_"))
     return {key: describe(item) for key, item in public}
 

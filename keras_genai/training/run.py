@@ -7,6 +7,7 @@ import math
 import keras
 import tensorflow as tf
 
+from keras_genai import compat
 from keras_genai.files.text import read_bytes
 from keras_genai.training import arguments, checkpoint, environment
 from keras_genai.training.callbacks import (
@@ -221,7 +222,7 @@ def prepare(model, dataset):
             "`model` must be built and compiled. "
             f"Received: {model.built=}, {model.compiled=}"
         )
-    model._symbolic_build(data_batch=next(iter(dataset.take(1))))
+    compat.build_from_batch(model, next(iter(dataset.take(1))))
     for name, optimizer in checkpoint.optimizers(model).items():
         if not optimizer.built:
             raise ValueError(
@@ -276,7 +277,7 @@ def _assemble(parts, restored, others, save_every, save_seconds):
 
 
 def _fit(model, splits, clock, callbacks, validate_every, validation_steps):
-    model._initial_epoch = None  # a restored Keras backup would leave its own here
+    compat.forget_epoch(model)
     if model.steps_per_execution != clock.stride:
         model.steps_per_execution = clock.stride
         model.make_train_function(force=True)
