@@ -35,5 +35,5 @@ def test_a_preset_answers_until_quit(tmp_path, monkeypatch, capsys):
 
 
 def test_without_a_preset_there_is_one_line_that_says_how_to_get_one():
-    with pytest.raises(ValueError, match=r"python train.py gpt_shakespeare"):
-        _chat.chat(options())
+    with pytest.raises(ValueError, match=r"python train.py lstm_sst2"):
+        _chat.chat(options(name="lstm_sst2"))

@@ -15,7 +15,7 @@ from keras_genai.samplers import GenerationSettings
 from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.encoder import SequenceClassifier
 from zoo import __main__ as command
-from zoo import _opening, _settings, _tasks
+from zoo import _opening, _settings, _tasks, _weights
 
 SPECIAL = dict(pad_token="<pad>", start_token="<s>", end_token="</s>")
 TEXTS = ["the good cat sat", "a bad dog ran away to the sea"]
@@ -219,10 +219,12 @@ def test_a_verb_that_does_not_fit_names_those_that_do(run, verb, name, fitting):
     assert error.endswith(f"What fits: {fitting}\n")
 
 
-def test_a_name_is_an_entry_a_folder_or_one_on_the_hub(tmp_path, monkeypatch):
+def test_a_name_is_an_entry_a_folder_or_one_on_the_hub(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert _opening.locate("google-t5/t5-small") == "google-t5/t5-small"
+    assert capsys.readouterr().err == ""
     assert _opening.locate("t5_small") == zoo.get("t5_small").hub
+    assert capsys.readouterr().err == "zoo: t5_small is the published checkpoint\n"
     for folder in ("runs/t5_small/preset", "other"):
         (tmp_path / folder).mkdir(parents=True)
     assert str(_opening.locate("t5_small")) == "runs/t5_small/preset"
@@ -234,6 +236,30 @@ def test_a_name_is_an_entry_a_folder_or_one_on_the_hub(tmp_path, monkeypatch):
         _opening.locate("t5_smal")
     with pytest.raises(ValueError, match=r"python train\.py lstm_sst2"):
         _opening.locate("lstm_sst2")
+    with pytest.raises(ValueError, match=r"whose weights ship: .*ngram_names"):
+        _opening.locate("lstm_sst2")
+
+
+def test_weights_that_ship_are_taken_unless_some_were_trained_here(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert _opening.locate("ngram_names") == _weights.folder("ngram_names")
+    assert "is the weights that ship with the zoo" in capsys.readouterr().err
+    (tmp_path / "runs/ngram_names/preset").mkdir(parents=True)
+    assert str(_opening.locate("ngram_names")) == "runs/ngram_names/preset"
+    assert "is the preset in runs/ngram_names" in capsys.readouterr().err
+
+
+def test_few_tokens_are_written_by_a_loop_that_xla_has_not_compiled(folders):
+    def compiled(*arguments):
+        place = folders / "writer"
+        return _opening.open_model(place, "it", "sample", *arguments).jit_generate
+
+    assert compiled()
+    assert not compiled(False, 400)
+    assert compiled(False, 100_000)
+    assert compiled(True, 400)  # 8-bit products are fast in XLA alone
 
 
 def test_the_prefix_of_an_entry_is_that_of_its_data():

@@ -8,9 +8,11 @@ from zoo._chat import chat
 from zoo._command import Parser, integer, output_file, run
 from zoo._quiet import start_tensorflow
 from zoo._sample import MAX_LENGTH, TEMPERATURE, sample
+from zoo._ship import ship
 from zoo._tasks import answer, classify, summarize, translate
 from zoo._train import SEEDS, add_options, train
 from zoo._verify import TOLERANCE, verify
+from zoo._weights import DTYPES
 
 LENGTHS = integer(1, 100_000)  # tokens; their memory is taken before they are written
 ANY_SEED = integer(-(2**63), 2**63 - 1)
@@ -61,6 +63,7 @@ def parser():
     add("--seed", type=ANY_SEED, default=0)
     add_task_verbs(verb)
     add_verify(verb(verify, "run a recipe and compare it with its record"))
+    add_ship(verb(ship, "put the weights of a run into the zoo, in fewer bytes"))
     add = verb(results, "print the measured results as Markdown")
     add("pattern", nargs="?", default="*", help="shell pattern")
     add("--picture", help="also draw them into this PNG")
@@ -103,6 +106,19 @@ def add_verify(add):
     add("--tolerance", type=share_of, default=TOLERANCE, help=f"{share} ({TOLERANCE})")
     text = "write the result to FOLDER (zoo/results of this checkout)"
     add("--record", nargs="?", const="", metavar="FOLDER", help=text)
+
+
+def add_ship(add):
+    """The options of `ship`."""
+    add("name")
+    add("--run", dest="run_folder", metavar="FOLDER", help="finished run (runs/NAME)")
+    stored = "how the file holds weights; models compute as before (bfloat16)"
+    add("--dtype", choices=DTYPES, default="bfloat16", help=stored)
+    add("--data-dir", help="where prepared or hand-placed data sets lie")
+    setting = {"metavar": "KEY=VALUE", "help": "preset folder of an earlier stage"}
+    add("--set", action="append", default=[], **setting)
+    share = "how much worse the figure may be, as a share of the trained one"
+    add("--tolerance", type=share_of, default=TOLERANCE, help=f"{share} ({TOLERANCE})")
 
 
 def share_of(text):

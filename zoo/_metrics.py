@@ -24,6 +24,10 @@ class Metric:
         """A number that is less, the better a value is."""
         return -value if self.more_is_better else value
 
+    def worse(self, value, recorded):
+        """How much worse a value is than a recorded one; negative if it is better."""
+        return self.loss(value) - self.loss(recorded)
+
 
 # The first figure of every entry begins with one of these names.
 METRICS = {

@@ -4,17 +4,22 @@ import os
 import pathlib
 
 import zoo
-from zoo._command import training
+from zoo import _weights
+from zoo._command import say, training
+from zoo._declared import declared
 from zoo._quiet import start_tensorflow
+
+FEW_TOKENS = 2_000  # XLA takes longer to compile a decoding loop than these take
 
 
 def locate(name, preset=None):
-    """What `from_preset` is to open.
+    """What `from_preset` is to open, and for an entry one line that says which it is.
 
     Args:
-        name: str: an entry, whose trained preset is in runs/NAME and whose published
-            checkpoint is next; or a folder; or a name on the hub, `"owner/name"`.
-        preset: path or `None`. The folder to be opened instead.
+        name: str: an entry; or a folder; or a name on the hub, `"owner/name"`.
+        preset: path or `None`. The folder to be opened instead. Without it an entry is
+            its trained preset in runs/NAME, else its weights that ship with the zoo,
+            else its published checkpoint.
 
     Returns:
         path, or a name on the hub.
@@ -22,27 +27,49 @@ def locate(name, preset=None):
     Raises:
         ValueError: if there is no such thing; one line that says what to do.
     """
-    is_entry = name in zoo.names()
-    if preset is None and not is_entry:
-        found = _folder(name, "name")
-        if found is not None:
-            return found
-        if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-            return name
-        if "/" in name:
-            raise ValueError(f"`name` must be a folder that exists. Received: {name}")
+    if preset is None and name not in zoo.names():
+        return _stranger(name)
     zoo.describe(name)  # an unknown name ends here, with the nearest
-    place = f"runs/{name}/preset" if preset is None else preset
-    found = _folder(place, "--preset")
+    if preset is not None:
+        found = _folder(preset, "--preset")
+        if found is None:
+            raise ValueError(
+                f"There is no preset in {preset}. Train one first: {training(name)}"
+            )
+        return found
+    return _of_entry(name)
+
+
+def _stranger(name):
+    """The folder or the hub's name that a name is which is no entry's."""
+    found = _folder(name, "name")
     if found is not None:
         return found
-    start_tensorflow()
-    hub = zoo.get(name).hub
-    if preset is not None or not hub:
-        raise ValueError(
-            f"There is no preset in {place}. Train one first: {training(name)}"
-        )
-    return hub
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return name
+    if "/" in name:
+        raise ValueError(f"`name` must be a folder that exists. Received: {name}")
+    return zoo.describe(name)  # which raises, and names the nearest
+
+
+def _of_entry(name):
+    """The first that there is of an entry's presets."""
+    here = f"runs/{name}/preset"
+    places = {
+        f"the preset in {here}": lambda: _folder(here, "--preset"),
+        "the weights that ship with the zoo": lambda: _weights.folder(name),
+        "the published checkpoint": lambda: declared(name).get("hub"),
+    }
+    for kind, find in places.items():
+        found = find()
+        if found:
+            say("zoo", f"{name} is {kind}")
+            return found
+    raise ValueError(
+        f"There is no preset in {here}, and no weights of {name} ship. "
+        f"Train it first: {training(name)}; or take one whose weights ship: "
+        f"{', '.join(_weights.names())}"
+    )
 
 
 def _folder(value, argument):
@@ -53,7 +80,7 @@ def _folder(value, argument):
     return path if path.is_dir() else None
 
 
-def open_model(place, name, verb, int8=False):
+def open_model(place, name, verb, int8=False, tokens=None):
     """The model in a place, if a verb fits it.
 
     Args:
@@ -61,6 +88,8 @@ def open_model(place, name, verb, int8=False):
         name: str, what a person calls it.
         verb: str.
         int8: bool. Whether its weights are made 8-bit integers.
+        tokens: int or `None`. How many it is to write at most: few are written sooner
+            by a loop that XLA has not compiled.
 
     Returns:
         `Task`.
@@ -85,6 +114,8 @@ def open_model(place, name, verb, int8=False):
         from keras_genai.layers.quantized import quantize
 
         quantize(model)
+    elif tokens is not None and tokens <= FEW_TOKENS:
+        model.jit_generate = False
     return model
 
 

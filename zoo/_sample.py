@@ -18,7 +18,8 @@ def sample(options):
     Without options of its own it does what the entry's recorded sample shows.
     """
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "sample", options.int8)
+    tokens = options.max_length or MAX_LENGTH
+    model = open_model(place, options.name, "sample", options.int8, tokens)
     entry = _entry_of(options.name, model)
     draws = hasattr(model, "image_shape")
     writes = hasattr(model, "generate") and not draws

@@ -63,8 +63,7 @@ def _compare(entry, result, tolerance):
     if result.metric != old.metric:
         say("zoo", f"the record is of {old.metric}, and this run of {result.metric}")
         return False
-    loss = metric(old.metric).loss
-    worse = loss(result.value) - loss(old.value)
+    worse = metric(old.metric).worse(result.value, old.value)
     allowed = tolerance * abs(old.value)
     if not worse <= allowed:  # NaN is not
         say("zoo", f"worse by {worse:.6f}, and {allowed:.6f} (--tolerance) is allowed")

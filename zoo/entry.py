@@ -184,6 +184,31 @@ class Entry:
         return Result.model_validate_json(path.read_text("utf-8"))
 
     @property
+    def weights(self):
+        """What is known of the weights that ship with the zoo, or `None`."""
+        from zoo import _weights
+
+        return _weights.record(self.name)
+
+    def pretrained(self, **overrides):
+        """The trained model: from weights that ship, else its published checkpoint.
+
+        Args:
+            **overrides: arguments of the model instead of the stored ones, for
+                instance `dtype="mixed_bfloat16"`.
+
+        Returns:
+            `Task`.
+
+        Raises:
+            ValueError: if there are neither; or, as a `PresetError`, if a file is not
+                the one whose sha256 was recorded.
+        """
+        from zoo import _weights
+
+        return _weights.pretrained(self, **overrides)
+
+    @property
     def settings(self):
         """dict: what `--set` may change, with the values of this entry."""
         flat = {}

@@ -1,0 +1,131 @@
+"""`python -m zoo ship`: a finished run becomes weights that ship, or one line."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import train
+from keras_genai import from_preset
+from keras_genai.data import tokenizers
+from keras_genai.models.gpt import GPT
+from zoo import __main__ as command
+from zoo import _ship, _smaller, _weights
+from zoo._licences import licence
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ship") / "run"
+    assert train.main(["ngram_names", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def ship(monkeypatch, tmp_path, finished, capsys):
+    """Ships a copy of the run into a checkout of its own; returns code and error."""
+    weights = tmp_path / "zoo" / "weights"
+    weights.mkdir(parents=True)
+    (tmp_path / "setup.cfg").touch()
+    monkeypatch.setattr(_weights, "FOLDER", weights)
+    shutil.copytree(finished, tmp_path / "run")
+
+    def ship(*arguments):
+        run = ["--run", str(tmp_path / "run")]
+        code = command.main(["ship", "ngram_names", *run, *arguments])
+        return code, capsys.readouterr().err
+
+    ship.folder = tmp_path
+    ship.made = lambda: sorted(path.name for path in weights.iterdir())
+    return ship
+
+
+def test_a_finished_run_ships_with_the_score_of_its_files(ship):
+    assert ship() == (None, "")
+    assert ship.made() == ["ngram_names", "ngram_names.json"]
+    record = _weights.record("ngram_names")
+    result = json.loads((ship.folder / "run" / "result.json").read_text("utf-8"))
+    assert record.trained == record.shipped == result["value"]
+    assert (record.dtype, record.data) == ("int64", "names")
+    folder = _weights.folder("ngram_names")
+    assert record.size == sum(path.stat().st_size for path in folder.iterdir())
+    assert "licence of the data: MIT" in (folder / "README.md").read_text("utf-8")
+    assert ship() == (None, "")  # and again, in its place
+
+
+def test_what_became_worse_does_not_ship(ship, monkeypatch):
+    monkeypatch.setattr(_ship, "_score", lambda *_: 2.2)
+    code, error = ship()
+    assert code == 1
+    assert "`--dtype` must keep the score" in error
+    assert error.count("\n") == 1
+    assert ship.made() == []
+    assert ship("--tolerance", "0.1") == (None, "")
+
+
+def test_what_is_too_large_does_not_ship(ship, monkeypatch):
+    monkeypatch.setattr(_weights, "MOST_BYTES", 1000)
+    code, error = ship()
+    assert code == 2
+    assert "at most 1,000 bytes" in error
+    assert ship.made() == []
+
+
+def test_only_a_whole_run_of_the_recipe_ships(ship):
+    path = ship.folder / "run" / "config.json"
+    text = path.read_text("utf-8")
+    assert '"order": 4' in text
+    path.write_text(text.replace('"order": 4', '"order": 3'), "utf-8")
+    code, error = ship()
+    assert code == 2
+    assert "by its own recipe" in error
+    assert error.endswith("with another model\n")
+    (ship.folder / "run" / "result.json").unlink()
+    assert "`--run` must be the folder of a finished run" in ship()[1]
+    assert ship.made() == []
+
+
+def test_a_zoo_that_is_installed_keeps_its_weights(ship):
+    (ship.folder / "setup.cfg").unlink()
+    assert "`ship` must be called in a checkout" in ship()[1]
+
+
+def test_data_of_unknown_terms_does_not_ship():
+    with pytest.raises(ValueError, match=r"`name` must be .* Received: sst2"):
+        licence("sst2")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A small GPT, its preset, and that preset in each dtype."""
+    folder = tmp_path_factory.mktemp("smaller")
+    model = GPT(256, context=16, depth=1, width=32, num_heads=2)
+    model.tokenizer = tokenizers.byte_level()
+    model.save_to_preset(folder / "trained")
+    for dtype in _weights.DTYPES:
+        (folder / dtype).mkdir()
+        _smaller.write(folder / "trained", folder / dtype, dtype, "card")
+    return model, folder
+
+
+@pytest.mark.parametrize(
+    ("dtype", "most", "error"),
+    [("float32", 1.01, 0.0), ("bfloat16", 0.55, 0.02), ("int8", 0.45, 0.1)],
+)
+def test_fewer_bytes_are_nearly_the_same_model(dtype, most, error, written):
+    model, folder = written
+    assert _smaller.main_dtype(folder / dtype) == dtype
+    assert (folder / dtype / "README.md").read_text("utf-8") == "card"
+    sizes = [
+        (folder / name / "model.safetensors").stat().st_size
+        for name in (dtype, "trained")
+    ]
+    assert sizes[0] <= most * sizes[1]
+    opened = from_preset(folder / dtype)
+    assert opened.dtype_policy.name == "float32"
+    tokens = np.arange(16)[None]
+    expected = np.asarray(model(tokens))
+    found = np.asarray(opened(tokens))
+    assert np.abs(found - expected).max() <= error * np.abs(expected).max()
+    assert opened.tokenizer.to_json() == model.tokenizer.to_json()

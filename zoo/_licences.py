@@ -1,0 +1,39 @@
+"""Under which terms the data is that trained weights may ship of.
+
+Data that is not named here has none that is known to allow it: SST-2 and Multi30k, for
+instance, are for research.
+"""
+
+_DIGITS = "CC BY 4.0 (Alpaydin & Kaynak 1998, UCI Machine Learning Repository)"
+_OWN = "Apache-2.0 (made by this library"
+
+# By the name of the data, as `Splits.name` has it.
+LICENCES = {
+    "dates": f"{_OWN}, in formats of Babel, BSD-3-Clause, and the Unicode CLDR)",
+    "digits": _DIGITS,
+    "digits_changed": _DIGITS,
+    "mnist": "CC BY-SA 3.0 (LeCun & Cortes, from the databases of NIST)",
+    "moving_digits": _DIGITS,
+    "names": "MIT (karpathy/makemore)",
+    "people": f"{_OWN}, with first names of karpathy/makemore, MIT)",
+    "photographs": "CC BY 2.0 (danielbuechele and vultilion, in scikit-learn)",
+    "python_docs": "PSF-2.0 (Python Software Foundation)",
+    "shakespeare": "public domain",
+}
+
+
+def licence(data):
+    """The licence of data.
+
+    Args:
+        data: str, the name of `Splits`.
+
+    Raises:
+        ValueError: if none is known that allows weights to be passed on.
+    """
+    if data not in LICENCES:
+        raise ValueError(
+            "`name` must be of an entry whose data may be passed on, or data with a "
+            f"line in zoo/_licences.py: {', '.join(LICENCES)}. Received: {data}"
+        )
+    return LICENCES[data]

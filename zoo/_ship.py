@@ -1,0 +1,194 @@
+"""Trained weights made small enough to ship with the zoo, and scored again."""
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import pathlib
+from typing import Any
+
+import zoo
+from zoo import _weights
+from zoo._command import training
+from zoo._licences import licence
+from zoo._metrics import metric
+from zoo._quiet import start_tensorflow
+
+
+class NotAsGoodError(ValueError):
+    """Weights lost more of their score than was allowed."""
+
+    exit_code = 1
+
+
+def ship(options):
+    """Puts the trained weights of a finished run into the zoo, in fewer bytes.
+
+    They are scored again from the files that ship, and nothing is changed if the
+    figure is worse than the tolerance allows.
+    """
+    zoo.describe(options.name)
+    start_tensorflow()
+    from keras_genai.files.writing import write_text
+    from zoo import _smaller
+
+    target = _target(options.name)
+    run = _finished(options)
+    with _replacing(target) as scratch:
+        _smaller.write(run.folder / "preset", scratch, options.dtype, _card(run))
+        record = _record(run, scratch, options.tolerance)
+        _check(record, options.name)
+    write_text(f"{target}.json", record.model_dump_json(indent=1) + "\n")
+    print(
+        f"{record.metric} was {record.trained:.6f}, and is {record.shipped:.6f} from "
+        f"{record.size:,} bytes, mostly of {record.dtype}: {target}"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """A finished run: its folder, `Settings`, `Splits`, `Result`, and such a model."""
+
+    folder: pathlib.Path
+    settings: Any
+    splits: Any
+    result: Any
+    model: Any
+
+
+def _target(name):
+    """The folder of an entry's weights in this checkout."""
+    if not (_weights.FOLDER.parent.parent / "setup.cfg").is_file():
+        raise ValueError(
+            "`ship` must be called in a checkout: the zoo is installed, and its own "
+            f"weights are not to be changed. Received: {_weights.FOLDER}"
+        )
+    return _weights.FOLDER / name
+
+
+def _finished(options):
+    """The run in a folder.
+
+    Raises:
+        ValueError: if it did not end, or if anything but the seed was not the
+            recipe's own.
+    """
+    from keras_genai import training as runs
+    from zoo import _settings
+    from zoo.entry import Result
+
+    entry = zoo.get(options.name)
+    folder = _folder(options)
+    result = Result.model_validate_json((folder / "result.json").read_bytes())
+    settings = _settings.Settings.of(
+        entry,
+        seed=result.seed,
+        data_dir=options.data_dir,
+        **_settings.read_overrides(entry, options.set),
+    )
+    runs.deterministic(settings.seed)
+    splits = settings.splits()
+    licence(splits.name)
+    run = _Run(folder, settings, splits, result, settings.build(splits))
+    changed = _changed(run, runs.RunFolder(folder).stored())
+    if changed:
+        raise ValueError(
+            f"`--run` must be a run of {entry.name} by its own recipe, with any seed. "
+            f"Received: {folder}, with another {', '.join(changed)}"
+        )
+    return run
+
+
+def _folder(options):
+    from keras_genai.files.paths import as_path
+
+    given = options.run_folder or f"runs/{options.name}"
+    folder = as_path(given, "--run")
+    if not all((folder / name).exists() for name in ("preset", "result.json")):
+        raise ValueError(
+            "`--run` must be the folder of a finished run; "
+            f"`{training(options.name)}` makes one. Received: {folder}"
+        )
+    return folder
+
+
+def _changed(run, stored):
+    """What of a run was not as the recipe has it: sorted names."""
+    recipe = run.settings.fingerprint(run.model, run.splits)
+    recipe = {**recipe, "steps": run.settings.steps}
+    stored = {**stored, "steps": run.result.steps}
+    recipe["data_dir"] = stored.get("data_dir")  # the same data may have moved
+    recipe = json.loads(json.dumps(recipe))
+    return sorted(key for key in recipe if recipe[key] != stored.get(key))
+
+
+@contextlib.contextmanager
+def _replacing(target):
+    """Context with an empty folder that takes the place of `target`."""
+    from keras_genai.files.folders import replacing_folder
+    from keras_genai.tasks import manifests
+
+    known = {*manifests.own_names(target), manifests.MANIFEST, *manifests.OWN}
+    with replacing_folder(target, known) as scratch:
+        yield scratch
+
+
+def _card(run):
+    """The text of README.md: where the weights are from, and on which terms."""
+    from keras_genai.tasks import cards
+
+    result, entry = run.result, run.settings.entry
+    facts = {
+        "data": run.splits.name,
+        "licence of the data": licence(run.splits.name),
+        "trained": f"{result.steps:,} steps, seed {result.seed}, {result.date}",
+        f"{result.metric} as trained": f"{result.value:.4f}",
+    }
+    return cards.card(run.model, entry.name, entry.paper, facts, result.sample)
+
+
+def _record(run, folder, tolerance):
+    from keras_genai.tasks import manifests
+    from zoo import _smaller
+
+    return _weights.Shipped(
+        dtype=_smaller.main_dtype(folder),
+        size=sum(path.stat().st_size for path in folder.iterdir()),
+        sha256=manifests.read_manifest(folder),
+        data=run.splits.name,
+        licence=licence(run.splits.name),
+        metric=run.result.metric,
+        trained=run.result.value,
+        shipped=_score(run, folder),
+        tolerance=tolerance,
+        date=datetime.date.today().isoformat(),
+    )
+
+
+def _score(run, folder):
+    """The entry's first figure, of the model in a folder."""
+    from keras_genai import from_preset
+
+    entry = run.settings.entry
+    model = from_preset(folder)
+    model.compile(**entry.recipe.compile(steps=run.settings.steps))
+    return next(iter(entry.evaluate(model, run.splits).values()))
+
+
+def _check(record, name):
+    """Raises if the weights lost too much, or if all that ship became too large."""
+    worse = metric(record.metric).worse(record.shipped, record.trained)
+    allowed = record.tolerance * abs(record.trained)
+    if not worse <= allowed:  # NaN is not
+        raise NotAsGoodError(
+            f"`--dtype` must keep the score to {allowed:.6f} (--tolerance). Received: "
+            f"{record.dtype}, by which {record.metric} is {record.shipped:.6f}, and "
+            f"was {record.trained:.6f}; nothing was changed"
+        )
+    others = [_weights.record(each) for each in _weights.names() if each != name]
+    size = record.size + sum(each.size for each in others)
+    if size > _weights.MOST_BYTES:
+        raise ValueError(
+            f"`name` must be of weights that make at most {_weights.MOST_BYTES:,} "
+            f"bytes with all that ship. Received: {name}, which makes {size:,}"
+        )
