@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +14,10 @@ import zoo
 from keras_genai import from_preset
 from keras_genai.evaluation.pictures import png
 from zoo import __main__ as command
+from zoo._declared import declared
+from zoo._list import FAMILIES, by_family
 from zoo._metrics import metric
+from zoo._show import card
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +32,74 @@ def test_list_names_what_matches(capsys):
     printed = capsys.readouterr().out
     assert "ngram7_shakespeare" in printed
     assert "gpt_" not in printed
+    assert command.main(["list", "none*"]) == 2
+    assert "`pattern` must match an entry" in capsys.readouterr().err
 
 
-def test_show_prints_the_entry_and_its_result(capsys):
+def test_list_groups_by_family_with_size_score_and_weights(
+    capsys, monkeypatch, tmp_path
+):
+    (tmp_path / "runs/lstm_sst2/preset").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert not command.main(["list"])
+    lines = capsys.readouterr().out.splitlines()
+    families = [line for line in lines if not line.startswith(" ")]
+    assert families == [*FAMILIES]
+    rows = {line.split()[0]: line for line in lines if line.startswith(" ")}
+    assert sorted(rows) == zoo.names()
+    score = r" +38\.5k 2\.106 test_nats_per_character +ship +4-gram on first names"
+    assert re.search(score, rows["ngram_names"])
+    assert re.search(r" {20} +hub +GPT-2, the small one", rows["gpt2"])
+    assert re.search(r"test_accuracy +here ", rows["lstm_sst2"])
+    assert lines.index("transformers") < lines.index(rows["gpt2"])
+
+
+def test_what_is_declared_is_read_without_running_the_entry():
+    for name in ("gpt2", "ngram3_shakespeare", "lstm_shakespeare", "bart_scitldr"):
+        entry = zoo.get(name)
+        assert declared(name)["family"] == entry.family
+        assert declared(name).get("hub", "") == entry.hub
+    assert by_family(["gpt2"]) == {"transformers": ["gpt2"]}
+
+
+@pytest.mark.parametrize("verb", ["list", "results"])
+def test_tables_start_no_tensorflow(verb):
+    code = (
+        "import sys\n"
+        "from zoo.__main__ import main\n"
+        f"assert not main(['{verb}'])\n"
+        "heavy = {'tensorflow', 'keras', 'numpy'} & sys.modules.keys()\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_show_is_a_card_and_no_source(capsys):
     assert not command.main(["show", "gpt_shakespeare"])
     printed = capsys.readouterr().out
     assert "nanoGPT" in printed
-    assert "nats_per_character" in printed or "Not measured." in printed
+    assert "import" not in printed
+    for fact in ("paper", "model", "data", "recipe", "commands", "measured", "weights"):
+        assert re.search(rf"^{fact} +\w", printed, re.MULTILINE), fact
+    assert "less is better" in printed
+    learning = "AdamW at 0.001 after 100 steps, falling by a cosine to 10% of it"
+    assert learning in " ".join(printed.split())
+    assert max(map(len, printed.splitlines())) <= 88
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("ngram_names", ["counted in one pass", "ship with the zoo: ", "MIT"]),
+        ("gpt_prior_digits", ["a trained vqvae_digits", "gpt_prior_digits.png"]),
+        ("gpt2", ["on the hub: openai-community/gpt2", "Not measured."]),
+        ("dcgan_digits", ["generator optimizer Adam at 0.0002"]),
+    ],
+)
+def test_a_card_says_what_is_special_about_an_entry(name, facts):
+    text = card(zoo.get(name))
+    for fact in facts:
+        assert fact in text
 
 
 @pytest.mark.slow

@@ -3,12 +3,12 @@
 import argparse
 import sys
 
-import zoo
 from zoo._chat import chat
 from zoo._command import Parser, integer, output_file, run
-from zoo._quiet import start_tensorflow
+from zoo._list import list
 from zoo._sample import MAX_LENGTH, TEMPERATURE, sample
 from zoo._ship import ship
+from zoo._show import show
 from zoo._tasks import answer, classify, summarize, translate
 from zoo._train import SEEDS, add_options, train
 from zoo._verify import TOLERANCE, verify
@@ -155,33 +155,13 @@ def add_task_verbs(verb):
             add("--allow-none", action="store_true", help="let it find no answer")
 
 
-def list(options):
-    """Names the entries that match a pattern, with their first line."""
-    found = zoo.names(options.pattern)
-    if not found:
-        raise ValueError(
-            f"`pattern` must match an entry of the zoo. Received: {options.pattern!r}"
-        )
-    for name in found:
-        print(f"{name:24} {zoo.describe(name)}")
-
-
-def show(options):
-    """Prints an entry: its text, settings, and measured result."""
-    zoo.describe(options.name)
-    start_tensorflow()
-    entry = zoo.get(options.name)
-    print(zoo.code(options.name))
-    print(entry.result.model_dump_json(indent=1) if entry.result else "Not measured.")
-
-
 def results(options):
     """Prints the measured results by metric, the best first, with what each made."""
-    start_tensorflow()
-    from keras_genai.files.writing import write_bytes
     from zoo import _results
 
     if options.picture is not None:
+        from keras_genai.files.writing import write_bytes
+
         path = output_file(options.picture, "--picture")
         write_bytes(path, _results.picture(options.pattern))
     print("\n".join(_results.table(options.pattern)))

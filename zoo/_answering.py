@@ -44,7 +44,10 @@ def _told(
     stride=24,
     stand_in=False,
 ):
-    """See `keras_genai.data.answering`; `folder` is that of `bert_reader`."""
+    """Questions on texts, with answers that are spans of them.
+
+    See `keras_genai.data.answering`; `folder` is that of `bert_reader`.
+    """
     if folder is not None:
         tokenizer = _opened(folder).tokenizer
     own = dict(tokenizer=tokenizer, length=length, stride=stride, stand_in=stand_in)

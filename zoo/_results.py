@@ -5,6 +5,7 @@ import itertools
 
 import zoo
 from zoo._metrics import metric
+from zoo.entry import RESULTS, Result
 
 
 def table(pattern="*"):
@@ -21,28 +22,30 @@ def table(pattern="*"):
     """
     groups = measured(pattern)
     rows = [line for name, entries in groups.items() for line in _rows(name, entries)]
-    made = [_made(entry) for entries in groups.values() for entry in entries]
+    made = [_made(*each) for entries in groups.values() for each in entries]
     return "\n".join(rows), "\n".join(made)
 
 
 def measured(pattern="*"):
-    """The entries that have a result.
+    """What was measured, read from the records: no entry is run.
 
     Returns:
-        dict from the name of a metric to its list of `Entry`, the best first.
+        dict from the name of a metric to its list of `(name, Result)`, the best first.
     """
-    entries = [zoo.get(name) for name in zoo.names(pattern)]
-    found = [entry for entry in entries if entry.result is not None]
+    paths = {name: RESULTS / f"{name}.json" for name in zoo.names(pattern)}
+    found = [
+        (name, Result.model_validate_json(path.read_bytes()))
+        for name, path in paths.items()
+        if path.is_file()
+    ]
     if not found:
         raise ValueError(
             f"`pattern` must match a measured entry. Received: {pattern!r}"
         )
+    found.sort(key=lambda each: each[1].metric)
     return {
-        name: sorted(group, key=lambda e: metric(name).loss(e.result.value))
-        for name, group in itertools.groupby(
-            sorted(found, key=lambda entry: entry.result.metric),
-            key=lambda entry: entry.result.metric,
-        )
+        name: sorted(group, key=lambda each: metric(name).loss(each[1].value))
+        for name, group in itertools.groupby(found, key=lambda each: each[1].metric)
     }
 
 
@@ -53,23 +56,21 @@ def _rows(name, entries):
     )
     yield columns
     yield "|" + "---|" * (columns.count("|") - 1)
-    for entry in entries:
-        result = entry.result
+    for entry, result in entries:
         others = ", ".join(f"{key} {value:.4f}" for key, value in result.other.items())
         yield (
-            f"| `{entry.name}` | {result.value:.4f} | {others} | {result.parameters:,} "
+            f"| `{entry}` | {result.value:.4f} | {others} | {result.parameters:,} "
             f"| {result.steps:,} steps, {result.seconds:,.0f} s | {result.seed} |"
         )
     yield ""
 
 
-def _made(entry):
-    result = entry.result
+def _made(name, result):
     if result.picture:
-        shown = f"![{entry.name}](../zoo/results/{result.picture})\n"
+        shown = f"![{name}](../zoo/results/{result.picture})\n"
     else:
         shown = f"```text\n{result.sample.strip()[:300]}\n```\n"
-    return f"### `{entry.name}`\n\n{shown}"
+    return f"### `{name}`\n\n{shown}"
 
 
 def picture(pattern="*"):
@@ -97,11 +98,11 @@ def picture(pattern="*"):
 
 def _bars(axes, name, entries):
     colours = [
-        "#4f6d7a" if entry.recipe.steps == 1 else "#c1440e"  # counted, or learned
-        for entry in entries
+        "#4f6d7a" if result.steps == 1 else "#c1440e"  # counted, or learned
+        for _, result in entries
     ]
-    values = [entry.result.value for entry in entries]
-    bars = axes.barh([entry.name for entry in entries], values, color=colours)
+    values = [result.value for _, result in entries]
+    bars = axes.barh([entry for entry, _ in entries], values, color=colours)
     axes.bar_label(bars, fmt="%.3f", padding=3)
     axes.set(xlabel=metric(name).title)
     axes.spines[["top", "right"]].set_visible(False)

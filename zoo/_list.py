@@ -1,0 +1,86 @@
+"""The catalogue as a table, by family, read without running an entry."""
+
+import collections
+import json
+import pathlib
+import shutil
+import sys
+
+import zoo
+from keras_genai.files.text import read_text
+from zoo._declared import declared
+
+# The order of the groups; an entry of any other family comes after these.
+FAMILIES = (
+    *("n-grams", "recurrent networks", "transformers", "encoder-decoders", "encoders"),
+    *("VAEs and codecs", "autoregressive pictures", "GANs", "diffusion"),
+)
+_FOLDER = pathlib.Path(zoo.__file__).parent
+
+
+def list(options):
+    """Names the entries that match a pattern, by family, with size and score.
+
+    Weights that are `here` were trained in runs/NAME of this folder, those that
+    `ship` are a part of the zoo, and those on the `hub` can be downloaded.
+    """
+    found = zoo.names(options.pattern)
+    if not found:
+        raise ValueError(
+            f"`pattern` must match an entry of the zoo. Received: {options.pattern!r}"
+        )
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for family, names in by_family(found).items():
+        print(family)
+        for name in names:
+            print(_row(name)[:width])
+
+
+def by_family(names):
+    """Names of entries grouped by their family.
+
+    Args:
+        names: iterable of str.
+
+    Returns:
+        dict from str to list of str, families in the order of `FAMILIES`.
+    """
+    groups = collections.defaultdict(lambda: [])
+    for name in names:
+        groups[declared(name).get("family", "others")].append(name)
+    known = {family: place for place, family in enumerate(FAMILIES)}
+    return dict(sorted(groups.items(), key=lambda item: known.get(item[0], 99)))
+
+
+def _row(name):
+    result = _result(name)
+    size, score = _short(result.get("parameters")), ""
+    if "value" in result:
+        score = f"{result['value']:.4g} {result['metric']}"
+    return f"  {name:24} {size:>5} {score:38} {_weights(name):5} {zoo.describe(name)}"
+
+
+def _result(name):
+    """The recorded result as a dict; reading it as a `Result` would cost an import."""
+    path = _FOLDER / "results" / f"{name}.json"
+    return json.loads(read_text(path)) if path.is_file() else {}
+
+
+def _short(count):
+    """A number of parameters in five characters: 1.2M."""
+    if not count:
+        return ""
+    for unit, size in {"B": 10**9, "M": 10**6, "k": 10**3}.items():
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return str(count)
+
+
+def _weights(name):
+    """Where trained weights of an entry are: a word, or nothing."""
+    places = {
+        "here": pathlib.Path("runs", name, "preset").is_dir(),
+        "ship": (_FOLDER / "weights" / f"{name}.json").is_file(),
+        "hub": bool(declared(name).get("hub")),
+    }
+    return next((word for word, there in places.items() if there), "")
