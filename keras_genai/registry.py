@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -11,7 +12,8 @@ from keras_genai.standins import modules_of_classes
 
 check_backend()
 
-_classes = {}
+Class = TypeVar("Class", bound=type)
+_classes: dict[str, type] = {}
 # What Keras' own files may name and our configs may not: their arguments reach Keras'
 # deserializer, and none of our configs needs them.
 _KERAS_PARTS = (
@@ -22,7 +24,7 @@ _KERAS_PARTS = (
 )
 
 
-def register(cls):
+def register(cls: Class) -> Class:
     """Class decorator: makes `cls` known to our presets and to Keras' own files.
 
     Raises:
@@ -39,7 +41,7 @@ def register(cls):
     return keras.saving.register_keras_serializable(package="keras_genai")(cls)
 
 
-def adopt(cls):
+def adopt(cls: type) -> None:
     """Makes a user's class of a task known when it is defined, without a decorator.
 
     The last one of its name counts, since a notebook defines its classes again and
@@ -53,7 +55,7 @@ def _is_ours(cls):
     return cls.__module__.partition(".")[0] == "keras_genai"
 
 
-def lookup(name, kind=object):
+def lookup(name: str, kind: type = object) -> type:
     """The registered class called `name`; what it may name is in this library.
 
     Args:
@@ -83,12 +85,12 @@ def _find(name):
     return _classes.get(name)
 
 
-def is_registered(value):
+def is_registered(value: object) -> bool:
     """Whether the class of `value` itself, not one of its name, is in the table."""
     return _classes.get(type(value).__name__) is type(value)
 
 
-def to_plain(value):
+def to_plain(value: Any) -> Any:
     """A JSON-able copy of a config: registered objects become `{"class", "config"}`.
 
     Args:
@@ -120,7 +122,7 @@ def to_plain(value):
     )
 
 
-def from_plain(value):
+def from_plain(value: Any) -> Any:
     """The inverse of `to_plain`; only classes in this table can come back.
 
     Raises:

@@ -25,7 +25,10 @@ class Loader(tf.data.Dataset):
         workers: int, threads that fetch.
     """
 
-    def __init__(self, fixed=False, workers=2):
+    batch_size: int
+    steps_per_epoch: int
+
+    def __init__(self, fixed: bool = False, workers: int = 2):
         self.fixed = fixed
         self._workers = workers
         self._passes = self.evaluation() if fixed else self._epochs()
@@ -35,7 +38,7 @@ class Loader(tf.data.Dataset):
         """The batch of one step, by TensorFlow operations; `step` is int64 `()`."""
         raise NotImplementedError
 
-    def dataset(self, start=0):
+    def dataset(self, start: int = 0) -> tf.data.Dataset:
         """Batches without end, one epoch after the other.
 
         Args:
@@ -47,7 +50,7 @@ class Loader(tf.data.Dataset):
         check_count("start", start, 0)
         return self._batches(tf.data.Dataset.counter(start, dtype="int64"))
 
-    def epoch(self):
+    def epoch(self) -> tf.data.Dataset:
         """One pass, beginning with epoch 0, and another epoch each time it is iterated.
 
         Returns:
@@ -55,7 +58,7 @@ class Loader(tf.data.Dataset):
         """
         return self.evaluation() if self.fixed else self._epochs()
 
-    def evaluation(self):
+    def evaluation(self) -> tf.data.Dataset:
         """One pass, the same batches each time it is iterated.
 
         Returns:

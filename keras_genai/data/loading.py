@@ -9,7 +9,8 @@ The loaders here are `Loader`s: each is also a `tf.data.Dataset` by itself, for 
 
 import dataclasses
 import functools
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +18,7 @@ import tensorflow as tf
 from keras_genai.data.arguments import check_count, check_seed
 from keras_genai.data.batching import Plan, default_boundaries, stack
 from keras_genai.data.loader import Loader
+from keras_genai.data.tokenizers import Tokenizer
 from keras_genai.data.windows import Stream, Windows
 
 __all__ = ["DataLoader", "Dataset", "Loader", "Splits", "Stream", "Windows"]
@@ -43,14 +45,14 @@ class Splits:
         num_classes: int, or `None` without labels.
     """
 
-    train: object
-    validation: object = None
-    tokenizer: object = None
+    train: Any
+    validation: Any = None
+    tokenizer: Tokenizer | None = None
     held_out: np.ndarray | dict | None = None
     test: np.ndarray | dict | None = None
     name: str = ""
-    image_shape: tuple | None = None
-    condition_shape: tuple | None = None
+    image_shape: tuple[int, ...] | None = None
+    condition_shape: tuple[int, ...] | None = None
     num_classes: int | None = None
 
 
@@ -62,9 +64,9 @@ class Dataset(Protocol):
     Datasets do, is asked for whole batches.
     """
 
-    def __len__(self): ...
+    def __len__(self) -> int: ...
 
-    def __getitem__(self, index): ...
+    def __getitem__(self, index: int, /) -> Any: ...
 
 
 class DataLoader(Loader):
@@ -112,27 +114,27 @@ class DataLoader(Loader):
 
     def __init__(
         self,
-        dataset,
-        batch_size=None,
-        shuffle=True,
-        collate=None,
-        bucket_by=None,
-        boundaries=None,
-        max_tokens=None,
-        seed=0,
-        drop_remainder=None,
-        workers=2,
-        transform=None,
-        fixed=False,
+        dataset: Any,
+        batch_size: int | None = None,
+        shuffle: bool = True,
+        collate: Callable[..., Any] | None = None,
+        bucket_by: Callable[[Any], int] | Sequence[int] | np.ndarray | None = None,
+        boundaries: Sequence[int] | np.ndarray | None = None,
+        max_tokens: int | None = None,
+        seed: int = 0,
+        drop_remainder: bool | None = None,
+        workers: int = 2,
+        transform: Callable[..., Any] | None = None,
+        fixed: bool = False,
     ):
         _check_arguments(batch_size, max_tokens, seed, workers, collate, transform)
         by_array = _is_arrays(dataset)
         count = _count(dataset, by_array)
-        lengths = None
+        lengths = edges = None
         if bucket_by is not None:
             lengths = _lengths(dataset, bucket_by, count)
-            boundaries = _boundaries(boundaries, lengths)
-        _check_sizes(bucket_by, boundaries, max_tokens)
+            edges = _boundaries(boundaries, lengths)
+        _check_sizes(bucket_by, boundaries if edges is None else edges, max_tokens)
         self.plan = Plan(
             count=count,
             batch_size=batch_size,
@@ -140,7 +142,7 @@ class DataLoader(Loader):
             seed=seed,
             drop_remainder=shuffle if drop_remainder is None else drop_remainder,
             lengths=lengths,
-            boundaries=boundaries,
+            boundaries=edges,
             max_tokens=max_tokens,
         )
         self.batch_size = max(self.plan.sizes())

@@ -1,11 +1,12 @@
 """What lies in a folder that somebody else filled."""
 
 import os
+import pathlib
 
-from keras_genai.files.paths import as_path
+from keras_genai.files.paths import AnyPath, as_path
 
 
-def find_file(folder, name):
+def find_file(folder: AnyPath, name: str) -> pathlib.Path | None:
     """A file of a folder, if it is there.
 
     Args:

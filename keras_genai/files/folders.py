@@ -11,14 +11,15 @@ import os
 import pathlib
 import stat
 import tempfile
+from collections.abc import Container, Iterator
 
-from keras_genai.files.paths import as_path
+from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.files.writing import sync_file, sync_folder, text_hash
 
 try:
     import fcntl
 except ImportError:  # Windows: no locks, so that leftovers stay
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 UNFINISHED = ".preset-"
 _OLD = "-old"
@@ -26,7 +27,7 @@ _OLD = "-old"
 _TEMPORARY = ".tmp"
 
 
-def real_folder(path, argument="folder"):
+def real_folder(path: AnyPath, argument: str = "folder") -> pathlib.Path:
     """Where `path` leads, through links: what is written goes there, links stay.
 
     Args:
@@ -53,7 +54,7 @@ def real_folder(path, argument="folder"):
     return folder
 
 
-def foreign(folder, known):
+def foreign(folder: pathlib.Path, known: Container[str]) -> list[str]:
     """What is in a folder and is not a plain file of these names, sorted.
 
     Args:
@@ -72,7 +73,9 @@ def foreign(folder, known):
 
 
 @contextlib.contextmanager
-def replacing_folder(folder, known):
+def replacing_folder(
+    folder: pathlib.Path, known: Container[str]
+) -> Iterator[pathlib.Path]:
     """An empty folder to write into; it takes the place of `folder` when all went well.
 
     Args:

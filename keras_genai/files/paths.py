@@ -3,8 +3,11 @@
 import os
 import pathlib
 
+# What may be given as a path; of a str, `~` is the user's own folder.
+AnyPath = str | os.PathLike[str]
 
-def as_path(value, argument="path"):
+
+def as_path(value: AnyPath, argument: str = "path") -> pathlib.Path:
     """A path, with `~` as the user's own folder.
 
     Args:
@@ -33,7 +36,7 @@ def as_path(value, argument="path"):
         ) from None
 
 
-def folders(data_dir, name):
+def folders(data_dir: AnyPath | None, name: str) -> list[pathlib.Path]:
     """Where a data set's own files may lie: in `data_dir`, or in its folder `name`.
 
     Args:

@@ -2,14 +2,16 @@
 
 import collections
 import json
+from typing import Any
 
+from keras_genai.files.paths import AnyPath
 from keras_genai.files.text import read_text
 
 LARGEST = 64 * 2**20  # bytes; a tokenizer of 250,000 tokens takes 20 MB
 MOST_CONTAINERS = 2**21  # lists and dicts of a file; each takes 60 bytes and more
 
 
-def read_json(path, limit=LARGEST):
+def read_json(path: AnyPath, limit: int = LARGEST) -> Any:
     """The content of a JSON file.
 
     Args:
@@ -31,7 +33,7 @@ def read_json(path, limit=LARGEST):
         raise ValueError(f"{path} cannot be read as JSON: {error}") from None
 
 
-def parse_json(text, most=MOST_CONTAINERS):
+def parse_json(text: str, most: int = MOST_CONTAINERS) -> Any:
     """The value of a JSON text of reasonable size, in which every name comes once.
 
     Args:

@@ -13,6 +13,7 @@ import pathlib
 
 import ml_dtypes
 import numpy as np
+from numpy.typing import DTypeLike
 
 ALIGNMENT = 64  # bytes, for TensorFlow's kernels
 LARGEST_HEADER = 64 * 2**20  # bytes
@@ -42,11 +43,11 @@ class Tensor:
     start: int
 
     @property
-    def numpy_dtype(self):
+    def numpy_dtype(self) -> np.dtype | None:
         """The NumPy dtype, or `None` of those that are not read."""
         return np.dtype(DTYPES[self.dtype]) if self.dtype in DTYPES else None
 
-    def read(self):
+    def read(self) -> np.ndarray:
         """The numbers, in memory that TensorFlow can take over.
 
         Returns:
@@ -72,7 +73,7 @@ class Tensor:
         return array.reshape(self.shape)
 
 
-def read_header(path):
+def read_header(path: pathlib.Path) -> dict[str, Tensor]:
     """All tensors of a file by name, without reading a number.
 
     Args:
@@ -114,7 +115,7 @@ def read_header(path):
     return tensors
 
 
-def is_finite(array):
+def is_finite(array: np.ndarray) -> bool:
     """Whether no number of an array is NaN or infinite."""
     if array.dtype.kind not in "fV":  # V: what NumPy calls bfloat16
         return True
@@ -125,7 +126,7 @@ def is_finite(array):
     return bool(np.isfinite(total) or np.isfinite(array).all())
 
 
-def aligned_empty(shape, dtype):
+def aligned_empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """An array whose memory TensorFlow can take over: its kernels want 64 bytes.
 
     Args:
@@ -142,7 +143,7 @@ def aligned_empty(shape, dtype):
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-def brief(text, limit=80):
+def brief(text: object, limit: int = 80) -> str:
     """The first line of what an error is to show, and not too much of it."""
     line = str(text).partition("\n")[0]
     return line if len(line) <= limit else f"{line[:limit]}..."

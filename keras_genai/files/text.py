@@ -2,11 +2,12 @@
 
 import os
 import stat
+from typing import BinaryIO
 
-from keras_genai.files.paths import as_path
+from keras_genai.files.paths import AnyPath, as_path
 
 
-def read_text(path, limit=None):
+def read_text(path: AnyPath, limit: int | None = None) -> str:
     r"""The text of a file, every kind of line end as `\n`.
 
     Args:
@@ -24,7 +25,7 @@ def read_text(path, limit=None):
     return decode(read_bytes(path, limit), path)
 
 
-def read_bytes(path, limit=None):
+def read_bytes(path: AnyPath, limit: int | None = None) -> bytes:
     """The content of a regular file; errors as `read_text`."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -35,7 +36,7 @@ def read_bytes(path, limit=None):
         return file.read()
 
 
-def open_regular(path):
+def open_regular(path: AnyPath) -> BinaryIO:
     """A regular file, opened to read bytes; errors as `read_text`."""
     path = as_path(path)
     # Not to block: a FIFO is opened at once, and refused below.
@@ -48,7 +49,7 @@ def open_regular(path):
     return open(descriptor, "rb")
 
 
-def decode(content, name):
+def decode(content: bytes, name: AnyPath) -> str:
     """The text of UTF-8 bytes as `read_text` gives it; `name` is for errors."""
     try:
         text = content.decode("utf-8-sig")
@@ -60,7 +61,7 @@ def decode(content, name):
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def lines(text):
+def lines(text: str) -> list[str]:
     r"""The lines of a text: cut at `\n` alone, without an empty last one.
 
     `str.splitlines` would also cut at U+2028, U+0085, form feeds and their like, which

@@ -3,8 +3,10 @@
 import os
 import pathlib
 
+from keras_genai.files.paths import AnyPath
 
-def files_below(folder):
+
+def files_below(folder: AnyPath) -> list[pathlib.Path]:
     """All files below a folder, sorted by path.
 
     Links to files and folders are followed, round in circles excepted. What is hidden

@@ -3,14 +3,16 @@
 import contextlib
 import hashlib
 import os
+import pathlib
+from collections.abc import Iterator
 
-from keras_genai.files.paths import as_path
+from keras_genai.files.paths import AnyPath, as_path
 
 UNFINISHED = ".writing-"
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: AnyPath) -> Iterator[pathlib.Path]:
     """A path to write to; the file takes the place of `path` when all went well.
 
     Args:
@@ -37,18 +39,18 @@ def replacing(path):
     sync_folder(path.parent)
 
 
-def write_bytes(path, content):
+def write_bytes(path: AnyPath, content: bytes) -> None:
     """Replaces the file at `path` as a whole, or leaves it as it was."""
     with replacing(path) as temporary, open(temporary, "wb") as file:
         file.write(content)
 
 
-def write_text(path, text):
+def write_text(path: AnyPath, text: str) -> None:
     r"""Replaces the file at `path` as a whole by UTF-8 text, `\n` as it is."""
     write_bytes(path, text.encode("utf-8"))
 
 
-def sync_file(path):
+def sync_file(path: AnyPath) -> None:
     """Brings what was written into a file to the disk."""
     descriptor = os.open(path, os.O_RDWR)
     try:
@@ -57,7 +59,7 @@ def sync_file(path):
         os.close(descriptor)
 
 
-def sync_folder(path):
+def sync_folder(path: AnyPath) -> None:
     """Makes renames inside `path` survive a power loss."""
     if os.name == "nt":  # folders cannot be opened there
         return
@@ -68,12 +70,12 @@ def sync_folder(path):
         os.close(descriptor)
 
 
-def file_hash(path):
+def file_hash(path: AnyPath) -> str:
     """The sha256 of a file's content, as hexadecimal str."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def text_hash(text):
+def text_hash(text: str) -> str:
     """The sha256 of a str in UTF-8, as hexadecimal str."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,5 +1,8 @@
 """Continues prompts with any language model: ours, or a stranger's Keras model."""
 
+from collections.abc import Collection
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -8,7 +11,7 @@ from keras import ops
 from keras_genai.checks import check_flag, check_integer
 from keras_genai.samplers.session import Session
 from keras_genai.samplers.text import Prompts, read_stop
-from keras_genai.samplers.tokens import Beam, Sample, check_sampler
+from keras_genai.samplers.tokens import Beam, Greedy, Sample, check_sampler
 from keras_genai.samplers.writing import written
 
 DEFAULT_GROWTH = 256  # tokens, if nobody says a length
@@ -16,16 +19,16 @@ _TOLD = ("vocabulary_size", "context", "jit_generate")  # by models of this libr
 
 
 def generate(
-    model,
-    prompts,
-    max_length=None,
-    sampler=None,
-    seed=0,
-    stop=(),
-    stream=False,
-    strip_prompt=False,
-    tokenizer=None,
-):
+    model: Any,
+    prompts: Any,
+    max_length: int | None = None,
+    sampler: Greedy | Sample | Beam | None = None,
+    seed: int = 0,
+    stop: int | str | Collection[int | str] = (),
+    stream: bool = False,
+    strip_prompt: bool = False,
+    tokenizer: Any = None,
+) -> Any:
     """Continues prompts with a language model of any kind.
 
     A model with a cache is any object with the methods
@@ -53,20 +56,20 @@ def generate(
     """
     decoder = _decoder(model)
     prompts = Prompts(prompts, tokenizer, decoder.vocabulary_size)
-    stop = read_stop(stop, tokenizer, decoder.vocabulary_size)
+    stops = read_stop(stop, tokenizer, decoder.vocabulary_size)
     sampler = Sample() if sampler is None else sampler
     check_sampler(sampler)
     check_stream(stream, sampler)
     check_flag("strip_prompt", strip_prompt)
     check_integer("seed", seed, -(2**63))
     max_length = _length(prompts.tokens, max_length, sampler, decoder.context)
-    session = Session(decoder, prompts.tokens, sampler, max_length, stop[0], seed)
+    session = Session(decoder, prompts.tokens, sampler, max_length, stops[0], seed)
     starts = prompts.tokens if prompts.texts is None else prompts.texts
     return written(
         session,
         prompts,
         prompts.tokens,
-        stop,
+        stops,
         tokenizer,
         stream,
         starts=None if strip_prompt else starts,

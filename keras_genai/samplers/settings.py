@@ -1,6 +1,7 @@
 """Decode settings that belong to a model: without them the same weights look broken."""
 
 import dataclasses
+from typing import Any
 
 from keras_genai.checks import check_integer, check_number
 from keras_genai.registry import register
@@ -91,13 +92,13 @@ class GenerationSettings:
         )
         self.sampler()  # checks the others
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
-    def rules(self):
+    def rules(self) -> tuple[Any, ...]:
         """tuple: the rules that these settings ask for, in transformers' order."""
         banned = {token: -float("inf") for token in self.suppress_tokens}
-        asked = (
+        asked: tuple[tuple[Any, Any, Any], ...] = (
             (self.repetition_penalty != 1, RepetitionPenalty, self.repetition_penalty),
             (self.no_repeat_ngram_size, NoRepeatNgram, self.no_repeat_ngram_size),
             (
@@ -113,7 +114,7 @@ class GenerationSettings:
         )
         return tuple(rule(value) for wanted, rule, value in asked if wanted)
 
-    def sampler(self):
+    def sampler(self) -> Greedy | Beam:
         """`Greedy`, or `Beam` if there are several beams, with these rules."""
         if self.num_beams == 1:
             return Greedy(self.rules())

@@ -203,7 +203,7 @@ class Beam:
         }
 
 
-def check_sampler(sampler):
+def check_sampler(sampler: object) -> None:
     """Raises unless `sampler` is one.
 
     Raises:

@@ -1,9 +1,13 @@
 """A conversation with a language model that remembers what was said."""
 
+from collections.abc import Iterator
+
 from keras_genai.checks import check_integer
-from keras_genai.samplers import Beam, Sample
+from keras_genai.samplers import Beam, Greedy, Sample
 from keras_genai.samplers.tokens import check_sampler
+from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.turns import Turns
 
 LEAST_REPLY = 60  # tokens, for models whose own settings stop sooner
 LONGEST_HISTORY = 512  # tokens, for models without a limit of their own
@@ -31,7 +35,14 @@ class Chat:
         ValueError: if the model has no tokenizer, or no room for an answer.
     """
 
-    def __init__(self, model, turns=None, reply_length=None, sampler=None, seed=0):
+    def __init__(
+        self,
+        model: CausalLM | Seq2SeqLM,
+        turns: Turns | None = None,
+        reply_length: int | None = None,
+        sampler: Greedy | Sample | Beam | None = None,
+        seed: int = 0,
+    ):
         if model.tokenizer is None:
             raise ValueError(
                 f"`model` must have a tokenizer to chat. Received: {model.name} "
@@ -61,9 +72,9 @@ class Chat:
                 f"`reply_length` must be at least 2 and leave room in the context of "
                 f"{context} tokens. Received: {reply_length=}"
             )
-        self.history = []
+        self.history: list[tuple[str, str]] = []
 
-    def say(self, text):
+    def say(self, text: str) -> str:
         """Says something to the model.
 
         Args:
@@ -79,7 +90,7 @@ class Chat:
         """
         return "".join(self.stream(text))
 
-    def stream(self, text):
+    def stream(self, text: str) -> Iterator[str]:
         """As `say`, but yields the answer in pieces while it is made.
 
         With beam search there is only one piece. If nobody wants the rest, the history
@@ -96,7 +107,7 @@ class Chat:
         prompt = self.prompt(text)
         return self._recorded(text, self._pieces(prompt))
 
-    def prompt(self, text=None):
+    def prompt(self, text: str | None = None) -> str:
         """str: what the model reads, of the history and of `text` as much as fits."""
         said = self.history + ([] if text is None else [("person", text)])
         kept = _most(len(said), lambda last: self._fits(said[len(said) - last :]))
@@ -106,7 +117,7 @@ class Chat:
             return self._written([(who, self._end_of(who, text))])
         return self._written(said[len(said) - kept :])
 
-    def reset(self):
+    def reset(self) -> None:
         """Forgets everything that was said."""
         self.history = []
 

@@ -1,9 +1,17 @@
 """A conversation in a terminal."""
 
+from collections.abc import Callable
+
+from keras_genai.serving.chat import Chat
+
 QUIT, RESET = "quit", "reset"
 
 
-def talk(chat, read=input, write=print):
+def talk(
+    chat: Chat,
+    read: Callable[[str], str] = input,
+    write: Callable[..., None] = print,
+) -> None:
     """Reads lines and writes answers until `quit`, the end of the input, or Ctrl-C.
 
     Args:

@@ -1,13 +1,14 @@
 """Task: a keras.Model that knows its random state, its tokenizer and its files."""
 
 import warnings
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
 
 from keras_genai import compat, registry, replicas
 from keras_genai.data.tokenizers import Tokenizer
-from keras_genai.files.paths import as_path
+from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.layers import quantized
 from keras_genai.tasks import presets, values
 
@@ -194,7 +195,7 @@ class Task(keras.Model):
         raise ValueError(f"{self.name} has no tables. Received: {sorted(tables)}")
 
     @classmethod
-    def from_preset(cls, folder, **overrides):
+    def from_preset(cls, folder: AnyPath, **overrides: Any) -> Self:
         """Opens a preset of this class, or of a subclass.
 
         Args:

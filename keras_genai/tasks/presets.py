@@ -14,8 +14,10 @@ import collections
 import dataclasses
 import importlib
 import json
+import pathlib
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -26,7 +28,7 @@ from keras_genai import registry
 from keras_genai.data.tokenizers import Tokenizer
 from keras_genai.files import plain
 from keras_genai.files.folders import real_folder, replacing_folder
-from keras_genai.files.paths import as_path
+from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.files.tensors import is_finite, read_header
 from keras_genai.files.text import read_text
 from keras_genai.tasks import cards, manifests, sizes
@@ -34,12 +36,15 @@ from keras_genai.tasks.filling import build_filled
 from keras_genai.tasks.manifests import CONFIG, MANIFEST, TOKENIZER, WEIGHTS
 from keras_genai.tasks.refusals import PresetError, as_preset_error, listed
 
+if TYPE_CHECKING:
+    from keras_genai.tasks.base import Task
+
 FORMAT = 1
 OWN_FORMAT = "keras_genai"
 LARGEST_CONFIG = 4 * 2**20  # bytes
 # These call `add_format` when they are imported, which waits until a folder asks.
 _KNOWN_FORMATS = ("keras_genai.convert.huggingface",)
-_formats = {}
+_formats: dict[str, "Format"] = {}
 
 
 class Config(pydantic.BaseModel):
@@ -126,7 +131,7 @@ def check_target(folder):
     return folder
 
 
-def from_preset(folder, **overrides):
+def from_preset(folder: AnyPath, **overrides: Any) -> "Task":
     """Opens a preset, ours or a published one.
 
     Args:
@@ -145,27 +150,27 @@ def from_preset(folder, **overrides):
         PresetError: if a file is missing, damaged or foreign, or if weights and
             architecture do not match. Nothing has been loaded then.
     """
-    folder = find_folder(folder)
-    sealed = (folder / MANIFEST).exists()
-    sums = manifests.read_manifest(folder) if sealed else {}
-    if (folder / CONFIG).exists():
-        manifests.check(folder, sums, sums.keys() & {CONFIG})
-        content = read_json(folder / CONFIG, LARGEST_CONFIG)
+    place = find_folder(folder)
+    sealed = (place / MANIFEST).exists()
+    sums = manifests.read_manifest(place) if sealed else {}
+    if (place / CONFIG).exists():
+        manifests.check(place, sums, sums.keys() & {CONFIG})
+        content = read_json(place / CONFIG, LARGEST_CONFIG)
         for format in () if _is_own(content) else _all_formats().values():
             if format.recognizes(content):
-                manifests.check(folder, sums, sums.keys() - {manifests.CARD})
-                return format.read(folder, **overrides)
+                manifests.check(place, sums, sums.keys() - {manifests.CARD})
+                return format.read(place, **overrides)
     if not sealed:
-        raise PresetError(f"{folder} is not a preset folder: it has no {MANIFEST}")
+        raise PresetError(f"{place} is not a preset folder: it has no {MANIFEST}")
     if sums.keys() - manifests.OWN:
-        raise PresetError(f"{folder / MANIFEST} names files that are not a preset's")
-    if TOKENIZER not in sums and (folder / TOKENIZER).exists():
-        raise PresetError(f"{folder / TOKENIZER} is not in the manifest")
-    manifests.check(folder, sums, [CONFIG])
-    return _open(folder, sums, _validate(content, folder / CONFIG), overrides)
+        raise PresetError(f"{place / MANIFEST} names files that are not a preset's")
+    if TOKENIZER not in sums and (place / TOKENIZER).exists():
+        raise PresetError(f"{place / TOKENIZER} is not in the manifest")
+    manifests.check(place, sums, [CONFIG])
+    return _open(place, sums, _validate(content, place / CONFIG), overrides)
 
 
-def find_folder(name):
+def find_folder(name: AnyPath) -> pathlib.Path:
     """The folder of a path, or of a name on the Hugging Face hub.
 
     Args:
