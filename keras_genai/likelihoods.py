@@ -7,6 +7,15 @@ from keras import ops
 
 from keras_genai.registry import register
 
+__all__ = [
+    "Bernoulli",
+    "DiscretizedLogistic",
+    "Gaussian",
+    "gaussian_kl",
+    "gaussian_log_prob",
+    "log_weights",
+]
+
 SMALLEST_LOG_SCALE = -5.0  # exp(-5) is 1.7 grey levels of 256
 
 

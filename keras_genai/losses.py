@@ -15,6 +15,17 @@ from keras_genai.checks import check_number, check_size
 from keras_genai.registry import register
 from keras_genai.xla import in_xla
 
+__all__ = [
+    "R1",
+    "GradientPenalty",
+    "Hinge",
+    "LeastSquares",
+    "NonSaturating",
+    "PathLength",
+    "SparseSmoothedCrossentropy",
+    "Wasserstein",
+]
+
 EPSILON = 1e-12  # under a square root, whose derivative at 0 is infinite
 ZEROS = tf.UnconnectedGradients.ZERO
 

@@ -4,6 +4,14 @@ import keras
 
 from keras_genai import compat
 
+__all__ = [
+    "AdamW",
+    "GradualAdamW",
+    "Muon",
+    "adamw",
+    "muon",
+]
+
 # Vectors, by the names Keras gives them: shrinking these helps nobody.
 VECTORS = ["bias", "gamma", "beta", "scale"]
 

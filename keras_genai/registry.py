@@ -10,6 +10,14 @@ import numpy as np
 from keras_genai.backend import check_backend
 from keras_genai.standins import modules_of_classes
 
+__all__ = [
+    "from_plain",
+    "is_registered",
+    "lookup",
+    "register",
+    "to_plain",
+]
+
 check_backend()
 
 Class = TypeVar("Class", bound=type)

@@ -14,6 +14,17 @@ from keras import ops
 
 from keras_genai.registry import register
 
+__all__ = [
+    "CosineNoise",
+    "KarrasNoise",
+    "LinearNoise",
+    "NoiseSchedule",
+    "SigmoidNoise",
+    "StraightPath",
+    "VariancePreserving",
+    "warmup_cosine",
+]
+
 LARGEST_LOG_SNR = 20.0  # sigma, or alpha, is then 4.5e-5: below a grey level of 16 bits
 FIRST_TIME = 1e-3  # training never asks for less noise than the first of 1000 steps
 SMALLEST = 1e-10  # stands for 0 in logarithms

@@ -69,11 +69,23 @@ def test_every_public_name_is_found_in_its_package(package):
     assert dir(found) == sorted(name for _, name in public(package))
 
 
-def test_every_public_name_is_in_one_package_only():
+@pytest.mark.parametrize("module", sorted(stubs.MODULES))
+def test_a_module_beside_the_packages_lists_its_names(module):
+    found = getattr(kg, module)
+    assert all(getattr(found, name).__doc__ for name in found.__all__)
+    described = stubs.described(stubs.ROOT / f"{module}.py")
+    classes = {name for name, is_class in described if is_class}
+    assert classes <= set(found.__all__)
+
+
+def test_every_public_name_is_in_one_place_only():
     places = collections.defaultdict(list)
     for package in PACKAGES:
         for _, name in public(package):
             places[name].append(package)
+    for module in stubs.MODULES:
+        for name in getattr(kg, module).__all__:
+            places[name].append(module)
     modules = {"answering", "summarization", "translation"}  # of data; same words
     twice = {name for name, found in places.items() if len(found) > 1}
     assert not twice - modules
