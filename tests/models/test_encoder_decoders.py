@@ -182,9 +182,11 @@ def test_one_batch_can_be_learned_by_heart(name, dtype):
     )
     data = tf.data.Dataset.from_tensors((batch, labels, weight.astype("float32")))
     history = model.fit(
-        data.repeat(), steps_per_epoch=50, epochs=2, shuffle=False, verbose=0
+        data.repeat(), steps_per_epoch=50, epochs=3, shuffle=False, verbose=0
     ).history
-    assert history["loss"][1] < 0.1 < history["loss"][0]
+    # Processors round bfloat16 products in ways of their own: a mean of 0.15 over the
+    # second 50 steps was seen on one.
+    assert history["loss"][2] < 0.1 < history["loss"][0]
     model.generation = GenerationSettings(
         max_length=6, decoder_start_token=int(batch["targets"][0, 0]), end_tokens=(2,)
     )
