@@ -12,7 +12,9 @@ import pytest
 import train
 import zoo
 from keras_genai import from_preset
-from keras_genai.evaluation.pictures import png
+from keras_genai.modalities.grids import png
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Label
 from zoo import __main__ as command
 from zoo._declared import declared
 from zoo._list import FAMILIES, by_family
@@ -251,7 +253,8 @@ def test_guidance_is_the_entrys_unless_a_wish_says_otherwise(monkeypatch, tmp_pa
     given = {}
 
     class Model:
-        image_shape, num_classes, name = (8, 8, 1), 10, "ddpm_digits"
+        num_classes, name = 10, "ddpm_digits"
+        target, given = Image((8, 8, 1)), (Label(10),)
 
         def generate(self, count, **options):
             given.update(options)
@@ -276,7 +279,7 @@ def test_guidance_is_the_entrys_unless_a_wish_says_otherwise(monkeypatch, tmp_pa
         ("dcgan_digits", ["--count", "1000000000"], "GiB of memory"),
         ("dcgan_digits", ["--count", "0"], "--count: must be an int from 1"),
         ("dcgan_digits", ["--out", "/"], "`--out` must be a file"),
-        ("vqvae_digits", ["--count", "3"], "which shows pictures of the data"),
+        ("vqvae_digits", ["--count", "3"], "which shows what it makes of data"),
         ("pix2pix_digits", ["--data", "nosuch"], "Received: 'nosuch'"),
     ],
 )
@@ -297,7 +300,7 @@ def test_what_a_model_that_draws_cannot_do_is_one_line(
 def test_what_a_model_that_writes_cannot_do_is_one_line(preset, capsys):
     for wrong in (["--count", "3"], ["--label", "1"]):
         assert command.main(["sample", "ngram_names", "--preset", preset, *wrong]) == 2
-        assert "does not draw" in capsys.readouterr().err
+        assert f"`{wrong[0]}` must be left out" in capsys.readouterr().err
     # A way to draw tokens is heard without a prompt, too.
     greedy = ["sample", preset, "--temperature", "0", "--max-length", "30"]
     assert not command.main(greedy)

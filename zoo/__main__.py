@@ -78,7 +78,7 @@ def add_model(add):
 
 
 def add_sample(add):
-    """The options of `sample`: of models that write, and of those that draw."""
+    """The options of `sample`; which ones a model takes, its modalities say."""
     add_model(add)
     add("--prompt", help="what to continue (the entry's own)")
     text = f"in tokens, prompt included ({MAX_LENGTH})"
@@ -87,10 +87,10 @@ def add_sample(add):
     add("--top-k", type=int, help="keep the k likeliest tokens")
     add("--top-p", type=float, help="keep the likeliest tokens that sum to p")
     add("--seed", type=ANY_SEED, default=0)
-    add("--count", type=integer(1), help="pictures (as the entry's own sheet)")
-    add("--label", type=int, help="the class of all pictures (each in turn)")
-    add("--out", default="sample.png", help="where pictures go (sample.png)")
-    add("--data", help="pictures for a model that changes pictures (the entry's own)")
+    add("--count", type=integer(1), help="how many (as the entry's own)")
+    add("--label", type=int, help="the class of all (each in turn)")
+    add("--out", help="the file that it goes to (sample.png, .wav, ...; text: none)")
+    add("--data", help="what a model is to change that changes data (the entry's own)")
     add("--data-dir", help="where prepared or hand-placed data sets lie")
 
 

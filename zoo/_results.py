@@ -66,8 +66,8 @@ def _rows(name, entries):
 
 
 def _made(name, result):
-    if result.picture:
-        shown = f"![{name}](../zoo/results/{result.picture})\n"
+    if result.file:
+        shown = f"![{name}](../zoo/results/{result.file})\n"
     else:
         shown = f"```text\n{result.sample.strip()[:300]}\n```\n"
     return f"### `{name}`\n\n{shown}"

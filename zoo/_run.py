@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai import training
-from keras_genai.evaluation.pictures import png
 from keras_genai.files.paths import as_path
 from keras_genai.files.text import lines, read_text
 from keras_genai.files.writing import write_bytes, write_text
+from keras_genai.modalities.base import target_of
 from keras_genai.tasks import cards, presets
-from keras_genai.training.folder import PICTURE, PLOT, RESULT, TEXT
+from keras_genai.training.folder import PLOT, RESULT, SAMPLE
 from zoo.entry import Result
 
 
@@ -54,7 +54,7 @@ def run(entry, settings, folder, say=print):
             figures = entry.evaluate(model, splits)
             sample = settings.sample(model, splits)
             result = _result(model, settings, outcome, figures, sample)
-            _write(run.path, result, sample, settings.plot(model, splits))
+            _write(run.path, model, result, sample, settings.plot(model, splits))
             card = _card(model, entry, splits.name, result)
             model.save_to_preset(preset, card=card)
     return result
@@ -91,14 +91,11 @@ def _learn(model, splits, run, settings, say):
     return training.train(model, splits, run, say=say, **settings.training())
 
 
-def _write(folder, result, sample, plot):
+def _write(folder, model, result, sample, plot):
     """The files of a scored run."""
     (folder / "samples").mkdir(exist_ok=True)
     write_text(folder / RESULT, result.model_dump_json(indent=1))
-    if result.picture:
-        write_bytes(folder / result.picture, png(sample))
-    else:
-        write_text(folder / TEXT, f"{sample}\n")
+    target_of(model).write(folder / SAMPLE, sample)
     if plot is not None:
         write_bytes(folder / PLOT, plot)
 
@@ -119,7 +116,8 @@ def _card(model, entry, data, result):
 
 def _result(model, settings, outcome, figures, sample):
     (metric, value), *others = figures.items()
-    is_text = isinstance(sample, str)
+    target = target_of(model)
+    said = target.said(sample)
     return Result(
         metric=metric,
         value=value,
@@ -128,8 +126,8 @@ def _result(model, settings, outcome, figures, sample):
         seed=settings.seed,
         steps=outcome.steps,
         seconds=round(outcome.seconds, 1),
-        sample=sample if is_text else "",
-        picture="" if is_text else PICTURE,
+        sample=said,
+        file="" if said else f"{SAMPLE}{target.suffix}",
         hardware=_hardware(),
         cores=os.cpu_count(),
         versions={

@@ -1,19 +1,18 @@
-"""What a trained model makes: text piece by piece, or pictures in a file."""
+"""What a trained model makes: read piece by piece, or written into a file."""
 
 import functools
 import inspect
-import math
 
 import zoo
 from zoo._opening import locate, open_model
 
-MAX_LENGTH, TEMPERATURE = 400, 0.8
+MAX_LENGTH, TEMPERATURE, COUNT = 400, 0.8, 64
 WRITING = ("prompt", "max_length", "temperature", "top_k", "top_p")
-DRAWING = ("count", "label")
+OPTIONS = (*WRITING, "count", "label", "data", "data_dir", "out")
 
 
 def sample(options):
-    """Lets a trained model write, piece by piece, or draw into a file.
+    """Lets a trained model write, piece by piece, or draw or play into a file.
 
     Without options of its own it does what the entry's recorded sample shows.
     """
@@ -21,21 +20,22 @@ def sample(options):
     tokens = options.max_length or MAX_LENGTH
     model = open_model(place, options.name, "sample", options.int8, tokens)
     entry = _entry_of(options.name, model)
-    draws = hasattr(model, "image_shape")
-    writes = hasattr(model, "generate") and not draws
-    _refuse(options, model, () if writes else WRITING, "write")
-    _refuse(options, model, DRAWING if not draws else (), "draw")
-    if writes and _given(options, WRITING):
-        return _write(model, entry, options)
-    if draws:
-        return _draw(model, entry, options)
-    if entry is None:
-        what = "prompt" if writes else "name"
-        raise ValueError(
-            f"`{what}` must be given, because {options.name} is no entry of the zoo "
-            f"and {model.name} is none. Received none"
-        )
-    print(entry.sample(model, seed=options.seed))
+    asked = {
+        name: getattr(options, name)
+        for name in OPTIONS
+        if getattr(options, name) is not None
+    }
+    _refuse(model, asked)
+    if asked.keys() & {*WRITING} and {*WRITING} <= _options(model):
+        return _write(model, entry, asked, options.seed)
+    out = _out(model.target, asked)
+    value = _sampler(model, entry, asked)(model, seed=options.seed)
+    said = model.target.said(value)
+    if said:
+        print(said)
+    if out is not None:
+        model.target.write(out, value)
+        print(f"{model.target.size(value)} {model.target.noun} in {out}")
 
 
 def _entry_of(name, model):
@@ -46,110 +46,137 @@ def _entry_of(name, model):
     return None
 
 
-def _given(options, names):
-    return [name for name in names if getattr(options, name) is not None]
+def _options(model):
+    """What may be asked of a model, by its modalities."""
+    return {*model.target.options}.union(*(kind.conditions for kind in model.given))
 
 
-def _refuse(options, model, names, verb):
-    """Raises for an option that a model has no use for."""
-    for name in _given(options, names):
+def _refuse(model, asked):
+    """Raises for an option that none of a model's modalities has a use for."""
+    known = _options(model)
+    for name in asked.keys() - known:
+        takes = ", ".join(_flag(each) for each in sorted(known))
         raise ValueError(
-            f"`--{name.replace('_', '-')}` must be left out for a "
-            f"{type(model).__name__}, which does not {verb}. "
-            f"Received: {getattr(options, name)}"
+            f"`{_flag(name)}` must be left out for a {type(model).__name__}, which "
+            f"takes {takes}. Received: {asked[name]}"
         )
 
 
-def _write(model, entry, options):
+def _flag(name):
+    return f"--{name.replace('_', '-')}"
+
+
+def _out(target, asked):
+    """The path of the file for a sample, or `None` for what is read on a terminal."""
+    from zoo._command import output_file
+
+    if "out" not in asked and target.spoken:
+        return None
+    out = output_file(asked.get("out", f"sample{target.suffix}"), "--out")
+    if out.suffix != target.suffix:
+        raise ValueError(
+            f"`--out` must end with {target.suffix}, as files of {target.noun} do. "
+            f"Received: {out}"
+        )
+    return out
+
+
+def _write(model, entry, asked, seed):
+    """Prints a text while it is made."""
     from keras_genai.samplers.tokens import Greedy, Sample
 
-    prompt = options.prompt
+    prompt = asked.get("prompt")
     if prompt is None:
         prompt = getattr(entry and entry.sample, "keywords", {}).get("prompt")
     if prompt is None:
-        option = _given(options, WRITING)[0].replace("_", "-")
-        raise ValueError(f"`--prompt` must be given with --{option}. Received none")
-    temperature = TEMPERATURE if options.temperature is None else options.temperature
+        option = next(name for name in WRITING if name in asked)
+        raise ValueError(
+            f"`--prompt` must be given with {_flag(option)}. Received none"
+        )
+    temperature = asked.get("temperature", TEMPERATURE)
     sampler = Greedy()
     if temperature:
-        sampler = Sample(temperature, top_k=options.top_k, top_p=options.top_p)
-    pieces = model.generate(
+        sampler = Sample(
+            temperature, top_k=asked.get("top_k"), top_p=asked.get("top_p")
+        )
+    out = _out(model.target, asked)
+    pieces = []
+    for piece in model.generate(
         prompt,
-        max_length=options.max_length or MAX_LENGTH,
+        max_length=asked.get("max_length", MAX_LENGTH),
         sampler=sampler,
-        seed=options.seed,
+        seed=seed,
         stream=True,
-    )
-    for piece in pieces:
+    ):
         print(piece, end="", flush=True)
+        pieces.append(piece)
     print()
+    if out is not None:
+        model.target.write(out, "".join(pieces))
 
 
-def _draw(model, entry, options):
-    from keras_genai.evaluation.pictures import png
-    from keras_genai.files.writing import write_bytes
-    from zoo._command import output_file
-    from zoo._memory import check_memory
-
-    out = output_file(options.out, "--out")
-    if options.count is not None:
-        size = 16 * math.prod(model.image_shape)  # float32, and what PNG makes of it
-        check_memory("--count", options.count, options.count * size)
-    pictures = _sampler(model, entry, options)(model, seed=options.seed)
-    write_bytes(out, png(pictures))
-    print(f"{len(pictures)} pictures in {options.out}")
-
-
-def _sampler(model, entry, options):
+def _sampler(model, entry, asked):
     """Function `sample(model, seed)` that does what was asked for."""
-    from zoo import _images
-    from zoo.entry import showing
-
-    own = _images.draw if entry is None else entry.sample
+    own = _own_way(model, entry)
     known = inspect.signature(own).parameters
-    for name in _given(options, DRAWING):
-        if "count" not in known:
-            raise ValueError(
-                f"`--{name}` must be left out for {entry.name}, which shows pictures "
-                f"of the data. Received: {getattr(options, name)}"
-            )
     if "source" in known:
-        return showing(own, _splits(model, entry, options))
-    if not _given(options, DRAWING):
-        return own
-    return functools.partial(own, **_wish(model, options))
+        from zoo.entry import showing
+
+        own = showing(own, _splits(model, entry, asked))
+    wish = _wish(model, asked) if asked.keys() & {"count", "label", "prompt"} else {}
+    for name in wish:
+        if name not in known and "options" not in known:
+            option = next(n for n in ("count", "label", "prompt") if n in asked)
+            raise ValueError(
+                f"`{_flag(option)}` must be left out for {model.name}, which shows "
+                f"what it makes of data. Received: {asked[option]}"
+            )
+    return functools.partial(own, **wish)
 
 
-def _splits(model, entry, options):
-    """The pictures that the model is to change: the user's, or the entry's own."""
-    from zoo import _settings
-
-    if options.data is not None or options.data_dir is not None:
-        given = {"data": options.data, "data_dir": options.data_dir}
-        return _settings.Settings.of(entry, **given).splits()
-    splits = entry.stand_in()
-    if splits.image_shape != tuple(model.image_shape):
+def _own_way(model, entry):
+    """The entry's `sample`, or that of a model of which nothing is recorded."""
+    if entry is not None:
+        return entry.sample
+    if model.target.spoken or not hasattr(model, "generate"):
+        what = "prompt" if {*WRITING} <= _options(model) else "name"
         raise ValueError(
-            f"`--data` must be given, because the pictures of {entry.name} are "
-            f"{splits.image_shape} and those of this model {tuple(model.image_shape)}. "
+            f"`{what}` must be given, because {model.name} is no entry of the zoo. "
             "Received none"
         )
+
+    def generate(model, seed, count=COUNT, **options):
+        return model.generate(count=count, seed=seed, **options)
+
+    return generate
+
+
+def _splits(model, entry, asked):
+    """The data that the model is to change: the user's, or the entry's own."""
+    from zoo import _settings
+
+    given = {name: asked[name] for name in ("data", "data_dir") if name in asked}
+    if given:
+        return _settings.Settings.of(entry, **given).splits()
+    splits = entry.stand_in()
+    for name, size in model.target.sizes.items():
+        own = splits.sizes.get(name, size)
+        if own != size:
+            raise ValueError(
+                f"`--data` must be given, because {name} is {own} in the data of "
+                f"{entry.name} and {size} in this model. Received none"
+            )
     return splits
 
 
-def _wish(model, options):
-    """Arguments of the entry's `sample`: how many pictures, and of which classes."""
-    import numpy as np
+def _wish(model, asked):
+    """Arguments of a `sample`: how many, and made from what."""
+    from zoo._memory import check_memory
 
-    count = 64 if options.count is None else options.count
-    classes = getattr(model, "num_classes", None)
-    if options.label is None:
-        labels = np.arange(count) % classes if classes else None
-    elif classes is None:
-        raise ValueError(
-            f"`--label` must be left out for {model.name}, which has no classes. "
-            f"Received: {options.label}"
-        )
-    else:
-        labels = np.full(count, options.label)
-    return {"count": count} if labels is None else {"count": count, "labels": labels}
+    count = asked.get("count", COUNT)
+    # float32, and what a file makes of it
+    check_memory("--count", count, 16 * model.target.numbers * count)
+    wish = {"count": count}
+    for kind in model.given:
+        wish |= kind.wished(asked, count)
+    return wish

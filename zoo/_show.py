@@ -158,6 +158,6 @@ def _sample(result):
 
     if result is None:
         return ""
-    if result.picture:
-        return str(RESULTS / result.picture)
+    if result.file:
+        return str(RESULTS / result.file)
     return result.sample.strip()

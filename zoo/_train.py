@@ -65,7 +65,7 @@ def _train(options, folder, steps=None):
         tensorboard=options.tensorboard,
     )
     result = _run.run(entry, settings, folder)
-    print(f"\n{result.sample or 'pictures: ' + str(folder / result.picture)}\n")
+    print(f"\n{result.sample or f'sample: {folder / result.file}'}\n")
     print(f"{result.metric}: {result.value:.4f}")
     for name, value in result.other.items():
         print(f"{name}: {value:,.4f}")

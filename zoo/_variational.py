@@ -11,7 +11,7 @@ from keras_genai.evaluation.likelihood import (
     evidence_bound,
     importance_bound,
 )
-from keras_genai.evaluation.pictures import png
+from keras_genai.modalities.grids import png
 from zoo import _images
 
 SHOWN = 32  # pictures, each above its reconstruction

@@ -93,9 +93,10 @@ def _records(folder):
 def _write(result, records, name, folder):
     from keras_genai.files.writing import write_text
 
-    if result.picture:
-        picture = records / f"{name}.png"
-        shutil.copyfile(pathlib.Path(folder) / result.picture, picture)
-        result = result.model_copy(update={"picture": picture.name})
+    if result.file:
+        sample = pathlib.Path(folder) / result.file
+        file = records / f"{name}{sample.suffix}"
+        shutil.copyfile(sample, file)
+        result = result.model_copy(update={"file": file.name})
     write_text(records / f"{name}.json", result.model_dump_json(indent=1) + "\n")
     print(f"recorded in {records}")

@@ -9,6 +9,9 @@ from collections.abc import Callable
 
 import pydantic
 
+AT_LEAST = ("num_classes", "vocabulary_size")  # of classes and tokens, more is fine
+SIZES = ("image_shape", "condition_shape", *AT_LEAST)
+MADE_FROM = ("num_classes", "condition_shape")
 RESULTS = pathlib.Path(__file__).parent / "results"
 
 
@@ -39,7 +42,10 @@ class Recipe:
 
 
 class Result(pydantic.BaseModel):
-    """A measured result, as `python -m zoo verify` writes it."""
+    """A measured result, as `python -m zoo verify` writes it.
+
+    What the model made is in `sample` where it can be read, else in a `file`.
+    """
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
@@ -51,7 +57,7 @@ class Result(pydantic.BaseModel):
     steps: int
     seconds: float
     sample: str = ""
-    picture: str = ""
+    file: str = ""
     hardware: str
     cores: int
     versions: dict[str, str]
@@ -71,8 +77,8 @@ class Entry:
             called with `batch_size`, `seed` and `data_dir` it returns `Splits`;
             `stand_in=True` asks for a small part that ships with the package.
         recipe: `Recipe`.
-        sample: callable `sample(model, seed)` that returns what it generates: str,
-            or float pictures `(N, H, W, C)` or videos `(N, F, H, W, C)` in [0, 1].
+        sample: callable `sample(model, seed)` that returns something it generates, a
+            value of the model's target modality.
         evaluate: callable `evaluate(model, splits)` that returns figures by name,
             the one that counts first.
         paper: str.
@@ -147,16 +153,11 @@ class Entry:
 
     def _of_the_data(self, splits):
         """The arguments of the model that its data decides."""
-        found = {}
-        known = self._arguments()
-        if splits.tokenizer is not None and "vocabulary_size" in known:
-            found["vocabulary_size"] = splits.tokenizer.vocabulary_size
-        if splits.image_shape is not None and "image_shape" in known:
-            found["image_shape"] = splits.image_shape
-        for key in ("num_classes", "condition_shape"):
-            if key in self.config:  # models without are unconditional
-                found[key] = getattr(splits, key)
-        return found
+        found = {
+            key: splits.sizes.get(key) for key in MADE_FROM if key in self.config
+        }  # models without are unconditional
+        known = self._arguments().keys() - {*MADE_FROM}
+        return found | {key: splits.sizes[key] for key in splits.sizes.keys() & known}
 
     def splits(self, batch_size=None, seed=0, data_dir=None):
         """Training and held-out data, as loaders. See `keras_genai.data`."""
@@ -252,22 +253,13 @@ def check_fit(overrides, splits):
     Raises:
         ValueError: for pictures of another shape, or classes or tokens too few.
     """
-    for key in ("image_shape", "condition_shape"):
-        given, own = overrides.get(key), getattr(splits, key)
-        if given is not None and given != own:
-            raise ValueError(
-                f"`{key}` must be {own}, as the data is. Received: {given!r}"
-            )
-    tokens = splits.tokenizer and splits.tokenizer.vocabulary_size
-    for key, least in {
-        "num_classes": splits.num_classes,
-        "vocabulary_size": tokens,
-    }.items():
-        given = overrides.get(key)
-        if given is None:
-            continue
-        if least is None or type(given) is not int or given < least:
-            allowed = "None" if least is None else f"an int >= {least}"
+    decided = {**dict.fromkeys(SIZES), **splits.sizes}
+    for key in decided.keys() & overrides.keys():
+        given, own = overrides[key], decided[key]
+        more = key in AT_LEAST and own is not None
+        good = type(given) is int and given >= own if more else given == own
+        if given is not None and not good:
+            allowed = f"an int >= {own}" if more else own
             raise ValueError(
                 f"`{key}` must be {allowed}, as the data has it. Received: {given!r}"
             )

@@ -43,6 +43,7 @@ class Splits:
             text.
         condition_shape: shape of the picture that another is made from, or `None`.
         num_classes: int, or `None` without labels.
+        others: dict of further arguments of models that the data decides.
     """
 
     train: Any
@@ -54,6 +55,19 @@ class Splits:
     image_shape: tuple[int, ...] | None = None
     condition_shape: tuple[int, ...] | None = None
     num_classes: int | None = None
+    others: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def sizes(self):
+        """dict of the arguments of a model that the data decides, as far as known."""
+        found = {
+            "image_shape": self.image_shape,
+            "condition_shape": self.condition_shape,
+            "num_classes": self.num_classes,
+            "vocabulary_size": self.tokenizer and self.tokenizer.vocabulary_size,
+            **self.others,
+        }
+        return {name: size for name, size in found.items() if size is not None}
 
 
 @runtime_checkable

@@ -11,8 +11,8 @@ from keras_genai.checks import check_integer, check_number, check_size
 from keras_genai.layers.patches import PatchesToScores
 from keras_genai.layers.pool import ImagePool
 from keras_genai.losses import LeastSquares, lazily
+from keras_genai.modalities.image import Image
 from keras_genai.registry import register
-from keras_genai.tasks import batches, pictures
 from keras_genai.tasks.adversarial import GAN
 from keras_genai.tasks.drawing import to_networks, to_pictures
 from keras_genai.tasks.pictures import check_image_shape
@@ -130,9 +130,8 @@ class CycleGAN(GAN):
         self.built = True
 
     @property
-    def fields(self):
-        condition = batches.Pictures(self.condition_shape)
-        return super().fields | {"condition": condition}
+    def given(self):
+        return *super().given, Image(self.condition_shape, "condition")
 
     def prepare(self, inputs):
         batch = self.read(inputs)
@@ -214,7 +213,7 @@ class CycleGAN(GAN):
         """
         self._check_domain("to", to)
         shape = self.condition_shape if to == "b" else self.image_shape
-        images = pictures.to_pictures(images, shape)
+        images = Image(shape).read(images)
         translator = getattr(self.generator, to)
 
         def build():
@@ -239,7 +238,7 @@ class CycleGAN(GAN):
         """
         self._check_domain("domain", domain)
         shape = self.image_shape if domain == "b" else self.condition_shape
-        images = pictures.to_pictures(images, shape)
+        images = Image(shape).read(images)
         judge = getattr(self.discriminator, domain)
 
         def build():

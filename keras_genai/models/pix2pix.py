@@ -10,8 +10,8 @@ from keras import ops
 from keras_genai.checks import check_number, check_size
 from keras_genai.layers.patches import PatchesToScores
 from keras_genai.losses import NonSaturating
+from keras_genai.modalities.image import Image
 from keras_genai.registry import register
-from keras_genai.tasks import batches, pictures
 from keras_genai.tasks.adversarial import GAN
 from keras_genai.tasks.drawing import to_networks, to_pictures
 from keras_genai.tasks.pictures import check_image_shape
@@ -113,9 +113,8 @@ class Pix2Pix(GAN):
         self.built = True
 
     @property
-    def fields(self):
-        condition = batches.Pictures(self.condition_shape)
-        return super().fields | {"condition": condition}
+    def given(self):
+        return *super().given, Image(self.condition_shape, "condition")
 
     def prepare(self, inputs):
         condition = to_networks(self.read(inputs)["condition"])
@@ -154,7 +153,7 @@ class Pix2Pix(GAN):
         Raises:
             ValueError: if `condition` is of another shape or range.
         """
-        condition = pictures.to_pictures(condition, self.condition_shape, "condition")
+        condition = Image(self.condition_shape).read(condition, "condition")
 
         def build():
             return lambda condition: to_pictures(self.generator(2.0 * condition - 1.0))
@@ -175,8 +174,8 @@ class Pix2Pix(GAN):
         Raises:
             ValueError: if an argument is of a wrong shape or range.
         """
-        images = pictures.to_pictures(images, self.image_shape)
-        condition = pictures.to_pictures(condition, self.condition_shape, "condition")
+        images = self.target.read(images)
+        condition = Image(self.condition_shape).read(condition, "condition")
         if len(images) != len(condition):
             raise ValueError(
                 "`images` and `condition` must be as many. "

@@ -10,7 +10,7 @@ from keras_genai.checks import check_number, check_size
 from keras_genai.layers.latent import VectorQuantizer
 from keras_genai.registry import register
 from keras_genai.samplers.session import compiled
-from keras_genai.tasks import batches, pictures
+from keras_genai.tasks import pictures
 from keras_genai.tasks.picture_task import PictureTask
 
 BATCH = 256  # pictures encoded or decoded at once
@@ -132,10 +132,6 @@ class VQVAE(PictureTask):
         )
         self.quantizer.build()
 
-    @property
-    def fields(self):
-        return batches.picture_fields(self.image_shape)
-
     def call(self, inputs, training=False):
         images = self.read(inputs)["images"]
         quantized = self.quantizer(self._encode(images), training=training)
@@ -185,7 +181,7 @@ class VQVAE(PictureTask):
         Returns:
             int32 array `(N, h, w)`, from 0 to `num_codes - 1`.
         """
-        images = pictures.to_pictures(images, self.image_shape)
+        images = self.target.read(images)
         encode = compiled(self, ("tokenize",), lambda: self.tokens_of)
         return pictures.by_batch(encode, images, BATCH)
 

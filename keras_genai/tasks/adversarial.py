@@ -15,7 +15,7 @@ from keras_genai import compat, registry, replicas
 from keras_genai.checks import check_integer, check_size
 from keras_genai.losses import lazily
 from keras_genai.samplers.session import compiled
-from keras_genai.tasks import batches, pictures
+from keras_genai.tasks import pictures
 from keras_genai.tasks.drawing import (
     fresh_seeds,
     padded_rows,
@@ -103,10 +103,6 @@ class GAN(PictureTask):
         self.track("generator_loss")
         if penalty is not None:
             self.track("discriminator_penalty", validated=False)
-
-    @property
-    def fields(self):
-        return batches.picture_fields(self.image_shape, self.num_classes)
 
     @property
     def built(self):
@@ -437,7 +433,7 @@ class GAN(PictureTask):
         Raises:
             ValueError: if an argument is of a wrong shape or range.
         """
-        images = pictures.to_pictures(images, self.image_shape)
+        images = self.target.read(images)
         batch = {"images": images}
         labels = pictures.own_labels(labels, len(images), self.num_classes)
         if labels is not None:

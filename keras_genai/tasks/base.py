@@ -10,6 +10,7 @@ from keras_genai import compat, registry, replicas
 from keras_genai.data.tokenizers import Tokenizer
 from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.layers import quantized
+from keras_genai.modalities.base import Modality
 from keras_genai.tasks import presets, values
 
 
@@ -132,6 +133,16 @@ class Task(keras.Model):
         ):
             values.check_arrays(spans)
         return super().__call__(*args, **kwargs)
+
+    @property
+    def target(self):
+        """`keras_genai.modalities.base.Modality`: what it makes."""
+        return Modality()
+
+    @property
+    def given(self):
+        """tuple of `Modality`: what samples are made from."""
+        return ()
 
     @keras.Model.jit_compile.setter
     def jit_compile(self, value):

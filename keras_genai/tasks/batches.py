@@ -5,179 +5,25 @@ without a value, when a function is traced; values in whole arrays before a trai
 begins, or batch by batch in the pipeline of a data set, where XLA is not.
 """
 
-import dataclasses
 import re
 
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.tasks.pictures import LARGEST, SMALLEST, cure
+from keras_genai.modalities.fields import Weights
 
 REFUSED, SHAPE = "refused values", "refused shape"
-BATCH = "batch"
 OFTEN = 16  # batches
 WEIGHTS = "sample_weight"
 
 
-class Field:
-    """What all fields share: an array with a row an example.
-
-    Attributes:
-        kinds: str. Kinds of NumPy dtypes that it may have.
-        shape: tuple of int. Of one row.
-        dtype: str. What models see.
-    """
-
-    kinds = ""
-    shape = ()
-    dtype = "float32"
-
-    @property
-    def allowed(self):
-        """str that ends the sentence "must be ..."."""
-        raise NotImplementedError
-
-    def span(self):
-        """The lowest and the highest value."""
-        raise NotImplementedError
-
-    def accepts(self, low, high):
-        """Whether values may go from `low` to `high`: floats, or tensors."""
-        lowest, highest = self.span()
-        return (low >= lowest) & (high <= highest)
-
-    def hint(self, low, high):
-        """str: what to do about values from `low` to `high`."""
-        return ""
-
-    def check_type(self, name, value):
-        """Raises unless rank, shape and dtype are right, as far as they are known.
-
-        Args:
-            name: str, what errors call it.
-            value: array, tensor or `tf.TensorSpec`.
-
-        Raises:
-            ValueError: if they are not.
-        """
-        shape, dtype = tf.TensorShape(value.shape), tf.as_dtype(value.dtype)
-        kind = "f" if dtype.is_floating else np.dtype(dtype.as_numpy_dtype).kind
-        if kind not in self.kinds or not shape.is_compatible_with((None, *self.shape)):
-            known = "unknown shape" if shape.rank is None else f"shape {tuple(shape)}"
-            hint = self.hint(None, None) if kind not in self.kinds else ""
-            raise ValueError(
-                f"`{name}` must be {self.allowed}. Received: {dtype.name} of "
-                f"{known}{hint}"
-            )
-
-    def check(self, name, array):
-        """Raises unless all of an array is as it must be.
-
-        Raises:
-            ValueError: if it is not.
-        """
-        self.check_type(name, array)
-        if len(array) and not self.accepts(array.min(), array.max()):
-            raise self.refusal(name, float(array.min()), float(array.max()))
-
-    def refusal(self, name, low, high):
-        """The `ValueError` for values from `low` to `high`."""
-        return ValueError(
-            f"`{name}` must be {self.allowed}. Received: values from {low:g} to "
-            f"{high:g}{self.hint(low, high)}"
-        )
-
-    def read(self, tensor):
-        """The tensor as models see it: its shape known, and in their dtype."""
-        if not tf.TensorShape(tensor.shape)[1:].is_fully_defined():
-            tensor = tf.ensure_shape(tensor, (None, *self.shape))
-        return tf.cast(tensor, self.dtype)
-
-
-@dataclasses.dataclass(frozen=True)
-class Pictures(Field):
-    """Pictures, or videos, of one shape."""
-
-    shape: tuple
-    kinds = "f"
-
-    @property
-    def allowed(self):
-        return f"float in [0, 1] of shape ({', '.join(map(str, (BATCH, *self.shape)))})"
-
-    def span(self):
-        return SMALLEST, LARGEST
-
-    def accepts(self, low, high):
-        # NaN shows in the loss, where TerminateOnNaN and training runs look for it.
-        return ~((low < SMALLEST) | (high > LARGEST))
-
-    def hint(self, low, high):
-        return cure(low, high)
-
-
-@dataclasses.dataclass(frozen=True)
-class Labels(Field):
-    """Classes, one a row."""
-
-    num_classes: int
-    kinds, dtype = "iu", "int32"
-
-    @property
-    def allowed(self):
-        return f"ints from 0 to {self.num_classes - 1} of shape ({BATCH},)"
-
-    def span(self):
-        return 0, self.num_classes - 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Tokens(Field):
-    """Texts of one length, 0 where nothing is."""
-
-    length: int
-    vocabulary_size: int
-    kinds, dtype = "iu", "int32"
-
-    @property
-    def shape(self):
-        return (self.length,)
-
-    @property
-    def allowed(self):
-        highest = self.vocabulary_size - 1
-        return f"ints from 0 to {highest} of shape ({BATCH}, {self.length})"
-
-    def span(self):
-        return 0, self.vocabulary_size - 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Weights(Field):
-    """How much each example counts."""
-
-    kinds = "fiu"
-    allowed = "finite numbers of shape (batch,)"
-
-    def span(self):
-        return np.finfo("float32").min, np.finfo("float32").max
-
-
-def picture_fields(image_shape, num_classes=None, **others):
-    """dict of `Field`: `images`, with classes `labels`, and others by name."""
-    fields = {"images": Pictures(tuple(image_shape))}
-    if num_classes:
-        fields["labels"] = Labels(num_classes)
-    return fields | others
-
-
 def named(x, y, fields):
-    """A batch as a dict: of pictures, of pictures and labels, or a dict already.
+    """A batch as a dict: of samples, of samples and labels, or a dict already.
 
     Args:
-        x: dict, or pictures.
+        x: dict, or samples.
         y: labels, or `None`.
-        fields: dict of `Field` by name.
+        fields: dict of `Field` by name, that of the samples first.
 
     Returns:
         dict with all fields, and what else was in `x`.
@@ -188,13 +34,13 @@ def named(x, y, fields):
     if isinstance(x, dict):
         batch = dict(x)
     elif hasattr(x, "shape") and hasattr(x, "dtype"):
-        batch = {"images": x}
+        batch = {next(iter(fields)): x}
     else:
         raise _not_a_batch(type(x).__name__, fields)
     if y is not None:
         if tf.TensorShape(y.shape).rank not in (None, 1, 2):
             raise ValueError(
-                "`y` must be `None` or labels, because pictures are their own targets. "
+                "`y` must be `None` or labels, because samples are their own targets. "
                 f"Received: {tf.as_dtype(y.dtype).name} of shape {tuple(y.shape)}"
             )
         if "labels" in fields:
@@ -205,11 +51,11 @@ def named(x, y, fields):
 
 
 def _not_a_batch(came, fields):
-    forms = f"a dict with {sorted(fields)}"
-    if fields.keys() == {"images"}:
-        forms += ", or pictures"
-    if fields.keys() == {"images", "labels"}:
-        forms += ", or (pictures, labels)"
+    forms, alone = f"a dict with {sorted(fields)}", next(iter(fields))
+    if len(fields) == 1:
+        forms += f", or {alone}"
+    if fields.keys() == {alone, "labels"}:
+        forms += f", or ({alone}, labels)"
     return ValueError(f"A batch must be {forms}. Received: {came}")
 
 

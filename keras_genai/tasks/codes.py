@@ -7,7 +7,7 @@ from keras import ops
 from keras_genai import replicas
 from keras_genai.checks import check_number
 from keras_genai.samplers.session import compiled
-from keras_genai.tasks import batches, pictures
+from keras_genai.tasks import pictures
 from keras_genai.tasks.picture_task import PictureTask
 
 BATCH = 256  # pictures scored at once
@@ -43,10 +43,6 @@ class CodeModel(PictureTask):
         self.num_codes = num_codes
         self.num_classes = num_classes
         self.accuracy_tracker = keras.metrics.Mean(name="accuracy")
-
-    @property
-    def fields(self):
-        return batches.picture_fields(self.image_shape, self.num_classes)
 
     def tokens_of(self, images):
         """int32 `(B, h, w)`: the codes of float pictures `(B, H, W, C)`."""
@@ -111,7 +107,7 @@ class CodeModel(PictureTask):
         Returns:
             float32 array `(N,)`: nats a code, averaged over each picture.
         """
-        images = pictures.to_pictures(images, self.image_shape)
+        images = self.target.read(images)
         labels = pictures.own_labels(labels, len(images), self.num_classes)
 
         def build():

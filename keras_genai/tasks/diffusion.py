@@ -6,9 +6,11 @@ from keras import ops
 
 from keras_genai import registry, replicas
 from keras_genai.checks import check_integer, check_number, check_size
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Text
 from keras_genai.samplers.diffusion import DPMSolver, Sampler
 from keras_genai.schedules import CosineNoise
-from keras_genai.tasks import batches, latent, pictures
+from keras_genai.tasks import latent, pictures
 from keras_genai.tasks.denoising import Wish, walk
 from keras_genai.tasks.editing import Editing
 from keras_genai.tasks.exporting import Denoiser
@@ -155,13 +157,14 @@ class Diffusion(Editing, PictureTask):
             )
 
     @property
-    def fields(self):
-        fields = batches.picture_fields(self.image_shape, self.num_classes)
+    def given(self):
+        kinds = super().given
         if self.vocabulary_size:
-            fields["tokens"] = batches.Tokens(self.text_length, self.vocabulary_size)
+            text = Text(self.tokenizer, self.vocabulary_size, self.text_length)
+            kinds = *kinds, text
         if self.condition_shape:
-            fields["condition"] = batches.Pictures(self.condition_shape)
-        return fields
+            kinds = *kinds, Image(self.condition_shape, "condition")
+        return kinds
 
     def forward(self, noisy, noise_level, labels, condition, training=False):
         """The network's output.

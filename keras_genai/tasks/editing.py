@@ -3,8 +3,8 @@
 import numpy as np
 
 from keras_genai.checks import check_integer, check_number
+from keras_genai.modalities.image import Image
 from keras_genai.samplers.diffusion import Ancestral
-from keras_genai.tasks import pictures
 from keras_genai.tasks.denoising import bits_per_dimension, search_noise, walk
 
 
@@ -36,7 +36,7 @@ class Editing:
         Reference: Meng et al. 2022 (SDEdit), https://arxiv.org/abs/2108.01073
         """
         check_number("strength", strength, "in (0, 1]", lambda x: 0 < x <= 1)
-        images = pictures.to_pictures(images, self.image_shape)
+        images = self.target.read(images)
         labels = self._labels(labels, len(images))
         wish = self._wish(labels, guidance, steps, sampler, seed, progress)
         wish = wish._replace(start=images, strength=float(strength))
@@ -71,7 +71,7 @@ class Editing:
 
         Reference: Lugmayr et al. 2022 (RePaint), https://arxiv.org/abs/2201.09865
         """
-        images = pictures.to_pictures(images, self.image_shape)
+        images = self.target.read(images)
         mask = _to_mask(mask, images.shape)
         check_integer("resample", resample, 1)
         if self.codec is not None:
@@ -120,7 +120,7 @@ class Editing:
                 "Received: condition_shape=None"
             )
         check_integer("draws", draws, 1)
-        condition = pictures.to_pictures(condition, self.condition_shape, "condition")
+        condition = Image(self.condition_shape).read(condition, "condition")
         labels = self._labels(labels, len(condition))
         total = np.zeros((len(condition), *self.image_shape), "float32")
         for draw in range(draws):
@@ -141,7 +141,7 @@ class Editing:
         Returns:
             float32 array `(N, *sample_shape)`; `reconstruct` leads back.
         """
-        images = pictures.to_pictures(images, self.image_shape)
+        images = self.target.read(images)
         labels = self._labels(labels, len(images))
         check_integer("refinements", refinements, 1)
         wish = self._wish(labels, 1.0, steps, None, 0, False)
@@ -191,16 +191,14 @@ class Editing:
             raise ValueError(
                 "`variational_bound` must be asked of a model without a `codec`"
             )
-        images = pictures.to_pictures(images, self.image_shape)
+        images = self.target.read(images)
         if (condition is None) != (self.condition_shape is None):
             raise ValueError(
                 "`condition` must be given if, and only if, the model was built with "
                 f"`condition_shape`. Received: {type(condition).__name__}"
             )
         if condition is not None:
-            condition = pictures.to_pictures(
-                condition, self.condition_shape, "condition"
-            )
+            condition = Image(self.condition_shape).read(condition, "condition")
         labels = self._labels(labels, len(images))
         wish = self._wish(labels, 1.0, steps, None, seed, False)
         wish = wish._replace(start=images, condition=condition)

@@ -7,6 +7,7 @@ from keras import ops
 from keras_genai.checks import check_integer
 from keras_genai.data import framing
 from keras_genai.data.tokenizers import check_texts
+from keras_genai.modalities.base import Modality
 from keras_genai.registry import register
 from keras_genai.tasks.encoder import BATCH, EncoderTask
 from keras_genai.tasks.pooling import ACTIVATIONS, POOLINGS, read_pooling
@@ -101,6 +102,10 @@ class SentenceEmbedder(EncoderTask):
             layers.append(layer)
             width = units
         return layers
+
+    @property
+    def target(self):
+        return Modality()
 
     def default_loss(self):
         return keras.losses.MeanSquaredError()

@@ -19,6 +19,8 @@ from keras_genai.checks import check_flags, check_instance, check_one_of, check_
 from keras_genai.data import framing
 from keras_genai.layers.embedding import token_logits
 from keras_genai.layers.feedforward import ACTIVATIONS
+from keras_genai.modalities.text import Label as Classes
+from keras_genai.modalities.text import Text
 from keras_genai.registry import register
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.logits import LogitsTask
@@ -68,6 +70,14 @@ class EncoderTask(LogitsTask):
         self.backbone = backbone
         self.vocabulary_size = backbone.vocabulary_size
         self.context = backbone.context
+
+    @property
+    def target(self):
+        return Text(self.tokenizer, self.vocabulary_size)
+
+    @property
+    def given(self):
+        return (Text(self.tokenizer, self.vocabulary_size),)
 
     def looked_up(self, x, y=None):
         return [*self.backbone.looked_up(x), *super().looked_up(x, y)]
@@ -331,6 +341,10 @@ class SequenceClassifier(EncoderTask):
         self.built = True
 
     @property
+    def target(self):
+        return Classes(len(self.labels), self.labels)
+
+    @property
     def num_outputs(self):
         return len(self.labels)
 
@@ -405,6 +419,10 @@ class TokenClassifier(EncoderTask):
         )
         self.classifier = self._dense(len(self.labels), backbone.width, "classifier")
         self.built = True
+
+    @property
+    def target(self):
+        return Classes(len(self.labels), self.labels)
 
     @property
     def num_outputs(self):

@@ -1,5 +1,6 @@
 """Tasks over tokens: language models, and the text they write."""
 
+from keras_genai.modalities.text import Text
 from keras_genai.samplers.generation import generate
 from keras_genai.tasks.logits import LogitsTask
 from keras_genai.tasks.turns import PLAIN
@@ -28,6 +29,14 @@ class CausalLM(LogitsTask):
     @property
     def num_outputs(self):
         return self.vocabulary_size
+
+    @property
+    def target(self):
+        return Text(self.tokenizer, self.vocabulary_size, generated=True)
+
+    @property
+    def given(self):
+        return (Text(self.tokenizer, self.vocabulary_size),)
 
     def looked_up(self, x, y=None):
         tokens = table_rows("tokens", x, self.vocabulary_size, self.context)

@@ -9,6 +9,8 @@ import tensorflow as tf
 from keras.utils import unpack_x_y_sample_weight
 
 from keras_genai import compat
+from keras_genai.modalities.image import pictures
+from keras_genai.modalities.text import Label
 from keras_genai.tasks import batches
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.feeding import Feed
@@ -22,12 +24,15 @@ class PictureTask(Task):
     Pictures are float in [0, 1]. Arrays are looked at once, as a whole; of anything
     else the first 16 batches and one in 16 that follow.
 
-    A subclass says what its batches hold in `fields`.
+    What its batches hold follows from its `target` and from what is `given`.
 
     Attributes:
+        image_shape: `(H, W, C)`, or `(F, H, W, C)` of videos.
+        num_classes: int, or `None` without labels.
         weighted: bool. Whether examples may have weights.
     """
 
+    num_classes = None
     weighted = True
 
     def __init__(self, **kwargs):
@@ -39,9 +44,20 @@ class PictureTask(Task):
         super().__init__(**kwargs)
 
     @property
+    def target(self):
+        """`Image` or `Video`, what it makes."""
+        return pictures(self.image_shape)
+
+    @property
+    def given(self):
+        """tuple of `Modality`: what its pictures are made from."""
+        return (Label(self.num_classes),) if self.num_classes else ()
+
+    @property
     def fields(self):
-        """dict of `keras_genai.tasks.batches.Field` by name."""
-        raise NotImplementedError
+        """dict of `keras_genai.modalities.fields.Field` by name: those of a batch."""
+        kinds = self.target, *self.given
+        return {key: field for kind in kinds for key, field in kind.fields.items()}
 
     def read(self, inputs):
         """A batch as the model sees it, checked when traced. See `batches.read`."""

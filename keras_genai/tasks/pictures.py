@@ -10,62 +10,6 @@ from keras_genai.checks import LARGEST_SIZE, check_integer, check_number, check_
 
 MOST_NUMBERS = 2**31 - 1  # of all pictures drawn at once: 8 GiB
 
-SMALLEST, LARGEST = -1e-3, 1 + 1e-3  # rounding is no fault
-
-
-def cure(low, high):
-    """str to follow "values from ... to ...": what to do about them.
-
-    Args:
-        low, high: float; `None` for what is no float at all.
-    """
-    if low is None:
-        return "; divide greys by 255"
-    if -1.1 <= low < 0 and high <= 1.1:
-        return "; from [-1, 1] they come by 0.5 * images + 0.5"
-    if low >= 0 and 1 < high < 256:
-        return "; divide greys by 255"
-    return ""
-
-
-def to_pictures(images, image_shape, name="images"):
-    """Pictures a user gave, as float32 in [0, 1].
-
-    Args:
-        images: array `(N, H, W, C)`, or one picture `(H, W, C)`: uint8, or float in
-            [0, 1].
-        image_shape: `(H, W, C)`.
-        name: str, what errors call it.
-
-    Returns:
-        float32 `(N, H, W, C)`.
-
-    Raises:
-        ValueError: for another shape or values out of range.
-    """
-    images = np.asarray(images)
-    if images.ndim == len(image_shape):
-        images = images[None]
-    if images.shape[1:] != tuple(image_shape) or not len(images):
-        raise ValueError(
-            f"`{name}` must be (batch, {', '.join(map(str, image_shape))}). "
-            f"Received: {images.dtype} of shape {images.shape}"
-        )
-    if images.dtype == np.uint8:
-        return images.astype("float32") / 255.0
-    if images.dtype.kind not in "fiub":
-        raise ValueError(
-            f"`{name}` must be uint8, or float in [0, 1]. Received: {images.dtype}"
-        )
-    images = images.astype("float32")
-    low, high = images.min(), images.max()
-    if not (low >= SMALLEST and high <= LARGEST):  # NaN is neither
-        raise ValueError(
-            f"`{name}` must be uint8, or float in [0, 1]. "
-            f"Received: values from {low} to {high}{cure(low, high)}"
-        )
-    return images
-
 
 def to_labels(labels, count, num_classes):
     """Labels a user asked for, one a picture.

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.checks import check_integer
+from keras_genai.modalities.text import Text
 from keras_genai.samplers.generation import check_stream
 from keras_genai.samplers.session import Session, bucket
 from keras_genai.samplers.settings import GenerationSettings
@@ -49,6 +50,14 @@ class Seq2SeqLM(LogitsTask):
     @property
     def decoding(self):
         return str(self.generation)
+
+    @property
+    def target(self):
+        return Text(self.tokenizer, self.vocabulary_size, generated=True)
+
+    @property
+    def given(self):
+        return (Text(self.tokenizer, self.vocabulary_size),)
 
     @property
     def num_outputs(self):

@@ -14,7 +14,7 @@ from keras_genai.layers.latent import GaussianSampling
 from keras_genai.likelihoods import Bernoulli, gaussian_kl, log_weights
 from keras_genai.registry import register
 from keras_genai.samplers.session import compiled
-from keras_genai.tasks import batches, pictures
+from keras_genai.tasks import pictures
 from keras_genai.tasks.picture_task import PictureTask
 
 VALIDATION_SEED = 20_131_220
@@ -187,10 +187,6 @@ class VAE(PictureTask):
         ):
             pictures.check_part(name, part, needs, module)
 
-    @property
-    def fields(self):
-        return batches.picture_fields(self.image_shape, self.num_classes)
-
     def encode(self, images, labels=None):
         """The posterior of pictures.
 
@@ -309,7 +305,7 @@ class VAE(PictureTask):
         Returns:
             float32 array `(N, H, W, C)` in [0, 1].
         """
-        images = pictures.to_pictures(images, self.image_shape)
+        images = self.target.read(images)
         labels = pictures.own_labels(labels, len(images), self.num_classes)
         return self._pictures(self._means(images, labels), labels)
 
@@ -327,7 +323,7 @@ class VAE(PictureTask):
         """
         check_integer("steps", steps, 2)
         ends = [
-            pictures.to_pictures(picture, self.image_shape, name)[0]
+            self.target.read(picture, name)[0]
             for name, picture in (("first", first), ("last", last))
         ]
         labels = pictures.own_labels(labels, 2, self.num_classes)
@@ -357,7 +353,7 @@ class VAE(PictureTask):
             )
         values = np.linspace(-3, 3, 11) if values is None else np.asarray(values)
         labels = pictures.own_labels(labels, 1, self.num_classes)
-        images = pictures.to_pictures(image, self.image_shape, "image")[:1]
+        images = self.target.read(image, "image")[:1]
         latents = np.repeat(self._means(images, labels), len(values), axis=0)
         latents[:, dimension] = values
         return self._pictures(latents, labels)

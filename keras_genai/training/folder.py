@@ -19,13 +19,13 @@ except ImportError:  # Windows: no advisory locks, the rest works
 FORMAT = "keras_genai run 1"
 LOCK = ".lock"
 CONFIG, LOG, CURVE = "config.json", "log.jsonl", "curve.png"
-RESULT, TEXT = "result.json", "samples/sample.txt"
-PICTURE, PLOT = "samples/sample.png", "samples/plot.png"
+RESULT, PLOT = "result.json", "samples/plot.png"
+SAMPLE = "samples/sample"  # and the suffix of its kind
 LARGEST_CONFIG = 64 * 2**20  # bytes
 MOST_DIFFERENCES = 6  # named in one line
 
 # Everything a run writes, as patterns below its folder: what --fresh may remove.
-SINGLE_FILES = (RESULT, CURVE, TEXT, PICTURE, PLOT, LOG, CONFIG)
+SINGLE_FILES = (RESULT, CURVE, PLOT, LOG, CONFIG)
 _CHECKPOINTS = tuple(
     f"checkpoints/{name}" for name in ("step-*", "best-*", "damaged-*", ".stale-*")
 )
@@ -37,6 +37,7 @@ RUN_FILES = (
     "preset/manifest.json",
     "preset/README.md",
     ".preset-*/*",
+    f"{SAMPLE}.*",
     "samples/step-*.*",
     "tensorboard/events.out.tfevents.*",
     *(f"{folder}/state.npz" for folder in _CHECKPOINTS),
@@ -164,6 +165,7 @@ class RunFolder:
     def _check_places(self):
         """Refuses, before any work is done, what could not be written after it."""
         files = [self.path / name for name in SINGLE_FILES]
+        files += self.path.glob(f"{SAMPLE}.*")
         files += [path.with_name(f"{UNFINISHED}{path.name}") for path in files]
         for path in files:
             if path.exists() and not path.is_file():

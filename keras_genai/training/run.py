@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_genai import compat
 from keras_genai.files.text import read_bytes
+from keras_genai.modalities.base import target_of
 from keras_genai.training import arguments, checkpoint, environment
 from keras_genai.training.callbacks import (
     Clock,
@@ -166,7 +167,9 @@ def train(
                 if progress:
                     others.append(Progress(clock))
                 kept = read_bytes(run.log)
-                log = JSONLog(run.log, clock, kept, *_unit(splits.train, probe))
+                unit, count = target_of(model).unit(probe.element_spec)
+                count *= splits.train.batch_size
+                log = JSONLog(run.log, clock, kept, unit, count)
                 with log, Interrupt(say) as interrupt:
                     parts = _Parts(
                         clock, run, checkpointer, compiled, log, best, interrupt
@@ -399,14 +402,6 @@ def _clock(restored, steps, log_every, stride):
         stride=_largest_divisor(common, stride),
         before=restored.extra["seconds"] if restored else 0.0,
     )
-
-
-def _unit(loader, dataset):
-    """What a batch is counted in, and how many of them it holds."""
-    spec = tf.nest.flatten(dataset.element_spec)[0]
-    if spec.dtype.is_integer and spec.shape.rank == 2 and spec.shape[1]:
-        return "tokens", loader.batch_size * spec.shape[1]
-    return "examples", loader.batch_size
 
 
 def _largest_divisor(number, most):

@@ -314,7 +314,7 @@ def test_a_batch_of_another_shape_is_refused_before_the_first_step():
     wrong = tf.data.Dataset.from_tensors({"images": np.zeros((2, 4, 8, 1), "float32")})
     with pytest.raises(ValueError, match=r"`images` must be .* of shape \(batch, 8"):
         make().fit(wrong, shuffle=False, verbose=0)
-    with pytest.raises(ValueError, match=r"a dict with \['images'\], or pictures"):
+    with pytest.raises(ValueError, match=r"a dict with \['images'\], or images"):
         make(compiled=False)({"pictures": np.zeros((2, *SHAPE), "float32")})
 
 

@@ -1,0 +1,1 @@
+"""What samples are: the one place that knows text from pictures and sounds."""

@@ -1,0 +1,135 @@
+"""Image and Video: float pictures in [0, 1], however they are handed in."""
+
+import math
+import os
+
+import numpy as np
+
+from keras_genai.data.decoding import read_picture
+from keras_genai.modalities.base import Modality
+from keras_genai.modalities.fields import LARGEST, SMALLEST, Pictures, cure
+from keras_genai.modalities.grids import png
+
+
+class Image(Modality):
+    """Pictures of one shape, float in [0, 1].
+
+    Args:
+        shape: `(H, W, C)`.
+        key: str. What they are called in a batch.
+    """
+
+    suffix = ".png"
+    noun = "pictures"
+    conditions = ("data", "data_dir")
+
+    def __init__(self, shape, key="images"):
+        self.shape = tuple(shape)
+        self.key = key
+
+    @property
+    def fields(self):
+        return {self.key: Pictures(self.shape)}
+
+    def read(self, value, name=None):
+        """Pictures that a person has, as float32 in [0, 1].
+
+        Args:
+            value: array `(N, H, W, C)`, or one picture `(H, W, C)`: uint8, or float
+                in [0, 1]; or a path, a picture of PIL, or a list of those.
+            name: see `Modality`.
+
+        Returns:
+            float32 `(N, H, W, C)`.
+
+        Raises:
+            ValueError: for another shape, or values out of range.
+            OSError: if a file cannot be read.
+        """
+        name = name or self.key
+        value = self._opened(value, name)
+        if value.ndim == len(self.shape):
+            value = value[None]
+        if value.shape[1:] != self.shape or not len(value):
+            raise ValueError(
+                f"`{name}` must be (batch, {', '.join(map(str, self.shape))}). "
+                f"Received: {value.dtype} of shape {value.shape}"
+            )
+        return _to_float(value, name)
+
+    def _opened(self, value, name):
+        """The array of a value; files are opened, in the channels that are asked."""
+        values = value if isinstance(value, list) else [value]
+        if values and all(
+            _is_file(each) or hasattr(each, "getexif") for each in values
+        ):
+            return np.stack([self._pixels(each, name) for each in values])
+        return np.asarray(value)
+
+    def _pixels(self, value, name):
+        import PIL.Image
+
+        if _is_file(value):
+            try:
+                value = PIL.Image.fromarray(_flat(read_picture(value)))
+            except OSError as error:
+                raise OSError(f"`{name}` cannot be read: {value}: {error}") from None
+        pixels = np.asarray(value.convert("L" if self.shape[-1] == 1 else "RGB"))
+        return pixels.reshape(*pixels.shape[:2], -1)
+
+    def encode(self, value):
+        return png(value)
+
+    def picture(self, value):
+        return png(value)
+
+    @property
+    def numbers(self):
+        return math.prod(self.shape)
+
+    @property
+    def sizes(self):
+        name = "image_shape" if self.key == "images" else f"{self.key}_shape"
+        return {name: self.shape}
+
+
+class Video(Image):
+    """Videos of one shape, float in [0, 1]; seen as a row of frames.
+
+    Args:
+        shape: `(F, H, W, C)`.
+        key: str. What they are called in a batch.
+    """
+
+    noun = "videos"
+
+
+def pictures(shape, key="images"):
+    """`Image` or `Video`, whichever has such a shape."""
+    return (Image, Video)[len(shape) - 3](shape, key)
+
+
+def _flat(pixels):
+    """Pixels as PIL takes them: grey ones without an axis of channels."""
+    return pixels[:, :, 0] if pixels.shape[-1] == 1 else pixels
+
+
+def _is_file(value):
+    return isinstance(value, str | os.PathLike)
+
+
+def _to_float(images, name):
+    if images.dtype == np.uint8:
+        return images.astype("float32") / 255.0
+    if images.dtype.kind not in "fiub":
+        raise ValueError(
+            f"`{name}` must be uint8, or float in [0, 1]. Received: {images.dtype}"
+        )
+    images = images.astype("float32")
+    low, high = images.min(), images.max()
+    if not (low >= SMALLEST and high <= LARGEST):  # NaN is neither
+        raise ValueError(
+            f"`{name}` must be uint8, or float in [0, 1]. "
+            f"Received: values from {low} to {high}{cure(low, high)}"
+        )
+    return images

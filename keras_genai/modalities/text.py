@@ -1,0 +1,138 @@
+"""Text: strings, read and written as tokens. Label: classes, which have names."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genai.modalities.base import Modality
+from keras_genai.modalities.fields import Labels, Tokens
+
+WRITING = ("max_length", "temperature", "top_k", "top_p")
+
+
+class Readable(Modality):
+    """What people read: its values are str."""
+
+    suffix = ".txt"
+    spoken = True
+    noun = "texts"
+    options = ("out",)
+
+    def size(self, value):
+        return 1
+
+    def said(self, value):
+        return value
+
+    def encode(self, value):
+        return f"{value}\n".encode()
+
+
+class Text(Readable):
+    """Text in tokens.
+
+    Args:
+        tokenizer: `Tokenizer`, or `None` where tokens are handed in.
+        vocabulary_size: int or `None` (that of the tokenizer).
+        length: int or `None`. Tokens of each text in a batch, 0 where nothing is;
+            without, texts are of any length.
+        generated: bool. Whether a model writes it token by token.
+    """
+
+    key = "tokens"
+    conditions = ("prompt",)
+
+    def __init__(
+        self, tokenizer=None, vocabulary_size=None, length=None, generated=False
+    ):
+        self.tokenizer = tokenizer
+        if vocabulary_size is None and tokenizer is not None:
+            vocabulary_size = tokenizer.vocabulary_size
+        self.vocabulary_size = vocabulary_size
+        self.length = length
+        self.options = (*WRITING, "out") if generated else ("out",)
+
+    @property
+    def fields(self):
+        return {self.key: Tokens(self.length, self.vocabulary_size)}
+
+    def read(self, value, name=None):
+        """Texts as tokens.
+
+        Args:
+            value: str, or sequence of str.
+            name: see `Modality`.
+
+        Returns:
+            int32 `(N, length)`; without a length a list of int32 arrays.
+
+        Raises:
+            ValueError: without a tokenizer, or if a text has too many tokens.
+        """
+        name = name or "texts"
+        texts = [value] if isinstance(value, str) else list(value)
+        if self.tokenizer is None or not all(isinstance(text, str) for text in texts):
+            came = "no tokenizer" if self.tokenizer is None else repr(value)[:80]
+            raise ValueError(
+                f"`{name}` must be a str, or a list of str, for a model with a "
+                f"tokenizer. Received: {came}"
+            )
+        rows = [np.asarray(row, "int32") for row in self.tokenizer.encode_batch(texts)]
+        if self.length is None:
+            return rows
+        longest = max((len(row) for row in rows), default=0)
+        if longest > self.length:
+            raise ValueError(
+                f"`{name}` must have at most {self.length} tokens. Received: one of "
+                f"{longest}"
+            )
+        return np.stack([np.pad(row, (0, self.length - len(row))) for row in rows])
+
+    def wished(self, asked, count):
+        return {"labels": [asked["prompt"]] * count} if "prompt" in asked else {}
+
+    def unit(self, spec):
+        first = tf.nest.flatten(spec)[0]
+        if first.dtype.is_integer and first.shape.rank == 2 and first.shape[1]:
+            return "tokens", first.shape[1]
+        return super().unit(spec)
+
+
+class Label(Readable):
+    """One of several classes.
+
+    Args:
+        num_classes: int.
+        names: tuple of str, or `None` where classes are numbers only.
+    """
+
+    key = "labels"
+    conditions = ("label",)
+
+    def __init__(self, num_classes, names=None):
+        self.num_classes = num_classes
+        self.names = names
+
+    @property
+    def fields(self):
+        return {self.key: Labels(self.num_classes)}
+
+    def read(self, value, name=None):
+        """Classes, by their numbers or names, as int32 `(N,)`."""
+        values = np.ravel(np.asarray(value))
+        if self.names is not None and values.dtype.kind == "U":
+            values = np.array([self._number(each, name) for each in values])
+        self.fields[self.key].check(name or self.key, values)
+        return values.astype("int32")
+
+    def wished(self, asked, count):
+        if "label" in asked:
+            return {"labels": np.full(count, asked["label"])}
+        return {"labels": np.arange(count) % self.num_classes}
+
+    def _number(self, word, name):
+        if word not in self.names:
+            raise ValueError(
+                f"`{name or self.key}` must be of {', '.join(self.names)}. "
+                f"Received: {word}"
+            )
+        return self.names.index(word)
