@@ -23,7 +23,7 @@ def verify(options):
     from zoo import _run
 
     entry = zoo.get(options.name)
-    records = None if options.record is None else _records(options.record)
+    records = None if options.record is None else _records(options)
     out = f"runs/verify/{options.name}" if options.out is None else options.out
     folder = as_path(out, "--out")
     result = _run.run(entry, _settings_of(entry, options, folder), folder)
@@ -72,22 +72,25 @@ def _compare(entry, result, tolerance):
     return True
 
 
-def _records(folder):
-    """The folder that records go to; `""` is the one of this checkout."""
+def _records(options):
+    """The folder that records go to; `""` is the one beside the entry's file."""
     from keras_genai.files.paths import as_path
     from zoo.entry import RESULTS
+    from zoo.entry import records as own
 
-    if folder:
-        found = as_path(folder, "--record")
+    if options.record:
+        found = as_path(options.record, "--record")
         if not found.is_dir():
-            raise ValueError(f"`--record` must be a folder. Received: {folder}")
+            raise ValueError(f"`--record` must be a folder. Received: {found}")
         return found
-    if not (RESULTS.parent.parent / "setup.cfg").is_file():
+    found = own(options.name)
+    if found == RESULTS and not (RESULTS.parent.parent / "setup.cfg").is_file():
         raise ValueError(
             "`--record` must be followed by a folder: zoo is installed, and its own "
             f"records are not to be changed. Received: none, for {RESULTS}"
         )
-    return RESULTS
+    found.mkdir(exist_ok=True)
+    return found
 
 
 def _write(result, records, name, folder):

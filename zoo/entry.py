@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import pydantic
 
+import zoo
+
 AT_LEAST = ("num_classes", "vocabulary_size")  # of classes and tokens, more is fine
 SIZES = ("image_shape", "condition_shape", *AT_LEAST)
 MADE_FROM = ("num_classes", "condition_shape")
@@ -179,8 +181,8 @@ class Entry:
     @property
     def result(self):
         """The measured `Result`, or `None` if nobody has measured it."""
-        path = RESULTS / f"{self.name}.json"
-        if not path.exists():
+        path = records(self.name) / f"{self.name}.json" if self.name else None
+        if path is None or not path.exists():
             return None
         return Result.model_validate_json(path.read_text("utf-8"))
 
@@ -241,6 +243,12 @@ class Entry:
         for key in overrides:
             if key not in known:
                 raise ValueError(unknown("key", key, known))
+
+
+def records(name):
+    """The folder of the measured results of an entry: beside its file."""
+    folder = zoo.file(name).parent
+    return RESULTS if folder == RESULTS.parent else folder / RESULTS.name
 
 
 def check_fit(overrides, splits):

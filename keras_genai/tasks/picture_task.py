@@ -1,39 +1,21 @@
-"""PictureTask: a Task whose batches are pictures, as whoever has some hands them in."""
-
-import contextlib
-import functools
-import inspect
+"""PictureTask: a SampleTask whose samples are pictures or videos."""
 
 import keras
-import tensorflow as tf
-from keras.utils import unpack_x_y_sample_weight
 
-from keras_genai import compat
 from keras_genai.modalities.image import pictures
 from keras_genai.modalities.text import Label
-from keras_genai.tasks import batches
-from keras_genai.tasks.base import Task
-from keras_genai.tasks.feeding import Feed
+from keras_genai.tasks.sample_task import SampleTask
 
 
-class PictureTask(Task):
-    """What tasks over pictures share: how their batches are given and looked at.
-
-    `fit`, `evaluate`, `predict` and their likes take a dict of `fields`, pictures
-    alone, or pictures and labels, in arrays, tensors, data sets and generators.
-    Pictures are float in [0, 1]. Arrays are looked at once, as a whole; of anything
-    else the first 16 batches and one in 16 that follow.
-
-    What its batches hold follows from its `target` and from what is `given`.
+class PictureTask(SampleTask):
+    """What tasks over pictures share. Pictures are float in [0, 1].
 
     Attributes:
         image_shape: `(H, W, C)`, or `(F, H, W, C)` of videos.
         num_classes: int, or `None` without labels.
-        weighted: bool. Whether examples may have weights.
     """
 
     num_classes = None
-    weighted = True
 
     def __init__(self, **kwargs):
         if keras.config.image_data_format() != "channels_last":
@@ -52,127 +34,3 @@ class PictureTask(Task):
     def given(self):
         """tuple of `Modality`: what its pictures are made from."""
         return (Label(self.num_classes),) if self.num_classes else ()
-
-    @property
-    def fields(self):
-        """dict of `keras_genai.modalities.fields.Field` by name: those of a batch."""
-        kinds = self.target, *self.given
-        return {key: field for kind in kinds for key, field in kind.fields.items()}
-
-    def read(self, inputs):
-        """A batch as the model sees it, checked when traced. See `batches.read`."""
-        return batches.read(inputs, self.fields)
-
-    def metric_inputs(self, x, y_pred):
-        """What the metrics of `compile` compare.
-
-        Args:
-            x: a batch.
-            y_pred: what the model returned for it.
-
-        Returns:
-            `(true, predicted)`, tensors with a row an example.
-        """
-        raise NotImplementedError
-
-    @functools.wraps(keras.Model.compile)
-    def compile(self, *args, **kwargs):
-        given = _arguments(keras.Model.compile, self, args, kwargs)
-        for name in ("loss", "loss_weights"):
-            if given.get(name) is not None:
-                raise ValueError(
-                    f"`{name}` must be `None`: {type(self).__name__} has a loss of its "
-                    f"own. Received: {name}={given[name]!r}"
-                )
-        super().compile(**given)
-
-    def compile_from_config(self, config):
-        # That of Keras gives up where `compile` is a model's own.
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        true, predicted = self.metric_inputs(x, y_pred)
-        return super().compute_metrics(x, true, predicted, sample_weight)
-
-    def input_specs(self):
-        return {
-            name: keras.InputSpec(field.dtype, shape=(None, *field.shape))
-            for name, field in self.fields.items()
-        }
-
-    @functools.wraps(keras.Model.fit)
-    def fit(self, *args, **kwargs):
-        given = _arguments(keras.Model.fit, self, args, kwargs)
-        feed = self._feed(given, given.pop("class_weight", None))
-        given.update(feed.given(given, shuffle=given.get("shuffle", True)))
-        if given.get("validation_data") is not None:
-            x, y, weights = unpack_x_y_sample_weight(given["validation_data"])
-            given["validation_data"] = Feed(self.fields).any(x, y, weights)
-        with self._clear():
-            return super().fit(**given)
-
-    @functools.wraps(keras.Model.evaluate)
-    def evaluate(self, *args, **kwargs):
-        if compat.fed_by_fit(kwargs):
-            return super().evaluate(*args, **kwargs)
-        given = _arguments(keras.Model.evaluate, self, args, kwargs)
-        given.update(self._feed(given).given(given))
-        with self._clear():
-            return super().evaluate(**given)
-
-    @functools.wraps(keras.Model.predict)
-    def predict(self, *args, **kwargs):
-        given = _arguments(keras.Model.predict, self, args, kwargs)
-        given["x"], _, _ = Feed(self.fields).any(given["x"])
-        with self._clear():
-            return super().predict(**given)
-
-    @functools.wraps(keras.Model.train_on_batch)
-    def train_on_batch(self, *args, **kwargs):
-        given = _arguments(keras.Model.train_on_batch, self, args, kwargs)
-        feed = self._feed(given, given.pop("class_weight", None))
-        return super().train_on_batch(**{**given, **feed.given(given)})
-
-    @functools.wraps(keras.Model.test_on_batch)
-    def test_on_batch(self, *args, **kwargs):
-        given = _arguments(keras.Model.test_on_batch, self, args, kwargs)
-        return super().test_on_batch(**{**given, **self._feed(given).given(given)})
-
-    @functools.wraps(keras.Model.predict_on_batch)
-    def predict_on_batch(self, x):
-        return super().predict_on_batch(Feed(self.fields).arrays(x)[0])
-
-    def _feed(self, given, class_weight=None):
-        for name, value in (
-            ("sample_weight", given.get("sample_weight")),
-            ("class_weight", class_weight),
-        ):
-            if value is not None and not self.weighted:
-                raise ValueError(
-                    f"`{name}` must be `None`: {type(self).__name__} learns from a "
-                    f"batch as a whole. Received: {type(value).__name__}"
-                )
-        return Feed(self.fields, class_weight, self.weighted)
-
-    @contextlib.contextmanager
-    def _clear(self):
-        """Says in one line what a pipeline found in a batch."""
-        try:
-            yield
-        except tf.errors.InvalidArgumentError as error:
-            refusal = batches.said(error, self.fields)
-            if refusal is None:
-                raise
-            raise refusal from None
-
-
-def _arguments(method, model, args, kwargs):
-    """dict of the arguments of a call of a method, by name.
-
-    Raises:
-        TypeError: if they do not fit it.
-    """
-    given = inspect.signature(method).bind(model, *args, **kwargs).arguments
-    return {name: value for name, value in given.items() if name != "self"}
