@@ -40,7 +40,7 @@ def card(entry):
         "reference": entry.reference,
         "took": _took(entry.result),
         "weights": _trained(entry),
-        "sample": _sample(entry.result),
+        "sample": _sample(entry.name, entry.result),
     }
     lines = [_fact(name, value) for name, value in facts.items() if value]
     return "\n".join([f"{entry.name} ({entry.family})", "", text, "", *lines])
@@ -153,11 +153,11 @@ def _trained(entry):
     return "\n".join(found) or "none yet"
 
 
-def _sample(result):
-    from zoo.entry import RESULTS
+def _sample(name, result):
+    from zoo.entry import records
 
     if result is None:
         return ""
     if result.file:
-        return str(RESULTS / result.file)
+        return str(records(name) / result.file)
     return result.sample.strip()

@@ -54,7 +54,7 @@ class Turn:
 
 @dataclasses.dataclass(frozen=True)
 class Colour:
-    """Draws grey pictures with another ink on another paper.
+    """Draws pictures with another ink on another paper; colours count as greys.
 
     Args:
         ink: three floats in [0, 1], the colour that white becomes.
@@ -65,11 +65,14 @@ class Colour:
     paper: tuple = (0.1, 0.1, 0.5)
 
     def __call__(self, images, seed=None):
-        """float32 `(B, H, W, 3)` from float32 `(B, H, W, 1)`."""
-        if images.shape[-1] != 1:
+        """float32 `(B, H, W, 3)` from float32 `(B, H, W, 1)` or `(B, H, W, 3)`."""
+        if images.shape[-1] not in (1, 3):
             raise ValueError(
-                f"`Colour` must be given grey pictures. Received: shape {images.shape}"
+                "`Colour` must be given pictures of 1 or 3 channels. "
+                f"Received: shape {images.shape}"
             )
+        if images.shape[-1] == 3:
+            images = tf.image.rgb_to_grayscale(images)
         ink, paper = tf.constant(self.ink), tf.constant(self.paper)
         return paper + images * (ink - paper)
 

@@ -153,7 +153,7 @@ class RNNLM(CausalLM):
             return super().fit(*given.args[1:], **given.kwargs)
         finally:
             self._feed = None
-            self.reset_lanes()
+            self.reset_states()
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         super()._maybe_symbolic_build(iterator, data_batch)
@@ -166,7 +166,7 @@ class RNNLM(CausalLM):
                 "from batch to batch. Received: shuffle=True"
             )
 
-    def reset_lanes(self):
+    def reset_states(self):
         """Sets the carried state to zero, as before the first batch of a text."""
         for variable in self.carried:
             variable.assign(ops.zeros_like(variable))
@@ -284,7 +284,7 @@ class _ResetLanes(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if not compat.goes_on(self.model._feed):
-            self.model.reset_lanes()
+            self.model.reset_states()
 
 
 def _replicas():

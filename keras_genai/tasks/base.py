@@ -178,6 +178,9 @@ class Task(keras.Model):
         with self._distribute_strategy.scope():
             self._symbolic_build(data_batch=data_batch)
 
+    def reset_states(self):
+        """Forgets what is carried from batch to batch; nothing is, in most tasks."""
+
     def preset_weights(self):
         """The weights a preset holds, by their path below the model's own name.
 

@@ -328,7 +328,14 @@ class _Validated(list):
 
 
 def _finish(model, checkpointer, best):
-    """Leaves the weights for use in the model: averaged ones, or the best."""
+    """Leaves the weights for use in the model: averaged ones, or the best.
+
+    What is carried between batches is forgotten, whether `fit` was run or the run was
+    already at its end.
+    """
+    forget = getattr(model, "reset_states", None)
+    if forget is not None:
+        forget()
     for variable, average in checkpoint.averages(model):
         variable.assign(average)
     if best is not None and best.best is not None and best.best["kept"]:

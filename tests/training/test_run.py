@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import signal
+import types
 
 import keras
 import numpy as np
@@ -14,6 +15,8 @@ import tensorflow as tf
 from tiny_run import Loader, Splits
 
 from keras_genai import training
+from keras_genai.data.windows import Stream
+from keras_genai.models.rnn import RNNLM
 from keras_genai.training import TrainingError, checkpoint
 from keras_genai.training.callbacks import Clock, NumericGuard
 from keras_genai.training.curve import draw_curve
@@ -74,6 +77,24 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     np.testing.assert_array_equal(
         first.get_layer("only").kernel, second.get_layer("only").kernel
     )
+
+
+def test_a_finished_run_carries_nothing_on_whether_it_was_trained_now_or_before(
+    tmp_path,
+):
+    stream = Stream(np.arange(50, dtype="int32") % 5, length=4, batch_size=2)
+    found = []
+    for _ in range(2):
+        training.deterministic(0)
+        model = RNNLM(5, 3, 4, num_layers=1, lanes=2, name="rnn")
+        model.compile(keras.optimizers.SGD(0.1))
+        model.optimizer.build(model.trainable_variables)
+        go(tmp_path, model, types.SimpleNamespace(train=stream, validation=None))
+        found.append({each.path: each.numpy() for each in model.weights})
+    first, second = found
+    assert any("lanes" in path for path in first)
+    for path, value in first.items():
+        np.testing.assert_array_equal(value, second[path])
 
 
 @pytest.mark.slow
