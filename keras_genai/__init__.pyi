@@ -6,6 +6,7 @@ from . import evaluation as evaluation
 from . import layers as layers
 from . import likelihoods as likelihoods
 from . import losses as losses
+from . import modalities as modalities
 from . import models as models
 from . import optimizers as optimizers
 from . import registry as registry

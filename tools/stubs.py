@@ -54,7 +54,7 @@ PACKAGES = {
             "score_answers plot_attention Classifier Inception fit_classifier "
             "frechet_distance kernel_distance precision_recall label_accuracy "
             "class_entropy TextScore score_text score_windows Bound evidence_bound "
-            "importance_bound code_cross_entropy grid png restoration_scores psnr ssim "
+            "importance_bound code_cross_entropy restoration_scores psnr ssim "
             "score_summaries rouge translate bleu perplexity"
         ),
         only=True,
@@ -66,6 +66,7 @@ PACKAGES = {
             "rotary_angles rotate relative_bucket recompute_blocks recur"
         ),
     ),
+    "modalities": Public(names=words("grid png pictures target_of")),
     "models": Public(
         names=words("GPT2 LLAMA BART_LARGE BLENDERBOT BLENDERBOT_SMALL"),
         machinery=words("ngram_lookup ngram_tables stylegan2_networks"),
@@ -85,7 +86,7 @@ PACKAGES = {
             "batches denoising editing exporting feeding picture_task sizes "
             "two_optimizers values"
         ),
-        hidden=words("Config Format"),
+        hidden=words("Config Format Label"),
     ),
     "training": Public(
         names=words(

@@ -14,6 +14,8 @@ import os
 import pathlib
 import sys
 
+from keras_genai.files.paths import as_path
+
 PLACES = "KERAS_GENAI_ZOO"  # environment variable: folders, as in PATH
 _FOLDER = pathlib.Path(__file__).parent
 _OWN = {"entry"}  # the one module here that is not an entry
@@ -40,7 +42,7 @@ def file(name):
 def _files():
     """Paths of all entries by name; where two have one name, this package's counts."""
     given = os.environ.get(PLACES, "").split(os.pathsep)
-    folders = *(pathlib.Path(place).expanduser() for place in given if place), _FOLDER
+    folders = *(as_path(place, PLACES) for place in given if place), _FOLDER
     return {
         path.stem: path
         for folder in folders

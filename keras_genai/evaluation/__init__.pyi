@@ -16,8 +16,6 @@ from .likelihood import Bound as Bound
 from .likelihood import code_cross_entropy as code_cross_entropy
 from .likelihood import evidence_bound as evidence_bound
 from .likelihood import importance_bound as importance_bound
-from .pictures import grid as grid
-from .pictures import png as png
 from .restoration import psnr as psnr
 from .restoration import restoration_scores as restoration_scores
 from .restoration import ssim as ssim

@@ -8,7 +8,6 @@ from .diffusion import Diffusion as Diffusion
 from .embedding import SentenceEmbedder as SentenceEmbedder
 from .encoder import EncoderTask as EncoderTask
 from .encoder import Guess as Guess
-from .encoder import Label as Label
 from .encoder import MaskedLM as MaskedLM
 from .encoder import SequenceClassifier as SequenceClassifier
 from .encoder import Tag as Tag
@@ -34,6 +33,7 @@ from .prior import CodePrior as CodePrior
 from .prior import GridPrior as GridPrior
 from .prior import SequencePrior as SequencePrior
 from .refusals import PresetError as PresetError
+from .sample_task import SampleTask as SampleTask
 from .seq2seq import Seq2SeqLM as Seq2SeqLM
 from .turns import Turns as Turns
 from .variational import EvidenceBound as EvidenceBound

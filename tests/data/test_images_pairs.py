@@ -155,8 +155,8 @@ def test_a_named_source_can_be_made_unpaired():
         2, change=pairs.Invert(), stand_in=True, image_size=8
     )
     assert splits.image_shape == splits.condition_shape == (8, 8, 3)
-    with pytest.raises(ValueError, match="`Colour` must be given grey pictures"):
-        pairs.source("photographs")(2, stand_in=True)
+    coloured = pairs.source("photographs")(2, stand_in=True, image_size=8)
+    assert coloured.image_shape == coloured.condition_shape == (8, 8, 3)
 
 
 @pytest.mark.parametrize("digits", [1, 2])
