@@ -29,10 +29,15 @@ def list(options):
         raise ValueError(
             f"`pattern` must match an entry of the zoo. Received: {options.pattern!r}"
         )
+    print_table(found)
+
+
+def print_table(names):
+    """Prints a line for each entry, as wide as a person's terminal, by family."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for family, names in by_family(found).items():
+    for family, members in by_family(names).items():
         print(family)
-        for name in names:
+        for name in members:
             print(_row(name)[:width])
 
 

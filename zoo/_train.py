@@ -6,6 +6,7 @@ import tempfile
 
 import zoo
 from zoo._command import Parser, integer, run
+from zoo._list import print_table
 from zoo._quiet import start_tensorflow
 
 DEFAULT = "gpt_python_docs"
@@ -32,8 +33,7 @@ def main(arguments=None, description=None):
 def train(options):
     """Trains an entry; the same command goes on where it was stopped."""
     if options.list:
-        for name in zoo.names():
-            print(f"{name:24} {zoo.describe(name)}")
+        print_table(zoo.names())
         return
     zoo.describe(options.name)  # an unknown name costs no TensorFlow import
     start_tensorflow()

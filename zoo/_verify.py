@@ -28,7 +28,7 @@ def verify(options):
     folder = as_path(out, "--out")
     result = _run.run(entry, _settings_of(entry, options, folder), folder)
     print(f"{result.metric} is {result.value:.6f} in {result.seconds:.0f} s")
-    reached = entry.result is None or _compare(entry, result, options.tolerance)
+    reached = _compare(entry, result, options.tolerance)
     if records is not None:
         _write(result, records, options.name, folder)
     return None if reached else FAILED
@@ -59,6 +59,9 @@ def _compare(entry, result, tolerance):
     from zoo._metrics import metric
 
     old = entry.result
+    if old is None:
+        print(f"there is no record of {entry.name} to compare it with")
+        return True
     print(f"{old.metric} was {old.value:.6f} ({old.commit}, {old.date})")
     if result.metric != old.metric:
         say("zoo", f"the record is of {old.metric}, and this run of {result.metric}")
