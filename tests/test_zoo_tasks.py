@@ -224,7 +224,7 @@ def test_a_name_is_an_entry_a_folder_or_one_on_the_hub(tmp_path, monkeypatch, ca
     assert _opening.locate("google-t5/t5-small") == "google-t5/t5-small"
     assert capsys.readouterr().err == ""
     assert _opening.locate("t5_small") == zoo.get("t5_small").hub
-    assert capsys.readouterr().err == "zoo: t5_small is the published checkpoint\n"
+    assert capsys.readouterr().err == "zoo: t5_small: taking the published checkpoint\n"
     for folder in ("runs/t5_small/preset", "other"):
         (tmp_path / folder).mkdir(parents=True)
     assert str(_opening.locate("t5_small")) == "runs/t5_small/preset"
@@ -245,10 +245,10 @@ def test_weights_that_ship_are_taken_unless_some_were_trained_here(
 ):
     monkeypatch.chdir(tmp_path)
     assert _opening.locate("ngram_names") == _weights.folder("ngram_names")
-    assert "is the weights that ship with the zoo" in capsys.readouterr().err
+    assert "taking the weights that ship with the zoo" in capsys.readouterr().err
     (tmp_path / "runs/ngram_names/preset").mkdir(parents=True)
     assert str(_opening.locate("ngram_names")) == "runs/ngram_names/preset"
-    assert "is the preset in runs/ngram_names" in capsys.readouterr().err
+    assert "taking the preset in runs/ngram_names" in capsys.readouterr().err
 
 
 def test_few_tokens_are_written_by_a_loop_that_xla_has_not_compiled(folders):

@@ -63,7 +63,7 @@ def _of_entry(name):
     for kind, find in places.items():
         found = find()
         if found:
-            say("zoo", f"{name} is {kind}")
+            say("zoo", f"{name}: taking {kind}")
             return found
     raise ValueError(
         f"There is no preset in {here}, and no weights of {name} ship. "
