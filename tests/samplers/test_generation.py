@@ -79,9 +79,10 @@ def test_a_model_that_returns_no_logits_is_refused():
 
 
 @pytest.fixture(scope="module")
-def readme():
-    """What the README's program of a model with two methods defines."""
-    text = (pathlib.Path(__file__).parents[2] / "README.md").read_text("utf-8")
+def guide():
+    """What the guide's program of a model with two methods defines."""
+    page = pathlib.Path(__file__).parents[2] / "docs" / "guides" / "first_text.md"
+    text = page.read_text("utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (program,) = [block for block in blocks if "def initial_cache" in block]
     names = {}
@@ -89,9 +90,9 @@ def readme():
     return names
 
 
-def test_a_model_with_two_methods_writes_what_its_forward_pass_predicts(readme):
+def test_a_model_with_two_methods_writes_what_its_forward_pass_predicts(guide):
     keras.utils.set_random_seed(0)
-    model = readme["OneHead"]()
+    model = guide["OneHead"]()
     prompts = [[1, 2, 3], [4]]
     found = generate(model, prompts, max_length=12, sampler=Greedy())
     assert [row.tolist() for row in found] == [greedy(model, p, 12) for p in prompts]
@@ -101,16 +102,16 @@ def test_a_model_with_two_methods_writes_what_its_forward_pass_predicts(readme):
 @pytest.mark.parametrize(
     "sampler", [Greedy(), Sample(top_k=5, rules=(NoRepeatNgram(1),)), Beam(3)]
 )
-def test_a_cache_of_ones_own_writes_as_a_text_read_again(readme, sampler):
-    model = readme["model"]
+def test_a_cache_of_ones_own_writes_as_a_text_read_again(guide, sampler):
+    model = guide["model"]
     arguments = dict(max_length=10, sampler=sampler, seed=3)
     cached = generate(model, [[1, 2], [3]], **arguments)
     again = generate(lambda tokens: model(tokens), [[1, 2], [3]], **arguments)
     assert [row.tolist() for row in cached] == [row.tolist() for row in again]
 
 
-def test_a_model_of_ones_own_goes_on_past_its_context(readme):
-    model = readme["OneHead"](vocabulary_size=9, context=8)
+def test_a_model_of_ones_own_goes_on_past_its_context(guide):
+    model = guide["OneHead"](vocabulary_size=9, context=8)
     assert len(generate(model, [1, 2], max_length=20)) == 20
 
 
