@@ -18,7 +18,9 @@ import zoo
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGE = ROOT / "keras_genai"
 # The pages of the reference, and the packages and modules on each.
-PACKAGES = "tasks models layers samplers data training evaluation convert serving"
+PACKAGES = (
+    "tasks models modalities layers samplers data training evaluation convert serving"
+)
 REFERENCE = {name: [name] for name in PACKAGES.split()}
 REFERENCE["losses"] = ["losses", "likelihoods", "schedules", "optimizers"]
 COLUMNS = "| entry | figure | value | parameters | steps | seconds |\n"

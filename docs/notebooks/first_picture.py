@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from keras_genai.data import images
-from keras_genai.evaluation.pictures import grid
+from keras_genai.modalities import grid
 from keras_genai.models import UNet
 from keras_genai.samplers.diffusion import DDIM, DPMSolver
 
