@@ -1,5 +1,6 @@
 """Contract of the zoo: every entry builds, trains, saves, comes back and samples."""
 
+import functools
 import inspect
 import subprocess
 import sys
@@ -126,8 +127,11 @@ def test_entry_trains_as_its_recipe_says(built):
 
 
 @pytest.mark.slow
-def test_entry_is_scored_and_drawn(built):
+def test_entry_is_scored_and_drawn(built, monkeypatch):
     entry, splits, model = built
+    # How well the reader of the pictures reads is no part of the contract.
+    reader = functools.partial(_images.train_classifier, steps=20)
+    monkeypatch.setattr(_images, "train_classifier", reader)
     model.compile(**{**entry.recipe.compile(steps=2), "jit_compile": False})
     figures = entry.evaluate(model, splits)
     assert figures
@@ -138,13 +142,12 @@ def test_entry_is_scored_and_drawn(built):
 
 @pytest.mark.slow
 def test_a_preset_is_sampled_on_the_command_line(built, preset, tmp_path, capsys):
-    entry, splits, _ = built
-    out = tmp_path / "sheet.png"
+    entry, _, model = built
+    out = tmp_path / f"sheet{model.target.suffix}"
     arguments = ["sample", entry.name, "--preset", str(preset), "--out", str(out)]
     assert not command.main(arguments), capsys.readouterr().err
-    printed = capsys.readouterr().out
-    assert printed.strip()
-    assert out.exists() == (splits.image_shape is not None)
+    assert capsys.readouterr().out.strip()
+    assert out.stat().st_size
 
 
 def own_pictures(folder):

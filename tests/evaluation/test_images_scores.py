@@ -9,8 +9,9 @@ import tensorflow as tf
 from keras_genai.data import images, video
 from keras_genai.data.damage import Shrink
 from keras_genai.evaluation import images as distances
-from keras_genai.evaluation import pictures, restoration
+from keras_genai.evaluation import restoration
 from keras_genai.evaluation.classifier import Frames, Inception, fit_classifier
+from keras_genai.modalities import grids
 from zoo import _images
 
 DRAWS = np.random.default_rng(0)
@@ -235,26 +236,26 @@ def test_drawing_asks_for_every_class():
 
 
 def test_a_grid_shows_every_picture_enlarged():
-    found = pictures.grid(np.arange(6, dtype="uint8")[:, None, None, None] * 40, 3, 4)
+    found = grids.grid(np.arange(6, dtype="uint8")[:, None, None, None] * 40, 3, 4)
     assert found.shape == (11, 16, 1)
     inside = found[1:-1, 1:-1, 0]
     np.testing.assert_array_equal(inside[0, ::5], [0, 40, 80])
     np.testing.assert_array_equal(inside[5:, 10:14], 200)
     assert found[0].max() == found[0].min() == 128  # the gap
-    assert max(pictures.grid(np.zeros((64, 8, 8, 3))).shape) <= 520
+    assert max(grids.grid(np.zeros((64, 8, 8, 3))).shape) <= 520
 
 
 def test_videos_are_rows_of_frames():
     frames = np.linspace(0, 1, 8).reshape(2, 4, 1, 1, 1)
-    found = pictures.grid(frames, enlarge=1, gap=0)
+    found = grids.grid(frames, enlarge=1, gap=0)
     np.testing.assert_array_equal(found[..., 0], np.round(frames[..., 0, 0, 0] * 255))
 
 
 @pytest.mark.parametrize("shape", [(9, 9, 1), (4, 9, 9, 3), (2, 3, 9, 9, 1)])
 def test_a_png_holds_the_picture(shape):
     picture = DRAWS.random(shape)
-    decoded = tf.io.decode_png(pictures.png(picture)).numpy()
-    whole = pictures.as_bytes(picture) if len(shape) == 3 else pictures.grid(picture)
+    decoded = tf.io.decode_png(grids.png(picture)).numpy()
+    whole = grids.as_bytes(picture) if len(shape) == 3 else grids.grid(picture)
     np.testing.assert_array_equal(decoded, whole)
 
 
@@ -268,7 +269,7 @@ def test_a_png_holds_the_picture(shape):
 )
 def test_what_is_no_picture_is_not_drawn(bad, message):
     with pytest.raises(ValueError, match=message):
-        pictures.grid(bad)
+        grids.grid(bad)
 
 
 def test_psnr_of_a_known_error():
