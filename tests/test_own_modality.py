@@ -187,6 +187,7 @@ def test_tones_are_trained_scored_written_sampled_and_verified(folder, capsys):
     model = from_preset("runs/tones/preset")
     made = model.generate(3, seed=0)
     assert heard("runs/tones/samples/sample.wav").shape == (3 * LENGTH,)
+    assert heard("runs/tones/samples/step-00020.wav").shape == (3 * LENGTH,)
     np.testing.assert_allclose(
         model.target.read("runs/tones/samples/sample.wav"), made, atol=1e-4
     )

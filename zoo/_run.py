@@ -17,6 +17,7 @@ from keras_genai.files.writing import write_bytes, write_text
 from keras_genai.modalities.base import target_of
 from keras_genai.tasks import cards, presets
 from keras_genai.training.folder import PLOT, RESULT, SAMPLE
+from keras_genai.training.samples import Samples
 from zoo.entry import Result
 
 
@@ -88,7 +89,15 @@ def _compiled_model(entry, settings, splits, say):
 def _learn(model, splits, run, settings, say):
     if getattr(model, "counts_tokens", False):
         return training.count(model, splits, run, say=say)
-    return training.train(model, splits, run, say=say, **settings.training())
+    options = settings.training()
+    samples = Samples(
+        run.path,
+        lambda model: settings.sample(model, splits),
+        options["log_every"],
+        settings.steps,
+        settings.tensorboard,
+    )
+    return training.train(model, splits, run, say=say, callbacks=[samples], **options)
 
 
 def _write(folder, model, result, sample, plot):

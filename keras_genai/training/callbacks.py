@@ -3,6 +3,7 @@
 All of them share one `Clock`, which the first in the list, `Stepper`, moves.
 """
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -152,19 +153,34 @@ class Isolation(keras.callbacks.Callback):
     """
 
     def on_test_begin(self, logs=None):
-        pairs = checkpoint.averages(self.model)
-        weights = {id(variable) for variable in self.model.trainable_variables}
-        touched = [weight for weight, _ in pairs]
-        touched += [v for v in self.model.variables if id(v) not in weights]
-        touched += self.model.metrics_variables
-        self.kept = [(variable, variable.numpy()) for variable in touched]
-        for variable, average in pairs:
-            variable.assign(average)
+        self.stack = contextlib.ExitStack()
+        self.stack.enter_context(apart(self.model))
 
     def on_test_end(self, logs=None):
-        for variable, value in self.kept:
+        self.stack.close()
+
+
+@contextlib.contextmanager
+def apart(model):
+    """Context in which a model has its averaged weights; after it all is as before.
+
+    Args:
+        model: `keras.Model`. Its seeds, carried states, statistics, metrics and, where
+            an optimizer averages them, weights are put back.
+    """
+    pairs = checkpoint.averages(model)
+    weights = {id(variable) for variable in model.trainable_variables}
+    touched = [weight for weight, _ in pairs]
+    touched += [v for v in model.variables if id(v) not in weights]
+    touched += model.metrics_variables
+    kept = [(variable, variable.numpy()) for variable in touched]
+    for variable, average in pairs:
+        variable.assign(average)
+    try:
+        yield
+    finally:
+        for variable, value in kept:
             variable.assign(value)
-        self.kept = []
 
 
 class KeepBest(keras.callbacks.Callback):
