@@ -1,16 +1,12 @@
 """GANs on two replicas learn what one device learns from the same batch.
 
-A process that uses TensorFlow already cannot split its CPU in two: this file, run as a
-program, trains every model both ways and prints how far apart they are.
+This file is a program, too; see `tests/two_cpus.py`.
 """
 
 import contextlib
-import json
-import pathlib
-import subprocess
-import sys
 
 import pytest
+from two_cpus import check_training, findings, report, training
 
 # One process runs the program whose findings all tests look at.
 pytestmark = pytest.mark.xdist_group("gan_replicas")
@@ -84,27 +80,22 @@ def noise_that_repeats():
         setattr(keras.random, name, function)
 
 
-def updates(make, strategy):
-    """What two steps of SGD change, and how far the replicas' states are apart."""
+def compared(make, strategy):
+    """Two steps of SGD, on one device and on two."""
     import keras
-    import numpy as np
     import tensorflow as tf
 
-    keras.utils.set_random_seed(0)
-    with strategy.scope(), noise_that_repeats():
+    def compiled():
         model = make()
         model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01))
-        before = [weight.numpy() for weight in model.weights]
+        return model
+
+    def fit(model):
         data = tf.data.Dataset.from_tensors(batch(model)).repeat(2)
-        model.fit(data, verbose=0)
-    change = [w.numpy() - old for w, old in zip(model.weights, before, strict=True)]
-    apart = 0.0
-    for weight in model.weights:
-        local = strategy.experimental_local_results(weight.value)
-        first, *others = (each.numpy() for each in local)
-        for other in others:
-            apart = max(apart, float(np.abs(first - other).max(initial=0.0)))
-    return np.concatenate([each.ravel() for each in change]), apart
+        return model.fit(data, verbose=0)
+
+    with noise_that_repeats():
+        return training(compiled, fit, strategy)
 
 
 def noise(strategy):
@@ -125,50 +116,20 @@ def noise(strategy):
     return {"differs": not np.allclose(one, two), "repeats": bool(again)}
 
 
-def main():
-    import numpy as np
-    import tensorflow as tf
-
-    device = tf.config.list_physical_devices("CPU")[0]
-    halves = [tf.config.LogicalDeviceConfiguration()] * 2
-    tf.config.set_logical_device_configuration(device, halves)
-    one, two = (
-        tf.distribute.get_strategy(),
-        tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
-    )
-    found = {}
-    for name, make in makers().items():
-        alone, _ = updates(make, one)
-        together, apart = updates(make, two)
-        found[name] = {
-            "norm": float(np.linalg.norm(alone)),
-            "error": float(np.abs(alone - together).max()),
-            "apart": apart,
-        }
-    print(json.dumps(found | {"noise": noise(two)}))
+def compare(strategy):
+    found = {name: compared(make, strategy) for name, make in makers().items()}
+    return found | {"noise": noise(strategy)}
 
 
 @pytest.fixture(scope="module")
 def found():
-    root = pathlib.Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, __file__], cwd=root, capture_output=True, text=True
-    )
-    assert not done.returncode, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return findings(__file__)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_two_replicas_learn_what_one_device_does(found, name):
-    assert found[name]["norm"] > 1e-4
-    assert found[name]["error"] < 1e-6
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_states_are_the_same_on_all_replicas(found, name):
-    assert found[name]["apart"] == 0
+    check_training(found[name])
 
 
 @pytest.mark.slow
@@ -177,5 +138,4 @@ def test_each_replica_draws_noise_of_its_own_that_the_seed_decides(found):
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "")
-    main()
+    report(compare)

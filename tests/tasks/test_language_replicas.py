@@ -1,16 +1,10 @@
 """Language models on two replicas learn what one device learns from the same batch.
 
-A process that uses TensorFlow already cannot split its CPU in two: this file, run as a
-program, trains every model both ways and prints how far apart they are.
+This file is a program, too; see `tests/two_cpus.py`.
 """
 
-import contextlib
-import json
-import pathlib
-import subprocess
-import sys
-
 import pytest
+from two_cpus import check_training, findings, report, training
 
 # One process runs the program whose findings all tests look at.
 pytestmark = pytest.mark.xdist_group("language_replicas")
@@ -115,63 +109,40 @@ def makers():
     }
 
 
-def learn(make, inputs, targets, scope):
-    """What two batches change, and the loss that is logged."""
+def compared(make, inputs, targets, strategy):
+    """Two batches, on one device and on two."""
     import keras
-    import numpy as np
     import tensorflow as tf
 
-    keras.utils.set_random_seed(1)
-    with scope:
+    def compiled():
         model = make()
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         if isinstance(targets, dict):
             loss = dict.fromkeys(targets, loss)
         model.compile(keras.optimizers.SGD(0.1), loss, weighted_metrics=[])
-    before = [each.numpy() for each in model.trainable_variables]
-    data = tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(ROWS)
-    history = model.fit(data, shuffle=False, verbose=0).history
-    after = [each.numpy() for each in model.trainable_variables]
-    change = [new - old for new, old in zip(after, before, strict=True)]
-    return np.concatenate([each.ravel() for each in change]), history["loss"][0]
+        return model
+
+    def fit(model):
+        data = tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(ROWS)
+        return model.fit(data, shuffle=False, verbose=0)
+
+    return training(compiled, fit, strategy)
 
 
-def compare():
-    import numpy as np
-    import tensorflow as tf
-
-    two = [tf.config.LogicalDeviceConfiguration()] * 2
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, two)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    found = {}
-    for name, settings in makers().items():
-        one, loss = learn(*settings, contextlib.nullcontext())
-        other, other_loss = learn(*settings, strategy.scope())
-        apart = float(np.abs(one - other).max())
-        found[name] = float(np.linalg.norm(one)), apart, loss, other_loss
-    return found
+def compare(strategy):
+    return {name: compared(*case, strategy) for name, case in makers().items()}
 
 
 @pytest.fixture(scope="module")
 def found():
-    root = pathlib.Path(__file__).parents[2]
-    run = subprocess.run(
-        [sys.executable, __file__], cwd=root, capture_output=True, text=True
-    )
-    assert not run.returncode, run.stderr[-3000:]
-    return json.loads(run.stdout.splitlines()[-1])
+    return findings(__file__)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_two_replicas_learn_what_one_device_does(name, found):
-    norm, apart, loss, other_loss = found[name]
-    assert norm > 1e-3
-    assert apart < 1e-6
-    assert other_loss == pytest.approx(loss, rel=1e-5)
+    check_training(found[name], least=1e-3)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "")
-    print(json.dumps(compare()))
+    report(compare)

@@ -1,16 +1,10 @@
 """Picture tasks on two replicas learn what one device learns from the same batch.
 
-A process that uses TensorFlow already cannot split its CPU in two: this file, run as a
-program, trains every model both ways and prints how far apart they are.
+This file is a program, too; see `tests/two_cpus.py`.
 """
 
-import contextlib
-import json
-import pathlib
-import subprocess
-import sys
-
 import pytest
+from two_cpus import check_training, findings, report, training
 
 # One process runs the program whose findings all tests look at.
 pytestmark = pytest.mark.xdist_group("picture_replicas")
@@ -84,41 +78,31 @@ def fix_noise():
     Diffusion._draw = draw
 
 
-def learn(make, scope, weighted):
-    """What two batches change, the loss that is logged, and whether replicas differ."""
+def compared(make, strategy, weighted):
+    """Two batches, on one device and on two."""
     import keras
     import numpy as np
     import tensorflow as tf
 
-    draws = np.random.default_rng(0)
-    keras.utils.set_random_seed(1)
-    with scope:
+    def compiled():
         model = make()
         model.compile(keras.optimizers.SGD(0.1))
-    batch = {
-        "images": draws.random((2 * ROWS, *model.image_shape), "float32"),
-        "labels": np.arange(2 * ROWS) % CLASSES,
-    }
-    if not getattr(model, "num_classes", None):
-        batch.pop("labels")
-    weights = (draws.random(2 * ROWS), draws.random(2 * ROWS, "float32"))
-    element = (batch, *weights) if weighted else batch
-    data = tf.data.Dataset.from_tensor_slices(element).batch(ROWS)
-    before = [each.numpy() for each in model.weights]
-    history = model.fit(data, shuffle=False, verbose=0).history
-    after = [each.numpy() for each in model.weights]
-    change = [new - old for new, old in zip(after, before, strict=True)]
-    copies = [
-        np.stack([part.numpy() for part in getattr(each.value, "values", [each.value])])
-        for each in model.weights
-        if "seed_generator" not in each.path
-    ]
-    spread = max(float(np.ptp(each, axis=0).max()) for each in copies)
-    return (
-        np.concatenate([each.ravel() for each in change]),
-        history["loss"][0],
-        spread,
-    )
+        return model
+
+    def fit(model):
+        draws = np.random.default_rng(0)
+        batch = {
+            "images": draws.random((2 * ROWS, *model.image_shape), "float32"),
+            "labels": np.arange(2 * ROWS) % CLASSES,
+        }
+        if not getattr(model, "num_classes", None):
+            batch.pop("labels")
+        weights = (draws.random(2 * ROWS), draws.random(2 * ROWS, "float32"))
+        element = (batch, *weights) if weighted else batch
+        data = tf.data.Dataset.from_tensor_slices(element).batch(ROWS)
+        return model.fit(data, shuffle=False, verbose=0)
+
+    return training(compiled, fit, strategy)
 
 
 def own_noise(strategy):
@@ -143,43 +127,24 @@ def own_noise(strategy):
     return float(np.abs(first[0] - first[1]).min()), float(np.abs(first - again).max())
 
 
-def compare():
-    import numpy as np
-    import tensorflow as tf
-
-    two = [tf.config.LogicalDeviceConfiguration()] * 2
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, two)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+def compare(strategy):
     found = {"noise": own_noise(strategy)}
     fix_noise()
     for name, make in makers().items():
         weighted = name in ("MLPVAE", "VQVAE", "PixelCNN", "DiT")
-        one, loss, _ = learn(make, contextlib.nullcontext(), weighted)
-        other, other_loss, spread = learn(make, strategy.scope(), weighted)
-        apart = float(np.abs(one - other).max())
-        found[name] = float(np.linalg.norm(one)), apart, loss, other_loss, spread
+        found[name] = compared(make, strategy, weighted)
     return found
 
 
 @pytest.fixture(scope="module")
 def found():
-    root = pathlib.Path(__file__).parents[2]
-    run = subprocess.run(
-        [sys.executable, __file__], cwd=root, capture_output=True, text=True
-    )
-    assert not run.returncode, run.stderr[-3000:]
-    return json.loads(run.stdout.splitlines()[-1])
+    return findings(__file__)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_two_replicas_learn_what_one_device_does(name, found):
-    norm, apart, loss, other_loss, spread = found[name]
-    assert norm > 1e-4
-    assert apart < 1e-6
-    assert spread == 0
-    assert other_loss == pytest.approx(loss, rel=1e-5)
+    check_training(found[name])
 
 
 @pytest.mark.slow
@@ -190,5 +155,4 @@ def test_replicas_draw_numbers_of_their_own_that_repeat_from_the_seed(found):
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "")
-    print(json.dumps(compare()))
+    report(compare)
