@@ -109,12 +109,14 @@ class CycleGAN(GAN):
         self.generator = _Pair(
             translator(self.image_shape, condition_shape[-1], name="a"),
             translator(condition_shape, channels, name="b"),
+            dtype=self.dtype_policy,
             name="generator",
         )
         judge = functools.partial(PatchesToScores, width=width, dtype=self.dtype_policy)
         self.discriminator = _Pair(
             judge(condition_shape, name="a"),
             judge(self.image_shape, name="b"),
+            dtype=self.dtype_policy,
             name="discriminator",
         )
         self.generator.build()

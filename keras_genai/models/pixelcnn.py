@@ -194,12 +194,12 @@ class MaskedBlock(keras.layers.Layer):
                 num_classes, half, dtype=policy, name="classes"
             )
 
-    def build(self, input_shape, labels_shape=None):
+    def build(self, inputs_shape, labels_shape=None):
         half = max(1, self.width // 2)
-        self.narrow.build(input_shape)
-        self.look.build((*input_shape[:-1], half))
-        self.dropout.build((*input_shape[:-1], half))
-        self.widen.build((*input_shape[:-1], half))
+        self.narrow.build(inputs_shape)
+        self.look.build((*inputs_shape[:-1], half))
+        self.dropout.build((*inputs_shape[:-1], half))
+        self.widen.build((*inputs_shape[:-1], half))
         if self.num_classes:
             self.classes.build((None,))
 

@@ -1,4 +1,7 @@
-"""Every public layer keeps what all layers promise; see `tests/harness.py`."""
+"""Every public layer keeps what all layers promise; see `tests/harness.py`.
+
+This file is a program, too; see `tests/two_cpus.py`.
+"""
 
 import functools
 
@@ -16,8 +19,10 @@ from harness import (
     check_policy,
     check_symbolic,
     check_xla,
+    distances_of_replicas,
     public_classes,
 )
+from two_cpus import findings, report
 
 from keras_genai import layers
 from keras_genai.layers import (
@@ -232,7 +237,7 @@ CASES = {
         convolution.GroupNorm, inputs=[PICTURES, VECTOR[:, :2], VECTOR[:, 2:]]
     ),
     "GumbelSoftmax": case(latent.GumbelSoftmax, True, inputs=VECTOR),
-    "ImagePool": case(pool.ImagePool, 99 * ROWS, (8, 8, 2), inputs=PICTURES),
+    "ImagePool": case(pool.ImagePool, 2 * ROWS, (8, 8, 2), inputs=PICTURES),
     "LSTM": case(recurrent.LSTM, UNITS),
     "LearnedPositions": case(
         positions.LearnedPositions, 7, UNITS, inputs=ints(LENGTH, most=7)
@@ -357,3 +362,23 @@ def test_xla_computes_what_a_layer_does_without_it(name):
 @every_layer
 def test_a_layer_is_saved_and_loaded_whole(name, tmp_path):
     check_file(CASES[name], tmp_path / "model.keras")
+
+
+def compare(strategy):
+    return {
+        name: distances_of_replicas(case, strategy)
+        for name, case in CASES.items()
+        if not case.draws  # each replica draws numbers of its own
+    }
+
+
+@pytest.mark.slow
+def test_two_replicas_compute_what_one_device_does():
+    found = findings(__file__)
+    assert len(found) == len(CASES) - 1
+    apart = {name: max(far) for name, far in found.items() if max(far) > 1e-4}
+    assert not apart
+
+
+if __name__ == "__main__":
+    report(compare)
