@@ -7,11 +7,13 @@ to 1 (noise). Its log signal-to-noise ratio `2 log(alpha / sigma)` falls with `t
 
 import dataclasses
 import functools
+import math
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_genai.checks import check_integer, check_number, check_size
 from keras_genai.registry import register
 
 __all__ = [
@@ -42,8 +44,16 @@ def warmup_cosine(peak, warmup, steps, final=0.1):
     Returns:
         `keras.optimizers.schedules.CosineDecay`.
 
+    Raises:
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of its range.
+
     Reference: Loshchilov & Hutter 2017, eq. 5, https://arxiv.org/abs/1608.03983
     """
+    check_integer("warmup", warmup, 0)
+    check_integer("steps", steps, 1)
+    _check_positive("peak", peak)
+    check_number("final", final, "a number from 0 to 1", lambda x: 0 <= x <= 1)
     warmup = min(warmup, steps // 2)
     return keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else peak,
@@ -52,6 +62,22 @@ def warmup_cosine(peak, warmup, steps, final=0.1):
         warmup_target=peak if warmup else None,
         warmup_steps=warmup,
     )
+
+
+def _check_positive(name, value):
+    check_number(name, value, "a finite number > 0", lambda x: 0 < x < math.inf)
+
+
+def _check_finite(name, value):
+    check_number(name, value, "a finite number", math.isfinite)
+
+
+def _check_order(name, value, other_name, other):
+    if value <= other:
+        raise ValueError(
+            f"`{name}` must be above `{other_name}`. "
+            f"Received: {name}={value!r}, {other_name}={other!r}"
+        )
 
 
 class NoiseSchedule:
@@ -172,6 +198,16 @@ class LinearNoise(VariancePreserving):
     first: float = 1e-4
     last: float = 0.02
 
+    def __post_init__(self):
+        check_size("steps", self.steps)
+        for name in ("first", "last"):
+            check_number(
+                name,
+                getattr(self, name),
+                "a number above 0 and below 1",
+                lambda beta: 0 < beta < 1,
+            )
+
     def _signal(self, times):
         beta = np.linspace(self.first, self.last, self.steps)
         return np.append(1.0, np.cumprod(1 - beta))
@@ -189,6 +225,11 @@ class CosineNoise(VariancePreserving):
     """
 
     offset: float = 0.008
+
+    def __post_init__(self):
+        check_number(
+            "offset", self.offset, "a finite number >= 0", lambda x: 0 <= x < math.inf
+        )
 
     def _signal(self, times):
         angle = (times + self.offset) / (1 + self.offset) * np.pi / 2
@@ -211,6 +252,12 @@ class SigmoidNoise(VariancePreserving):
     start: float = -3.0
     end: float = 3.0
     temperature: float = 1.0
+
+    def __post_init__(self):
+        _check_finite("start", self.start)
+        _check_finite("end", self.end)
+        _check_order("end", self.end, "start", self.start)
+        _check_positive("temperature", self.temperature)
 
     def _signal(self, times):
         place = (self.start + times * (self.end - self.start)) / self.temperature
@@ -238,6 +285,12 @@ class KarrasNoise(NoiseSchedule):
     rho: float = 7.0
     mean: float = -1.2
     deviation: float = 1.2
+
+    def __post_init__(self):
+        for name in ("smallest", "largest", "rho", "deviation"):
+            _check_positive(name, getattr(self, name))
+        _check_finite("mean", self.mean)
+        _check_order("largest", self.largest, "smallest", self.smallest)
 
     def alpha(self, time):
         return ops.ones_like(ops.cast(time, "float32"))
@@ -276,6 +329,9 @@ class StraightPath(NoiseSchedule):
     """
 
     shift: float = 1.0
+
+    def __post_init__(self):
+        _check_positive("shift", self.shift)
 
     def alpha(self, time):
         return 1 - self.sigma(time)

@@ -11,11 +11,16 @@ from keras_genai.schedules import (
     LinearNoise,
     SigmoidNoise,
     StraightPath,
+    warmup_cosine,
 )
 
 PRESERVING = [LinearNoise(), CosineNoise(), SigmoidNoise()]
 SCHEDULES = [*PRESERVING, KarrasNoise(), StraightPath(), StraightPath(shift=3.0)]
 TIMES = np.linspace(0, 1, 2001, dtype="float32")
+
+
+def rates(**changes):
+    return warmup_cosine(**{"peak": 1e-3, "warmup": 10, "steps": 100, **changes})
 
 
 def values(tensor):
@@ -105,3 +110,36 @@ def test_times_are_found_again_from_their_noise(schedule):
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
 def test_a_schedule_survives_json(schedule):
     assert registry.from_plain(registry.to_plain(schedule)) == schedule
+
+
+WRONG = (-1.0, "x", None, float("nan"), float("inf"))
+ARGUMENTS = [
+    (LinearNoise, "steps", (0, 2.5, True, 10**12, *WRONG)),
+    (LinearNoise, "first", (0, 1, *WRONG)),
+    (LinearNoise, "last", (0, 1, *WRONG)),
+    (CosineNoise, "offset", WRONG),
+    (SigmoidNoise, "start", WRONG[1:]),
+    (SigmoidNoise, "end", (-3, *WRONG[1:])),
+    (SigmoidNoise, "temperature", (0, *WRONG)),
+    (KarrasNoise, "smallest", (0, *WRONG)),
+    (KarrasNoise, "largest", (0, 0.001, *WRONG)),
+    (KarrasNoise, "rho", (0, *WRONG)),
+    (KarrasNoise, "mean", WRONG[1:]),
+    (KarrasNoise, "deviation", (0, *WRONG)),
+    (StraightPath, "shift", (0, *WRONG)),
+    (rates, "peak", (0, *WRONG)),
+    (rates, "warmup", (2.5, *WRONG)),
+    (rates, "steps", (0, 2.5, *WRONG)),
+    (rates, "final", (1.1, *WRONG)),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "value"),
+    [(make, name, value) for make, name, values in ARGUMENTS for value in values],
+)
+def test_an_argument_that_cannot_be_is_named(make, name, value):
+    with pytest.raises((TypeError, ValueError), match=f"`{name}` must be") as error:
+        make(**{name: value})
+    assert "\n" not in str(error.value)
+    assert repr(value) in str(error.value)

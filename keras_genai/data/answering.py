@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.data import framing, lives, published, tokenizers
+from keras_genai.data.arguments import check_length
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.data.spans import answer_span, token_span, windows
 from keras_genai.files.paths import as_path
@@ -63,6 +64,7 @@ def people(
     Returns:
         `Splits`, with `test`.
     """
+    check_length(length)
     counts = (40, 8, 8) if stand_in else (16_000, 500, 1_000)
     parts = [
         [Question(*made) for made in lives.questions(part, count)]
@@ -105,6 +107,7 @@ def squad(
     Reference: Rajpurkar et al. 2016, https://arxiv.org/abs/1606.05250, and 2018 (v2.0),
         https://arxiv.org/abs/1806.03822
     """
+    check_length(length)
     if stand_in:
         own = dict(tokenizer=tokenizer, length=length, stride=stride)
         return people(batch_size, seed, stand_in=True, **own)

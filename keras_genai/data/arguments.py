@@ -2,7 +2,7 @@
 
 import numbers
 
-from keras_genai.checks import check_integer
+from keras_genai.checks import check_integer, check_number, check_size
 
 _MOST = 2**63  # of TensorFlow's and NumPy's ints
 
@@ -45,3 +45,23 @@ def check_limit(value):
     """
     if value is not None:
         check_count("limit", value)
+
+
+def check_length(value, least=1):
+    """Raises unless `length`, of the rows of tokens that are made, is a size.
+
+    Raises:
+        TypeError: if it is not an int.
+        ValueError: if it is too small or too large.
+    """
+    check_size("length", value, least)
+
+
+def check_share(name, value):
+    """Raises unless `value` is a number from 0 to 1.
+
+    Raises:
+        TypeError: if it is not a number.
+        ValueError: if it is out of range.
+    """
+    check_number(name, value, "a number from 0 to 1", lambda share: 0 <= share <= 1)

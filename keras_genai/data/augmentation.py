@@ -6,8 +6,12 @@ the step, so that a resumed run sees the pictures it would have seen.
 """
 
 import dataclasses
+import math
 
 import tensorflow as tf
+
+from keras_genai.checks import check_number, check_size
+from keras_genai.data.arguments import check_share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +23,9 @@ class Flip:
     """
 
     probability: float = 0.5
+
+    def __post_init__(self):
+        check_share("probability", self.probability)
 
     def __call__(self, images, seed):
         draws = _per_picture(images, seed)
@@ -34,6 +41,9 @@ class Translate:
     """
 
     pixels: int = 2
+
+    def __post_init__(self):
+        check_size("pixels", self.pixels, least=0)
 
     def __call__(self, images, seed):
         shape = tf.shape(images)
@@ -60,6 +70,9 @@ class Brightness:
 
     most: float = 0.1
 
+    def __post_init__(self):
+        _check_most(self.most)
+
     def __call__(self, images, seed):
         added = (2.0 * _per_picture(images, seed) - 1.0) * self.most
         return tf.clip_by_value(images + added, 0.0, 1.0)
@@ -74,6 +87,9 @@ class Contrast:
     """
 
     most: float = 0.2
+
+    def __post_init__(self):
+        _check_most(self.most)
 
     def __call__(self, images, seed):
         scale = 1.0 + (2.0 * _per_picture(images, seed) - 1.0) * self.most
@@ -97,6 +113,10 @@ def apply(augment, images, seed):
         if each is not None:
             images = each(images, tf.random.fold_in(seed, index))
     return images
+
+
+def _check_most(most):
+    check_number("most", most, "a number >= 0", lambda x: 0 <= x < math.inf)
 
 
 def _per_picture(images, seed):

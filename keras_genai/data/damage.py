@@ -11,8 +11,11 @@ Training pictures are damaged anew in every step; held-out ones always the same 
 
 import dataclasses
 import math
+import numbers
 
 import tensorflow as tf
+
+from keras_genai.checks import check_number, check_size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +28,9 @@ class Noise:
     """
 
     deviation: float | tuple = 0.2
+
+    def __post_init__(self):
+        _pair(self.deviation)
 
     def __call__(self, images, seed):
         low, high = _pair(self.deviation)
@@ -44,6 +50,11 @@ class Blur:
     """
 
     deviation: float = 1.5
+
+    def __post_init__(self):
+        check_number(
+            "deviation", self.deviation, "a number > 0", lambda x: 0 < x < math.inf
+        )
 
     def __call__(self, images, seed=None):
         reach = min(math.ceil(3 * self.deviation), min(images.shape[1:3]) - 1)
@@ -72,6 +83,9 @@ class Shrink:
     """
 
     factor: int = 4
+
+    def __post_init__(self):
+        check_size("factor", self.factor)
 
     def __call__(self, images, seed=None):
         height, width = images.shape[1:3]
@@ -106,6 +120,9 @@ class Either:
 
     damages: tuple
 
+    def __post_init__(self):
+        _check_damages(self.damages)
+
     def __call__(self, images, seed):
         count = tf.shape(images)[0]
         chosen = tf.random.stateless_uniform(
@@ -128,12 +145,34 @@ class Each:
 
     damages: tuple
 
+    def __post_init__(self):
+        _check_damages(self.damages)
+
     def __call__(self, images, seed):
         for index, damage in enumerate(self.damages):
             images = damage(images, tf.random.fold_in(seed, index))
         return images
 
 
-def _pair(value):
-    low, high = (value, value) if isinstance(value, int | float) else value
-    return float(low), float(high)
+def _pair(deviation):
+    pair = deviation if isinstance(deviation, tuple | list) else (deviation,) * 2
+    are_numbers = all(
+        isinstance(each, numbers.Real) and not isinstance(each, bool) for each in pair
+    )
+    if not are_numbers or len(pair) != 2 or not 0 <= pair[0] <= pair[1] < math.inf:
+        raise ValueError(
+            "`deviation` must be a number >= 0, or two, the smaller one first. "
+            f"Received: {deviation=}"
+        )
+    return float(pair[0]), float(pair[1])
+
+
+def _check_damages(damages):
+    if not isinstance(damages, tuple | list) or not damages:
+        raise ValueError(f"`damages` must be a tuple of damages. Received: {damages=}")
+    for damage in damages:
+        if not callable(damage):
+            raise ValueError(
+                "`damages` must be functions of pictures and a seed. "
+                f"Received: {damage!r}"
+            )

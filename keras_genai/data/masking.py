@@ -5,6 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.checks import check_number
 from keras_genai.data import published, text
 from keras_genai.data.loading import DataLoader, Splits
 
@@ -83,6 +84,9 @@ def masker(tokenizer, rate=0.15):
 
     Reference: Devlin et al. 2019, section 3.1, https://arxiv.org/abs/1810.04805
     """
+    check_number(
+        "rate", rate, "a number above 0, at most 1", lambda share: 0 < share <= 1
+    )
     mask, special = _mask_and_special(tokenizer)
     size = tokenizer.vocabulary_size
 
@@ -93,7 +97,7 @@ def masker(tokenizer, rate=0.15):
         fate = tf.random.stateless_uniform(shape, first + 1)
         others = tf.random.stateless_uniform(shape, first - 1, 0, size, "int32")
         plain = _plain(tokens, special)
-        most = math.ceil(1.5 * rate * tokens.shape[1])
+        most = min(math.ceil(1.5 * rate * tokens.shape[1]), tokens.shape[1])
         lowest, places = tf.math.top_k(-tf.where(plain, draw, 1.0), most)
         chosen = lowest > -rate
         guessed = tf.one_hot(places, shape[1], True, False) & chosen[..., None]

@@ -5,7 +5,9 @@ import functools
 
 import tensorflow as tf
 
+from keras_genai.checks import check_integer, check_number
 from keras_genai.data import images
+from keras_genai.data.arguments import check_share
 from keras_genai.data.image_splits import validation_loader
 from keras_genai.data.loading import Loader, Splits
 
@@ -22,6 +24,9 @@ class Edges:
     """
 
     threshold: float = 0.25
+
+    def __post_init__(self):
+        check_number("threshold", self.threshold, "a number", lambda x: True)
 
     def __call__(self, images, seed=None):
         """float32 `(B, H, W, 1)` of 0 and 1 from float32 `(B, H, W, C)` in [0, 1]."""
@@ -48,6 +53,9 @@ class Turn:
 
     times: int = 1
 
+    def __post_init__(self):
+        check_integer("times", self.times, 0)
+
     def __call__(self, images, seed=None):
         return tf.image.rot90(images, self.times)
 
@@ -64,6 +72,10 @@ class Colour:
     ink: tuple = (1.0, 0.8, 0.1)
     paper: tuple = (0.1, 0.1, 0.5)
 
+    def __post_init__(self):
+        for name in ("ink", "paper"):
+            _check_colour(name, getattr(self, name))
+
     def __call__(self, images, seed=None):
         """float32 `(B, H, W, 3)` from float32 `(B, H, W, 1)` or `(B, H, W, 3)`."""
         if images.shape[-1] not in (1, 3):
@@ -75,6 +87,15 @@ class Colour:
             images = tf.image.rgb_to_grayscale(images)
         ink, paper = tf.constant(self.ink), tf.constant(self.paper)
         return paper + images * (ink - paper)
+
+
+def _check_colour(name, value):
+    if not isinstance(value, tuple | list) or len(value) != 3:
+        raise ValueError(
+            f"`{name}` must be three numbers from 0 to 1. Received: {name}={value!r}"
+        )
+    for part in value:
+        check_share(name, part)
 
 
 class Unpaired(Loader):

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.checks import LARGEST_SIZE
 from keras_genai.data.decoding import EXTENSIONS, read_picture
 from keras_genai.files.paths import as_path
 from keras_genai.files.walking import files_below
@@ -24,12 +25,15 @@ def as_size(image_size):
         return None
     size = (image_size, image_size) if np.isscalar(image_size) else tuple(image_size)
     good = len(size) == 2 and all(
-        isinstance(side, int | np.integer) and side >= 1 for side in size
+        isinstance(side, int | np.integer)
+        and not isinstance(side, bool)
+        and 1 <= side <= LARGEST_SIZE
+        for side in size
     )
     if not good:
         raise ValueError(
-            "`image_size` must be an int >= 1, or (height, width). "
-            f"Received: {image_size=}"
+            "`image_size` must be an int >= 1, or (height, width), at most "
+            f"{LARGEST_SIZE}. Received: {image_size=}"
         )
     return tuple(int(side) for side in size)
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.data import masking, published, tokenizers
+from keras_genai.data.arguments import check_length, check_share
 from keras_genai.data.batching import pad_sequence
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.files.paths import as_path
@@ -56,6 +57,8 @@ def sst2(
 
     Reference: Socher et al. 2013, Recursive Deep Models for Semantic Compositionality
     """
+    check_length(length, least=3)  # two special tokens, and one of the text
+    check_share("token_dropout", token_dropout)
     parts = _read(data_dir, stand_in)
     tokenizer = _tokenizer(tokenizer, parts[0])
     train, held_out, test = (_arrays(part, tokenizer, length) for part in parts)
@@ -99,6 +102,7 @@ def sst2_masked(
 
     Raises: as `sst2`.
     """
+    check_length(length, least=3)
     parts = _read(data_dir, stand_in)
     tokenizer = _tokenizer(tokenizer, parts[0])
     hide = masking.masker(tokenizer, rate)

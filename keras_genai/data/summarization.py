@@ -10,6 +10,7 @@ import json
 
 import numpy as np
 
+from keras_genai.checks import check_size
 from keras_genai.data.batching import default_boundaries
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.data.parallel_text import pair_batch
@@ -62,6 +63,8 @@ def scitldr(
 
     Reference: Cachola et al. 2020, https://arxiv.org/abs/2004.15011
     """
+    check_size("input_length", input_length)
+    check_size("target_length", target_length)
     parts = _topics() if stand_in else [_read(part, data_dir) for part in PARTS]
     parts = [[(prefix + text, summaries) for text, summaries in part] for part in parts]
     first = [[(text, summaries[0]) for text, summaries in part] for part in parts]

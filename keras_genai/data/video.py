@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.checks import check_number, check_size
 from keras_genai.data import embedded_images, pictures
 from keras_genai.data.image_splits import FIXED, floats, validation_loader
 from keras_genai.data.loading import DataLoader, Splits
 
 _CHUNK = 64  # videos made at once
+_MOST_PIXELS = 2**22  # of a video: the 512 of a test are 2 GB then
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,13 @@ class Bounce:
     frames: int = 8
     image_size: int = 32
     fastest: float = 3.0
+
+    def __post_init__(self):
+        check_size("frames", self.frames)
+        check_size("image_size", self.image_size)
+        check_number(
+            "fastest", self.fastest, "a number >= 0", lambda x: 0 <= x < np.inf
+        )
 
     def __call__(self, sprites, seed):
         """Videos of pictures.
@@ -89,8 +98,8 @@ def moving_digits(
 
     Reference: Srivastava et al. 2015, section 3.1, https://arxiv.org/abs/1502.04681
     """
-    _check(frames, image_size, digit_size, digits)
     move = Bounce(frames, image_size, fastest)
+    _check(frames, image_size, digit_size, digits)
     found = embedded_images.digits((digit_size, digit_size))
     held_out = _fixed_videos(found["validation"], 16 if stand_in else 256, digits, move)
     test = _fixed_videos(found["test"], 16 if stand_in else 512, digits, move)
@@ -149,12 +158,16 @@ def _fixed_videos(arrays, count, digits, move):
 
 
 def _check(frames, image_size, digit_size, digits):
-    if frames < 1:
-        raise ValueError(f"`frames` must be at least 1. Received: {frames=}")
-    if not isinstance(image_size, int) or image_size <= digit_size:
+    check_size("digit_size", digit_size)
+    if image_size <= digit_size:
         raise ValueError(
             "`image_size` must be an int above `digit_size`. "
             f"Received: {image_size=}, {digit_size=}"
+        )
+    if frames * image_size**2 > _MOST_PIXELS:
+        raise ValueError(
+            f"`frames` times `image_size` squared must be at most {_MOST_PIXELS:,}. "
+            f"Received: {frames=}, {image_size=}"
         )
     if digits not in (1, 2):
         raise ValueError(f"`digits` must be 1 or 2. Received: {digits=}")

@@ -1,0 +1,71 @@
+"""What a source or a damage cannot use is named in one line before any data is read."""
+
+import pytest
+
+from keras_genai.data import (
+    answering,
+    augmentation,
+    damage,
+    images,
+    masking,
+    pairs,
+    sentiment,
+    summarization,
+    video,
+)
+
+WRONG = {
+    "size": (0, -1, 2.5, "x", True, None, 10**12),
+    "share": (-0.1, 1.1, "x", None, float("nan")),
+    "amount": (-0.1, "x", None, float("nan"), float("inf")),
+}
+HERE = {"batch_size": 2, "stand_in": True}
+CASES = [
+    (images.digits, HERE, "image_size", (0, -1, 2.5, "x", True, 10**12)),
+    (video.moving_digits, HERE, "frames", WRONG["size"]),
+    (video.moving_digits, HERE, "image_size", WRONG["size"]),
+    (video.moving_digits, HERE, "digit_size", WRONG["size"]),
+    (video.moving_digits, HERE, "fastest", WRONG["amount"]),
+    (sentiment.sst2, HERE, "length", (*WRONG["size"], 2)),
+    (sentiment.sst2, HERE, "token_dropout", WRONG["share"]),
+    (sentiment.sst2_masked, HERE, "length", (*WRONG["size"], 2)),
+    (sentiment.sst2_masked, HERE, "rate", (*WRONG["share"], 0)),
+    (masking.python_docs, HERE, "length", (0, -1, 2.5, "x", True, None, 10**12)),
+    (masking.python_docs, HERE, "rate", (*WRONG["share"], 0)),
+    (answering.people, HERE, "length", WRONG["size"]),
+    (answering.squad, HERE, "length", WRONG["size"]),
+    (summarization.scitldr, HERE, "input_length", WRONG["size"]),
+    (summarization.scitldr, HERE, "target_length", WRONG["size"]),
+    (damage.Noise, {}, "deviation", (*WRONG["amount"], (0.2, 0.1), (0.1,))),
+    (damage.Blur, {}, "deviation", (*WRONG["amount"], 0)),
+    (damage.Shrink, {}, "factor", WRONG["size"]),
+    (damage.Either, {}, "damages", ((), None, "x", 2, ("x",))),
+    (damage.Each, {}, "damages", ((), None, "x", 2, ("x",))),
+    (pairs.Edges, {}, "threshold", ("x", None, float("nan"))),
+    (pairs.Turn, {}, "times", (-1, 2.5, "x", None, True)),
+    (pairs.Colour, {}, "ink", (0.5, (1, 1), (1, 1, 2), None, "red")),
+    (pairs.Colour, {}, "paper", (0.5, (1, 1), (1, 1, 2), None, "red")),
+    (augmentation.Flip, {}, "probability", WRONG["share"]),
+    (augmentation.Translate, {}, "pixels", (-1, 2.5, "x", None, True, 10**12)),
+    (augmentation.Brightness, {}, "most", WRONG["amount"]),
+    (augmentation.Contrast, {}, "most", WRONG["amount"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "name", "value"),
+    [(*case[:3], value) for case in CASES for value in case[3]],
+    ids=lambda each: getattr(each, "__name__", None),
+)
+def test_an_argument_that_cannot_be_is_named(make, settings, name, value):
+    with pytest.raises((TypeError, ValueError), match=f"`{name}` must ") as error:
+        make(**settings, **{name: value})
+    assert "\n" not in str(error.value)
+    assert "Received: " in str(error.value)
+
+
+def test_a_question_may_be_asked_at_every_token():
+    splits = masking.python_docs(2, rate=1, length=8, stand_in=True)
+    inputs, _, weight = next(iter(splits.train))
+    assert inputs["places"].shape == (2, 8)
+    assert weight.numpy().any()
