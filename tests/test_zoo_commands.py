@@ -56,6 +56,20 @@ def test_list_groups_by_family_with_size_score_and_weights(
     assert lines.index("transformers") < lines.index(rows["gpt2"])
 
 
+def test_an_entry_of_ones_own_is_listed_with_what_was_measured_beside_it(
+    capsys, monkeypatch, tmp_path
+):
+    (tmp_path / "mine.py").write_text('"""My own."""\n\nentry = None\n', "utf-8")
+    (tmp_path / "results").mkdir()
+    result = {"parameters": 1_234_567, "metric": "bleu", "value": 12.3456}
+    (tmp_path / "results" / "mine.json").write_text(json.dumps(result), "utf-8")
+    monkeypatch.setenv(zoo.PLACES, str(tmp_path))
+    assert not command.main(["list", "mine"])
+    family, row = capsys.readouterr().out.splitlines()
+    assert family == "others"
+    assert row.split() == ["mine", "1.23M", "12.35", "bleu", "My", "own."]
+
+
 def test_what_is_declared_is_read_without_running_the_entry():
     for name in ("gpt2", "ngram3_shakespeare", "lstm_shakespeare", "bart_scitldr"):
         entry = zoo.get(name)

@@ -15,7 +15,7 @@ FAMILIES = (
     *("n-grams", "recurrent networks", "transformers", "encoder-decoders", "encoders"),
     *("VAEs and codecs", "autoregressive pictures", "GANs", "diffusion"),
 )
-_FOLDER = pathlib.Path(zoo.__file__).parent
+_SHIPPED = pathlib.Path(zoo.__file__).with_name("weights")
 
 
 def list(options):
@@ -67,7 +67,7 @@ def _row(name):
 
 def _result(name):
     """The recorded result as a dict; reading it as a `Result` would cost an import."""
-    path = _FOLDER / "results" / f"{name}.json"
+    path = zoo.file(name).parent / "results" / f"{name}.json"
     return json.loads(read_text(path)) if path.is_file() else {}
 
 
@@ -85,7 +85,7 @@ def _weights(name):
     """Where trained weights of an entry are: a word, or nothing."""
     places = {
         "here": pathlib.Path("runs", name, "preset").is_dir(),
-        "ship": (_FOLDER / "weights" / f"{name}.json").is_file(),
+        "ship": (_SHIPPED / f"{name}.json").is_file(),
         "hub": bool(declared(name).get("hub")),
     }
     return next((word for word, there in places.items() if there), "")
