@@ -155,7 +155,7 @@ def test_ctrl_c_during_imports_is_one_line(seconds):
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     process = subprocess.Popen(
-        [sys.executable, "-m", "zoo", "results"],
+        [sys.executable, "-m", "zoo", "show", "gpt2"],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

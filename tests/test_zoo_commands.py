@@ -186,6 +186,7 @@ def verified(monkeypatch, tmp_path):
     record = results / "ngram_names.json"
     record.write_text(old.model_dump_json(), "utf-8")
     monkeypatch.setattr("zoo.entry.RESULTS", results)
+    monkeypatch.setattr("zoo.entry.records", lambda name: results)
 
     def verify(value, *arguments):
         new = old.model_copy(update={"value": value})

@@ -34,7 +34,8 @@ def list(options):
 
 def print_table(names):
     """Prints a line for each entry, as wide as a person's terminal, by family."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    seen = sys.stdout is not None and sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if seen else None
     for family, members in by_family(names).items():
         print(family)
         for name in members:

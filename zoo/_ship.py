@@ -150,8 +150,9 @@ def _card(run):
 def _record(run, folder, tolerance):
     from keras_genai.tasks import manifests
     from zoo import _smaller
+    from zoo._shipped import Shipped
 
-    return _weights.Shipped(
+    return Shipped(
         dtype=_smaller.main_dtype(folder),
         size=sum(path.stat().st_size for path in folder.iterdir()),
         sha256=manifests.read_manifest(folder),

@@ -7,43 +7,11 @@ numbers are stored, and the score measured from them beside the one that was tra
 
 import pathlib
 
-import pydantic
-
 from zoo._command import training
 
 FOLDER = pathlib.Path(__file__).parent / "weights"
 MOST_BYTES = 25 * 10**6  # of all files together: every installation carries them
 DTYPES = ("float32", "bfloat16", "int8")
-
-
-class Shipped(pydantic.BaseModel):
-    """What is recorded about weights that ship.
-
-    Args:
-        dtype: how most numbers are stored: one of `DTYPES`.
-        size: bytes of all files.
-        sha256: of each file, by its name.
-        data: what it was trained on.
-        licence: of that data, and where it says so.
-        metric: what the entry is scored by.
-        trained: the score of the run that the weights are from.
-        shipped: the score measured again from the files here.
-        tolerance: how much worse it may be, as a share of `trained`.
-        date: when it was measured, ISO 8601.
-    """
-
-    model_config = pydantic.ConfigDict(extra="forbid")
-
-    dtype: str
-    size: int
-    sha256: dict[str, str]
-    data: str
-    licence: str
-    metric: str
-    trained: float
-    shipped: float
-    tolerance: float
-    date: str
 
 
 def names():
@@ -60,6 +28,10 @@ def record(name):
     path = FOLDER / f"{name}.json"
     if not path.is_file():
         return None
+    import pydantic
+
+    from zoo._shipped import Shipped
+
     try:
         return Shipped.model_validate_json(path.read_bytes())
     except pydantic.ValidationError as error:
