@@ -1,5 +1,7 @@
 """Task: a keras.Model that knows its random state, its tokenizer and its files."""
 
+import functools
+import inspect
 import warnings
 from typing import Any, Self
 
@@ -65,6 +67,15 @@ class Task(keras.Model):
         if tokenizer is not None:
             model.tokenizer = Tokenizer.from_json(tokenizer)
         return model
+
+    @functools.wraps(keras.Model.fit)
+    def fit(self, *args, **kwargs):
+        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs).arguments
+        del given["self"]
+        if isinstance(given.get("x"), tf.data.Dataset):
+            # Keras would warn that data sets are in an order of their own.
+            given.setdefault("shuffle", False)
+        return super().fit(**given)
 
     def make_train_function(self, force=False):
         # An optimizer whose variables are made in the first step has it traced twice.

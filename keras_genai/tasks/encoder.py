@@ -17,6 +17,8 @@ from keras import ops
 from keras_genai import registry
 from keras_genai.checks import check_flags, check_instance, check_one_of, check_rates
 from keras_genai.data import framing
+from keras_genai.data.held import as_rows, columns
+from keras_genai.data.loading import DataLoader
 from keras_genai.layers.embedding import token_logits
 from keras_genai.layers.feedforward import ACTIVATIONS
 from keras_genai.modalities.text import Label as Classes
@@ -339,6 +341,28 @@ class SequenceClassifier(EncoderTask):
         )
         self.classifier = self._dense(len(self.labels), backbone.width, "classifier")
         self.built = True
+
+    def loader(self, texts, labels=None, batch_size=32, shuffle=True, seed=0):
+        """Batches for `fit` of texts and their labels.
+
+        Args:
+            texts: list, generator or data set of str, or of pairs of a str and a label.
+            labels: labels of the texts, by name or number, or `None`: in the pairs.
+            batch_size: int.
+            shuffle: bool. Whether each epoch has another order.
+            seed: int, of the order.
+
+        Returns:
+            `keras_genai.data.DataLoader`.
+
+        Raises:
+            ValueError: if the model has no tokenizer, or there is no such label.
+        """
+        texts = as_rows(texts, "texts")
+        if labels is None:
+            texts, labels = columns(texts, 2, "texts")
+        arrays = self.batch(texts), self.target.read(labels, "labels")
+        return DataLoader(arrays, batch_size, shuffle=shuffle, seed=seed)
 
     @property
     def target(self):

@@ -1,5 +1,11 @@
 """Tasks over tokens: language models, and the text they write."""
 
+import functools
+
+from keras_genai.data.batching import language_batch
+from keras_genai.data.held import as_rows, is_path
+from keras_genai.data.loading import DataLoader, Stream, Windows
+from keras_genai.files.text import read_text
 from keras_genai.modalities.text import Text
 from keras_genai.samplers.generation import generate
 from keras_genai.tasks.logits import LogitsTask
@@ -41,6 +47,44 @@ class CausalLM(LogitsTask):
     def looked_up(self, x, y=None):
         tokens = table_rows("tokens", x, self.vocabulary_size, self.context)
         return [tokens, *super().looked_up(x, y)]
+
+    def loader(self, texts, batch_size=16, length=None, shuffle=True, seed=0):
+        """Batches for `fit` of what a person holds.
+
+        Args:
+            texts: a str, or a path object: one long text, of which windows are drawn.
+                Or several texts: a list of str, a generator, a data set; each is framed
+                by the tokenizer's start and end tokens and cut to `length`.
+            batch_size: int.
+            length: int or `None` (the model's context, at most 128). In tokens.
+            shuffle: bool. Whether each epoch has another order; one text is read in
+                order without.
+            seed: int, of the order and the windows.
+
+        Returns:
+            `keras_genai.data.Loader` of `(tokens, targets)`, with `sample_weight` where
+            there are several texts.
+
+        Raises:
+            ValueError: if the model has no tokenizer, or a text is too short.
+        """
+        length = length or min(self.context or 128, 128)
+        if is_path(texts):
+            texts = read_text(texts)
+        if isinstance(texts, str):
+            tokens = self.target.read([texts], "texts")[0]
+            kind = Windows if shuffle else Stream
+            more = {"seed": seed} if shuffle else {}
+            return kind(tokens, length, batch_size, **more)
+        rows = self.target.read(as_rows(texts, "texts"), "texts")
+        collate = language_batch(self.tokenizer, length)
+        return DataLoader(
+            rows,
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            collate=functools.partial(collate, length=length),
+        )
 
     def initial_cache(self, batch_size, length):
         """An empty decoding cache.

@@ -9,6 +9,8 @@ import tensorflow as tf
 from keras.utils import unpack_x_y_sample_weight
 
 from keras_genai import compat
+from keras_genai.data.held import as_rows, columns
+from keras_genai.data.loading import DataLoader
 from keras_genai.tasks import batches
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.feeding import Feed
@@ -36,6 +38,40 @@ class SampleTask(Task):
         """dict of `keras_genai.modalities.fields.Field` by name: those of a batch."""
         kinds = self.target, *self.given
         return {key: field for kind in kinds for key, field in kind.fields.items()}
+
+    def loader(self, samples, *given, batch_size=32, shuffle=True, seed=0):
+        """Batches for `fit` of what a person holds.
+
+        Args:
+            samples: samples as the target modality reads them: an array, a list such
+                as one of paths of pictures, a generator, a map-style data set, or a
+                `tf.data.Dataset` of single samples. Or pairs, of a sample and what it
+                is made from.
+            *given: what each sample is made from, in the order of `given`: labels, for
+                instance.
+            batch_size: int.
+            shuffle: bool. Whether each epoch has another order.
+            seed: int, of the order.
+
+        Returns:
+            `keras_genai.data.DataLoader`.
+
+        Raises:
+            ValueError: if a part is missing, or a value is not as it must be.
+        """
+        kinds = self.target, *self.given
+        parts = [as_rows(part, "samples") for part in (samples, *given)]
+        if len(parts) == 1:
+            parts = columns(parts[0], len(kinds), "samples")
+        if len(parts) != len(kinds):
+            raise ValueError(
+                f"`given` must be {[kind.key for kind in kinds[1:]]}, a row a sample. "
+                f"Received: {len(parts) - 1} of them"
+            )
+        arrays = {
+            kind.key: kind.read(part) for kind, part in zip(kinds, parts, strict=True)
+        }
+        return DataLoader(arrays, batch_size, shuffle=shuffle, seed=seed)
 
     def read(self, inputs):
         """A batch as the model sees it, checked when traced. See `batches.read`."""

@@ -5,6 +5,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.checks import check_integer
+from keras_genai.data.held import as_rows, columns
+from keras_genai.data.loading import DataLoader
+from keras_genai.data.parallel_text import pair_batch
 from keras_genai.modalities.text import Text
 from keras_genai.samplers.generation import check_stream
 from keras_genai.samplers.session import Session, bucket
@@ -62,6 +65,35 @@ class Seq2SeqLM(LogitsTask):
     @property
     def num_outputs(self):
         return self.vocabulary_size
+
+    def loader(self, pairs, batch_size=16, length=None, shuffle=True, seed=0):
+        """Batches for `fit` of pairs of texts.
+
+        Args:
+            pairs: list, generator or data set of pairs of str: what is read, and what
+                is to be written.
+            batch_size: int.
+            length: int or `None` (the model's context). Most tokens of each side.
+            shuffle: bool. Whether each epoch has another order.
+            seed: int, of the order.
+
+        Returns:
+            `keras_genai.data.DataLoader`.
+
+        Raises:
+            ValueError: if the model has no tokenizer, or a sample is no pair.
+        """
+        sides = [
+            self.target.read(side, "pairs")
+            for side in columns(as_rows(pairs, "pairs"), 2, "pairs")
+        ]
+        most = length or self.context
+        # One shape for all batches: XLA compiles each anew.
+        longest = [max(len(row) for row in side) + 1 for side in sides]
+        lengths = [min(size, most) if most else size for size in longest]
+        collate = pair_batch(self.tokenizer, lengths, max_lengths=lengths)
+        rows = list(zip(*sides, strict=True))
+        return DataLoader(rows, batch_size, shuffle=shuffle, seed=seed, collate=collate)
 
     def looked_up(self, x, y=None):
         need(x, {"inputs", "inputs_mask", "targets"})

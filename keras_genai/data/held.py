@@ -1,0 +1,80 @@
+"""What people hold, such as lists, generators and data sets, as rows of samples."""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genai.data.loading import Dataset
+
+
+def as_rows(value, name):
+    """Samples one by one.
+
+    Args:
+        value: array; list or other map-style data set; generator; `tf.data.Dataset`
+            of single samples, which ends.
+        name: str, what errors call it.
+
+    Returns:
+        Array, or list of samples.
+
+    Raises:
+        ValueError: if it is none of these, endless, or empty.
+    """
+    if isinstance(value, tf.data.Dataset):
+        if value.cardinality() == tf.data.INFINITE_CARDINALITY:
+            raise ValueError(
+                f"`{name}` must end, or be given to `fit` in batches. Received: an "
+                "endless tf.data.Dataset"
+            )
+        value = [_plain(row) for row in value.as_numpy_iterator()]
+    elif tf.is_tensor(value):
+        value = value.numpy()
+    elif not isinstance(value, np.ndarray | str | dict) and hasattr(value, "__iter__"):
+        value = list(value)
+    elif isinstance(value, Dataset) and not isinstance(value, np.ndarray | str | dict):
+        value = [value[index] for index in range(len(value))]
+    if not isinstance(value, np.ndarray | list) or not len(value):
+        raise ValueError(
+            f"`{name}` must be an array, a list, a data set or a generator of at least "
+            f"one sample. Received: {type(value).__name__}"
+        )
+    return value
+
+
+def columns(rows, count, name):
+    """The parts of samples that have several, such as pictures with their labels.
+
+    Args:
+        rows: what `as_rows` returned.
+        count: int, parts of a sample.
+        name: str, what errors call them.
+
+    Returns:
+        list of `count` lists or arrays.
+
+    Raises:
+        ValueError: if a sample has another number of parts.
+    """
+    if count == 1:
+        return [rows]
+    if not all(isinstance(row, tuple | list) and len(row) == count for row in rows):
+        raise ValueError(
+            f"`{name}` must be samples of {count} parts. Received: {str(rows[0])[:80]}"
+        )
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def is_path(value):
+    """Whether a value is a path rather than a text: an object of `os.PathLike`."""
+    return isinstance(value, os.PathLike)
+
+
+def _plain(row):
+    """A sample of tf.data as Python has it: texts are str."""
+    if isinstance(row, bytes):
+        return row.decode("utf-8")
+    if isinstance(row, tuple):
+        return tuple(_plain(part) for part in row)
+    return row
