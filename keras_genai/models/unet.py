@@ -78,6 +78,8 @@ class UNet(Diffusion):
             ("num_heads", num_heads),
         ):
             check_size(name, value)
+        if width % 2:  # of the waves of the noise level, half are sines
+            raise ValueError(f"`width` must be even. Received: {width=}")
         pictures.check_rate("dropout", dropout)
         self._check_levels(attention_at, len(multipliers))
         self.width = width

@@ -67,3 +67,8 @@ def test_sides_that_cannot_be_halved_are_refused():
         dit((8, 8, 1), width=18)
     with pytest.raises(ValueError, match="`num_heads` must divide"):
         unet((8, 8, 1), num_heads=3)
+
+
+def test_an_odd_width_is_refused_before_anything_is_built():
+    with pytest.raises(ValueError, match="`width` must be even"):
+        UNet((8, 8, 1), width=1, multipliers=(1,))
