@@ -5,7 +5,8 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.data.loading import Dataset
+from keras_genai.data.arguments import check_count
+from keras_genai.data.loading import DataLoader, Dataset
 
 
 def as_rows(value, name):
@@ -64,6 +65,19 @@ def columns(rows, count, name):
             f"`{name}` must be samples of {count} parts. Received: {str(rows[0])[:80]}"
         )
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def in_batches(rows, count, batch_size, shuffle, seed, collate=None):
+    """A `DataLoader` of few samples, too: a batch is at most all of them.
+
+    Args:
+        rows: what `DataLoader` takes.
+        count: int, how many samples there are.
+        batch_size, shuffle, seed, collate: of `DataLoader`.
+    """
+    check_count("batch_size", batch_size)
+    size = min(batch_size, count)
+    return DataLoader(rows, size, shuffle=shuffle, seed=seed, collate=collate)
 
 
 def is_path(value):

@@ -17,8 +17,7 @@ from keras import ops
 from keras_genai import registry
 from keras_genai.checks import check_flags, check_instance, check_one_of, check_rates
 from keras_genai.data import framing
-from keras_genai.data.held import as_rows, columns
-from keras_genai.data.loading import DataLoader
+from keras_genai.data.held import as_rows, columns, in_batches
 from keras_genai.layers.embedding import token_logits
 from keras_genai.layers.feedforward import ACTIVATIONS
 from keras_genai.modalities.text import Label as Classes
@@ -362,7 +361,7 @@ class SequenceClassifier(EncoderTask):
         if labels is None:
             texts, labels = columns(texts, 2, "texts")
         arrays = self.batch(texts), self.target.read(labels, "labels")
-        return DataLoader(arrays, batch_size, shuffle=shuffle, seed=seed)
+        return in_batches(arrays, len(texts), batch_size, shuffle, seed)
 
     @property
     def target(self):

@@ -3,8 +3,8 @@
 import functools
 
 from keras_genai.data.batching import language_batch
-from keras_genai.data.held import as_rows, is_path
-from keras_genai.data.loading import DataLoader, Stream, Windows
+from keras_genai.data.held import as_rows, in_batches, is_path
+from keras_genai.data.windows import Stream, Windows
 from keras_genai.files.text import read_text
 from keras_genai.modalities.text import Text
 from keras_genai.samplers.generation import generate
@@ -78,13 +78,8 @@ class CausalLM(LogitsTask):
             return kind(tokens, length, batch_size, **more)
         rows = self.target.read(as_rows(texts, "texts"), "texts")
         collate = language_batch(self.tokenizer, length)
-        return DataLoader(
-            rows,
-            batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            collate=functools.partial(collate, length=length),
-        )
+        padded = functools.partial(collate, length=length)
+        return in_batches(rows, len(rows), batch_size, shuffle, seed, padded)
 
     def initial_cache(self, batch_size, length):
         """An empty decoding cache.

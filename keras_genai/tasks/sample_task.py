@@ -9,8 +9,7 @@ import tensorflow as tf
 from keras.utils import unpack_x_y_sample_weight
 
 from keras_genai import compat
-from keras_genai.data.held import as_rows, columns
-from keras_genai.data.loading import DataLoader
+from keras_genai.data.held import as_rows, columns, in_batches
 from keras_genai.tasks import batches
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.feeding import Feed
@@ -71,7 +70,7 @@ class SampleTask(Task):
         arrays = {
             kind.key: kind.read(part) for kind, part in zip(kinds, parts, strict=True)
         }
-        return DataLoader(arrays, batch_size, shuffle=shuffle, seed=seed)
+        return in_batches(arrays, len(parts[0]), batch_size, shuffle, seed)
 
     def read(self, inputs):
         """A batch as the model sees it, checked when traced. See `batches.read`."""

@@ -5,8 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.checks import check_integer
-from keras_genai.data.held import as_rows, columns
-from keras_genai.data.loading import DataLoader
+from keras_genai.data.held import as_rows, columns, in_batches
 from keras_genai.data.parallel_text import pair_batch
 from keras_genai.modalities.text import Text
 from keras_genai.samplers.generation import check_stream
@@ -93,7 +92,7 @@ class Seq2SeqLM(LogitsTask):
         lengths = [min(size, most) if most else size for size in longest]
         collate = pair_batch(self.tokenizer, lengths, max_lengths=lengths)
         rows = list(zip(*sides, strict=True))
-        return DataLoader(rows, batch_size, shuffle=shuffle, seed=seed, collate=collate)
+        return in_batches(rows, len(rows), batch_size, shuffle, seed, collate)
 
     def looked_up(self, x, y=None):
         need(x, {"inputs", "inputs_mask", "targets"})

@@ -82,6 +82,14 @@ def test_what_is_no_sample_is_refused_by_name(samples, given, message, vae):
         vae.loader(samples, *given)
 
 
+def test_a_batch_is_at_most_all_there_is(vae, gpt):
+    (batch,) = vae.loader(PICTURES, [0] * 6).epoch()
+    assert batch["images"].shape == (6, *SHAPE)
+    assert next(iter(gpt.loader(TEXTS)))[0].shape[0] == len(TEXTS)
+    with pytest.raises(ValueError, match="`batch_size` must be at least 1"):
+        vae.loader(PICTURES, [0] * 6, batch_size=0)
+
+
 def test_a_model_without_classes_needs_pictures_alone():
     model = DCGAN(SHAPE, latent=2, width=2)
     (batch,) = model.loader(list(PICTURES), batch_size=6).epoch()
