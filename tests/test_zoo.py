@@ -41,7 +41,10 @@ def built(request):
     """An entry, its stand-in data, and its model made small."""
     entry = zoo.get(request.param)
     splits = entry.stand_in(batch_size=2)
-    return entry, splits, entry.build(splits, batch_size=2, **entry.tiny)
+    model = entry.build(splits, batch_size=2, **entry.tiny)
+    if getattr(model, "counts_tokens", False):  # which nothing can be asked before
+        model.fit_tokens(splits.train.tokens)
+    return entry, splits, model
 
 
 @pytest.fixture(scope="module")

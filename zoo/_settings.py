@@ -89,6 +89,9 @@ class Settings:
             )
         other = module.source(self.data)
         known = inspect.signature(other).parameters
+        # A model of grey pictures reads the user's as such.
+        only = getattr(self.entry.model, "channels", None)
+        keywords = keywords if only is None else {**keywords, "channels": only}
         return functools.partial(
             other, **{key: value for key, value in keywords.items() if key in known}
         )

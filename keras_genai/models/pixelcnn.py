@@ -43,6 +43,8 @@ class PixelCNN(CodeModel):
 
     jit_generate = False  # XLA's convolutions are slow on CPUs
 
+    channels = 1  # the only ones that it models
+
     def __init__(
         self,
         image_shape,
