@@ -64,6 +64,7 @@ def test_what_became_worse_does_not_ship(ship, monkeypatch):
     assert ship("--tolerance", "0.1") == (None, "")
 
 
+@pytest.mark.slow
 def test_what_is_too_large_does_not_ship(ship, monkeypatch):
     monkeypatch.setattr(_weights, "MOST_BYTES", 1000)
     code, error = ship()

@@ -118,6 +118,7 @@ def test_text_needs_a_tokenizer():
         model.loader("a text")
 
 
+@pytest.mark.slow
 def test_pairs_of_texts_teach_a_sequence_model():
     entry = zoo.get("seq2seq_dates")
     splits = entry.stand_in()
@@ -132,6 +133,7 @@ def test_pairs_of_texts_teach_a_sequence_model():
         model.loader(["5 May 2020"])
 
 
+@pytest.mark.slow
 def test_texts_and_labels_teach_a_classifier():
     tokenizer = zoo.get("bert_sst2").stand_in().tokenizer
     backbone = BERT(tokenizer.vocabulary_size, 16, depth=1, width=8, num_heads=2)

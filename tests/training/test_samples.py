@@ -57,6 +57,7 @@ def test_training_goes_on_as_if_nothing_was_drawn(run, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_samples_are_of_the_averaged_weights(run, monkeypatch, tmp_path):
     _, _, averaged = run
     monkeypatch.setattr(checkpoint, "averages", lambda model: [])
