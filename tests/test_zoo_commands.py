@@ -185,8 +185,8 @@ def verified(monkeypatch, tmp_path):
     results.mkdir(parents=True)
     record = results / "ngram_names.json"
     record.write_text(old.model_dump_json(), "utf-8")
-    monkeypatch.setattr("zoo.entry.RESULTS", results)
-    monkeypatch.setattr("zoo.entry.records", lambda name: results)
+    monkeypatch.setattr("zoo.records", lambda name: results)
+    monkeypatch.setattr("zoo.__file__", str(results.parent / "__init__.py"))
 
     def verify(value, *arguments):
         new = old.model_copy(update={"value": value})

@@ -11,7 +11,7 @@ from keras_genai.files.writing import file_hash
 from zoo import _weights
 from zoo._licences import LICENCES
 from zoo._metrics import metric
-from zoo.entry import RESULTS, Result
+from zoo.entry import Result
 
 # Among the fast tests, these write or draw; all others do with -m slow.
 FAST = ("ngram_names", "vae_digits")
@@ -38,7 +38,7 @@ def test_every_file_is_the_one_that_was_measured(name):
     assert record.licence == LICENCES[record.data]
     worse = metric(record.metric).worse(record.shipped, record.trained)
     assert worse <= record.tolerance * abs(record.trained)
-    measured = RESULTS / f"{name}.json"
+    measured = zoo.record(name)
     if measured.exists():
         assert Result.model_validate_json(measured.read_bytes()).metric == record.metric
 

@@ -39,6 +39,16 @@ def file(name):
     return _files()[name]
 
 
+def records(name):
+    """The folder of the measured results of an entry: `results`, beside its file."""
+    return file(name).parent / "results"
+
+
+def record(name):
+    """The path of the measured result of an entry, which may not exist."""
+    return records(name) / f"{name}.json"
+
+
 def _files():
     """Paths of all entries by name; where two have one name, this package's counts."""
     given = os.environ.get(PLACES, "").split(os.pathsep)

@@ -131,8 +131,17 @@ def output_file(value, argument):
 
 def training(name):
     """The command that trains an entry, as it is called here."""
-    script = pathlib.Path(__file__).parent.parent / "train.py"  # not in a wheel
-    return f"{'python train.py' if script.is_file() else 'keras-genai train'} {name}"
+    return f"{'python train.py' if _is_checkout() else 'keras-genai train'} {name}"
+
+
+def sampling(name):
+    """The command that samples from an entry, as it is called here."""
+    return f"{'python -m zoo' if _is_checkout() else 'keras-genai'} sample {name}"
+
+
+def _is_checkout():
+    """Whether train.py is there, which is not in a wheel."""
+    return (pathlib.Path(__file__).parent.parent / "train.py").is_file()
 
 
 def is_out_of_memory(error):

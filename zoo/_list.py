@@ -8,6 +8,7 @@ import sys
 
 import zoo
 from keras_genai.files.text import read_text
+from zoo import _weights
 from zoo._declared import declared
 
 # The order of the groups; an entry of any other family comes after these.
@@ -15,7 +16,6 @@ FAMILIES = (
     *("n-grams", "recurrent networks", "transformers", "encoder-decoders", "encoders"),
     *("VAEs and codecs", "autoregressive pictures", "GANs", "diffusion"),
 )
-_SHIPPED = pathlib.Path(zoo.__file__).with_name("weights")
 
 
 def list(options):
@@ -63,12 +63,12 @@ def _row(name):
     size, score = _short(result.get("parameters")), ""
     if "value" in result:
         score = f"{result['value']:.4g} {result['metric']}"
-    return f"  {name:24} {size:>5} {score:38} {_weights(name):5} {zoo.describe(name)}"
+    return f"  {name:24} {size:>5} {score:38} {_place(name):5} {zoo.describe(name)}"
 
 
 def _result(name):
     """The recorded result as a dict; reading it as a `Result` would cost an import."""
-    path = zoo.file(name).parent / "results" / f"{name}.json"
+    path = zoo.record(name)
     return json.loads(read_text(path)) if path.is_file() else {}
 
 
@@ -82,11 +82,11 @@ def _short(count):
     return str(count)
 
 
-def _weights(name):
+def _place(name):
     """Where trained weights of an entry are: a word, or nothing."""
     places = {
         "here": pathlib.Path("runs", name, "preset").is_dir(),
-        "ship": (_SHIPPED / f"{name}.json").is_file(),
+        "ship": name in _weights.names(),
         "hub": bool(declared(name).get("hub")),
     }
     return next((word for word, there in places.items() if there), "")

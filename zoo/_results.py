@@ -5,7 +5,7 @@ import itertools
 
 import zoo
 from zoo._metrics import metric
-from zoo.entry import Result, records
+from zoo.entry import Result
 
 
 def table(pattern="*"):
@@ -32,7 +32,7 @@ def measured(pattern="*"):
     Returns:
         dict from the name of a metric to its list of `(name, Result)`, the best first.
     """
-    paths = {name: records(name) / f"{name}.json" for name in zoo.names(pattern)}
+    paths = {name: zoo.record(name) for name in zoo.names(pattern)}
     found = [
         (name, Result.model_validate_json(path.read_bytes()))
         for name, path in paths.items()

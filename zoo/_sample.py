@@ -54,7 +54,9 @@ def _options(model):
 def _refuse(model, asked):
     """Raises for an option that none of a model's modalities has a use for."""
     known = _options(model)
-    for name in asked.keys() - known:
+    for name in asked:
+        if name in known:
+            continue
         takes = ", ".join(_flag(each) for each in sorted(known))
         raise ValueError(
             f"`{_flag(name)}` must be left out for a {type(model).__name__}, which "

@@ -154,10 +154,8 @@ def _trained(entry):
 
 
 def _sample(name, result):
-    from zoo.entry import records
-
     if result is None:
         return ""
     if result.file:
-        return str(records(name) / result.file)
+        return str(zoo.records(name) / result.file)
     return result.sample.strip()

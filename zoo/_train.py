@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 
 import zoo
-from zoo._command import Parser, integer, run
+from zoo._command import Parser, integer, run, sampling
 from zoo._list import print_table
 from zoo._quiet import start_tensorflow
 
@@ -70,6 +70,7 @@ def _train(options, folder, steps=None):
     for name, value in result.other.items():
         print(f"{name}: {value:,.4f}")
     print(f"trained {result.steps:,} steps in {result.seconds:.0f} s, see {folder}")
+    print(f"{sampling(options.name)} --preset {folder / 'preset'} makes more")
 
 
 def add_options(add):

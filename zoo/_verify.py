@@ -78,19 +78,18 @@ def _compare(entry, result, tolerance):
 def _records(options):
     """The folder that records go to; `""` is the one beside the entry's file."""
     from keras_genai.files.paths import as_path
-    from zoo.entry import RESULTS
-    from zoo.entry import records as own
 
     if options.record:
         found = as_path(options.record, "--record")
         if not found.is_dir():
             raise ValueError(f"`--record` must be a folder. Received: {found}")
         return found
-    found = own(options.name)
-    if found == RESULTS and not (RESULTS.parent.parent / "setup.cfg").is_file():
+    found = zoo.records(options.name)
+    own = found.parent == pathlib.Path(zoo.__file__).parent
+    if own and not (found.parent.parent / "setup.cfg").is_file():
         raise ValueError(
             "`--record` must be followed by a folder: zoo is installed, and its own "
-            f"records are not to be changed. Received: none, for {RESULTS}"
+            f"records are not to be changed. Received: none, for {found}"
         )
     found.mkdir(exist_ok=True)
     return found

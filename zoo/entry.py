@@ -4,7 +4,6 @@ import dataclasses
 import difflib
 import functools
 import inspect
-import pathlib
 from collections.abc import Callable
 
 import pydantic
@@ -14,7 +13,6 @@ import zoo
 AT_LEAST = ("num_classes", "vocabulary_size")  # of classes and tokens, more is fine
 SIZES = ("image_shape", "condition_shape", *AT_LEAST)
 MADE_FROM = ("num_classes", "condition_shape")
-RESULTS = pathlib.Path(__file__).parent / "results"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,8 +179,8 @@ class Entry:
     @property
     def result(self):
         """The measured `Result`, or `None` if nobody has measured it."""
-        path = records(self.name) / f"{self.name}.json" if self.name else None
-        if path is None or not path.exists():
+        path = zoo.record(self.name) if self.name else None
+        if path is None or not path.is_file():
             return None
         return Result.model_validate_json(path.read_text("utf-8"))
 
@@ -245,12 +243,6 @@ class Entry:
                 raise ValueError(unknown("key", key, known))
 
 
-def records(name):
-    """The folder of the measured results of an entry: beside its file."""
-    folder = zoo.file(name).parent
-    return RESULTS if folder == RESULTS.parent else folder / RESULTS.name
-
-
 def check_fit(overrides, splits):
     """Raises if an argument of the model contradicts the data it is to learn.
 
@@ -262,8 +254,8 @@ def check_fit(overrides, splits):
         ValueError: for pictures of another shape, or classes or tokens too few.
     """
     decided = {**dict.fromkeys(SIZES), **splits.sizes}
-    for key in decided.keys() & overrides.keys():
-        given, own = overrides[key], decided[key]
+    for key, given in overrides.items():
+        own = decided.get(key, given)
         more = key in AT_LEAST and own is not None
         good = type(given) is int and given >= own if more else given == own
         if given is not None and not good:

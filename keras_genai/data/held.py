@@ -1,7 +1,5 @@
 """What people hold, such as lists, generators and data sets, as rows of samples."""
 
-import os
-
 import numpy as np
 import tensorflow as tf
 
@@ -78,11 +76,6 @@ def in_batches(rows, count, batch_size, shuffle, seed, collate=None):
     check_count("batch_size", batch_size)
     size = min(batch_size, count)
     return DataLoader(rows, size, shuffle=shuffle, seed=seed, collate=collate)
-
-
-def is_path(value):
-    """Whether a value is a path rather than a text: an object of `os.PathLike`."""
-    return isinstance(value, os.PathLike)
 
 
 def _plain(row):

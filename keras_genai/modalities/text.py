@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.data.batching import pad_sequence
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.fields import Labels, Tokens
 
@@ -85,7 +86,7 @@ class Text(Readable):
                 f"`{name}` must have at most {self.length} tokens. Received: one of "
                 f"{longest}"
             )
-        return np.stack([np.pad(row, (0, self.length - len(row))) for row in rows])
+        return pad_sequence(rows, length=self.length)
 
     def wished(self, asked, count):
         return {"labels": [asked["prompt"]] * count} if "prompt" in asked else {}

@@ -1,7 +1,6 @@
 """RNNLM: a recurrent language model whose state can outlive the batch."""
 
 import functools
-import inspect
 
 import keras
 import tensorflow as tf
@@ -11,6 +10,7 @@ from keras_genai import compat
 from keras_genai.checks import check_flags, check_given_sizes, check_rates, check_sizes
 from keras_genai.layers.recurrent import CELLS, check_cell
 from keras_genai.registry import register
+from keras_genai.tasks.calls import arguments
 from keras_genai.tasks.language import CausalLM
 
 
@@ -144,13 +144,12 @@ class RNNLM(CausalLM):
     def fit(self, *args, **kwargs):
         if self.lanes is None:
             return super().fit(*args, **kwargs)
-        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
-        callbacks = given.arguments.pop("callbacks", None) or []
+        given = arguments(keras.Model.fit, self, args, kwargs)
+        callbacks = given.pop("callbacks", None) or []
         callbacks = callbacks if isinstance(callbacks, list) else [callbacks]
-        given.arguments["callbacks"] = [_ResetLanes(), *callbacks]
         self._feed = None
         try:
-            return super().fit(*given.args[1:], **given.kwargs)
+            return super().fit(**given, callbacks=[_ResetLanes(), *callbacks])
         finally:
             self._feed = None
             self.reset_states()

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import inspect
 import math
 import re
 
@@ -16,6 +15,7 @@ from keras_genai.checks import check_integer, check_size
 from keras_genai.losses import lazily
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks import pictures
+from keras_genai.tasks.calls import arguments
 from keras_genai.tasks.drawing import (
     fresh_seeds,
     padded_rows,
@@ -319,8 +319,7 @@ class GAN(PictureTask):
 
     @functools.wraps(keras.Model.fit)
     def fit(self, *args, **kwargs):
-        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs).arguments
-        del given["self"]
+        given = arguments(keras.Model.fit, self, args, kwargs)
         callbacks = given.pop("callbacks", None) or []
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.append(AveragesAtTheEnd())

@@ -1,7 +1,6 @@
 """Task: a keras.Model that knows its random state, its tokenizer and its files."""
 
 import functools
-import inspect
 import warnings
 from typing import Any, Self
 
@@ -14,6 +13,7 @@ from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.layers import quantized
 from keras_genai.modalities.base import Modality
 from keras_genai.tasks import presets, values
+from keras_genai.tasks.calls import arguments
 
 
 class Task(keras.Model):
@@ -70,12 +70,17 @@ class Task(keras.Model):
 
     @functools.wraps(keras.Model.fit)
     def fit(self, *args, **kwargs):
-        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs).arguments
-        del given["self"]
+        given = arguments(keras.Model.fit, self, args, kwargs)
         if isinstance(given.get("x"), tf.data.Dataset):
             # Keras would warn that data sets are in an order of their own.
             given.setdefault("shuffle", False)
         return super().fit(**given)
+
+    def compile_from_config(self, config):
+        # That of Keras gives up where `compile` is a model's own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
 
     def make_train_function(self, force=False):
         # An optimizer whose variables are made in the first step has it traced twice.

@@ -21,7 +21,6 @@ from keras_genai.data.held import as_rows, columns, in_batches
 from keras_genai.layers.embedding import token_logits
 from keras_genai.layers.feedforward import ACTIVATIONS
 from keras_genai.modalities.text import Label as Classes
-from keras_genai.modalities.text import Text
 from keras_genai.registry import register
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.logits import LogitsTask
@@ -71,14 +70,6 @@ class EncoderTask(LogitsTask):
         self.backbone = backbone
         self.vocabulary_size = backbone.vocabulary_size
         self.context = backbone.context
-
-    @property
-    def target(self):
-        return Text(self.tokenizer, self.vocabulary_size)
-
-    @property
-    def given(self):
-        return (Text(self.tokenizer, self.vocabulary_size),)
 
     def looked_up(self, x, y=None):
         return [*self.backbone.looked_up(x), *super().looked_up(x, y)]

@@ -1,12 +1,12 @@
 """Tasks over tokens: language models, and the text they write."""
 
 import functools
+import os
 
 from keras_genai.data.batching import language_batch
-from keras_genai.data.held import as_rows, in_batches, is_path
+from keras_genai.data.held import as_rows, in_batches
 from keras_genai.data.windows import Stream, Windows
 from keras_genai.files.text import read_text
-from keras_genai.modalities.text import Text
 from keras_genai.samplers.generation import generate
 from keras_genai.tasks.logits import LogitsTask
 from keras_genai.tasks.turns import PLAIN
@@ -28,6 +28,7 @@ class CausalLM(LogitsTask):
     """
 
     context = None
+    writes = True
     jit_generate = True
     turns = PLAIN
     decoding = "every token is drawn from all, at temperature 1"
@@ -35,14 +36,6 @@ class CausalLM(LogitsTask):
     @property
     def num_outputs(self):
         return self.vocabulary_size
-
-    @property
-    def target(self):
-        return Text(self.tokenizer, self.vocabulary_size, generated=True)
-
-    @property
-    def given(self):
-        return (Text(self.tokenizer, self.vocabulary_size),)
 
     def looked_up(self, x, y=None):
         tokens = table_rows("tokens", x, self.vocabulary_size, self.context)
@@ -69,7 +62,7 @@ class CausalLM(LogitsTask):
             ValueError: if the model has no tokenizer, or a text is too short.
         """
         length = length or min(self.context or 128, 128)
-        if is_path(texts):
+        if isinstance(texts, os.PathLike):
             texts = read_text(texts)
         if isinstance(texts, str):
             tokens = self.target.read([texts], "texts")[0]

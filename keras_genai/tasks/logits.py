@@ -1,11 +1,12 @@
 """Tasks whose outputs are logits of a choice, and the losses that go with them."""
 
 import functools
-import inspect
 
 import keras
 
+from keras_genai.modalities.text import Text
 from keras_genai.tasks.base import Task
+from keras_genai.tasks.calls import arguments
 from keras_genai.tasks.values import Span
 
 # Keras takes these names for losses of probabilities.
@@ -23,9 +24,22 @@ class LogitsTask(Task):
 
     Attributes:
         num_outputs: int. How many classes there are.
+        writes: bool. Whether it writes texts, token by token.
+        vocabulary_size: int, of the tokens that it reads.
     """
 
     num_outputs = None
+    writes = False
+
+    @property
+    def target(self):
+        """`Modality`: text, unless a subclass says something else."""
+        return Text(self.tokenizer, self.vocabulary_size, generated=self.writes)
+
+    @property
+    def given(self):
+        """tuple of `Modality`: the text that it reads."""
+        return (Text(self.tokenizer, self.vocabulary_size),)
 
     def default_loss(self):
         """What `compile` takes when nobody names a loss."""
@@ -33,9 +47,7 @@ class LogitsTask(Task):
 
     @functools.wraps(keras.Model.compile)
     def compile(self, *args, **kwargs):
-        given = inspect.signature(keras.Model.compile).bind(self, *args, **kwargs)
-        given = {**given.arguments}
-        del given["self"]
+        given = arguments(keras.Model.compile, self, args, kwargs)
         if given.get("loss") is None:
             given["loss"] = self.default_loss()
         for name, module in (
@@ -54,12 +66,6 @@ class LogitsTask(Task):
         if getattr(y_pred, "ndim", 0) == 3 and getattr(sample_weight, "ndim", 0) == 1:
             sample_weight = sample_weight[:, None]
         return super().compute_loss(x, y, y_pred, sample_weight, training)
-
-    def compile_from_config(self, config):
-        # Keras leaves this to whoever overrides `compile`.
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)
 
     def looked_up(self, x, y=None):
         return [*super().looked_up(x, y), *self._chosen("targets", y, self.loss)]

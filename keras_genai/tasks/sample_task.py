@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import inspect
 
 import keras
 import tensorflow as tf
@@ -12,6 +11,7 @@ from keras_genai import compat
 from keras_genai.data.held import as_rows, columns, in_batches
 from keras_genai.tasks import batches
 from keras_genai.tasks.base import Task
+from keras_genai.tasks.calls import arguments
 from keras_genai.tasks.feeding import Feed
 
 
@@ -90,7 +90,7 @@ class SampleTask(Task):
 
     @functools.wraps(keras.Model.compile)
     def compile(self, *args, **kwargs):
-        given = _arguments(keras.Model.compile, self, args, kwargs)
+        given = arguments(keras.Model.compile, self, args, kwargs)
         for name in ("loss", "loss_weights"):
             if given.get(name) is not None:
                 raise ValueError(
@@ -98,12 +98,6 @@ class SampleTask(Task):
                     f"own. Received: {name}={given[name]!r}"
                 )
         super().compile(**given)
-
-    def compile_from_config(self, config):
-        # That of Keras gives up where `compile` is a model's own.
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         true, predicted = self.metric_inputs(x, y_pred)
@@ -117,7 +111,7 @@ class SampleTask(Task):
 
     @functools.wraps(keras.Model.fit)
     def fit(self, *args, **kwargs):
-        given = _arguments(keras.Model.fit, self, args, kwargs)
+        given = arguments(keras.Model.fit, self, args, kwargs)
         feed = self._feed(given, given.pop("class_weight", None))
         given.update(feed.given(given, shuffle=given.get("shuffle", True)))
         if given.get("validation_data") is not None:
@@ -130,27 +124,27 @@ class SampleTask(Task):
     def evaluate(self, *args, **kwargs):
         if compat.fed_by_fit(kwargs):
             return super().evaluate(*args, **kwargs)
-        given = _arguments(keras.Model.evaluate, self, args, kwargs)
+        given = arguments(keras.Model.evaluate, self, args, kwargs)
         given.update(self._feed(given).given(given))
         with self._clear():
             return super().evaluate(**given)
 
     @functools.wraps(keras.Model.predict)
     def predict(self, *args, **kwargs):
-        given = _arguments(keras.Model.predict, self, args, kwargs)
+        given = arguments(keras.Model.predict, self, args, kwargs)
         given["x"], _, _ = Feed(self.fields).any(given["x"])
         with self._clear():
             return super().predict(**given)
 
     @functools.wraps(keras.Model.train_on_batch)
     def train_on_batch(self, *args, **kwargs):
-        given = _arguments(keras.Model.train_on_batch, self, args, kwargs)
+        given = arguments(keras.Model.train_on_batch, self, args, kwargs)
         feed = self._feed(given, given.pop("class_weight", None))
         return super().train_on_batch(**{**given, **feed.given(given)})
 
     @functools.wraps(keras.Model.test_on_batch)
     def test_on_batch(self, *args, **kwargs):
-        given = _arguments(keras.Model.test_on_batch, self, args, kwargs)
+        given = arguments(keras.Model.test_on_batch, self, args, kwargs)
         return super().test_on_batch(**{**given, **self._feed(given).given(given)})
 
     @functools.wraps(keras.Model.predict_on_batch)
@@ -179,13 +173,3 @@ class SampleTask(Task):
             if refusal is None:
                 raise
             raise refusal from None
-
-
-def _arguments(method, model, args, kwargs):
-    """dict of the arguments of a call of a method, by name.
-
-    Raises:
-        TypeError: if they do not fit it.
-    """
-    given = inspect.signature(method).bind(model, *args, **kwargs).arguments
-    return {name: value for name, value in given.items() if name != "self"}

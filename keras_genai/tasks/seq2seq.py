@@ -7,7 +7,6 @@ import tensorflow as tf
 from keras_genai.checks import check_integer
 from keras_genai.data.held import as_rows, columns, in_batches
 from keras_genai.data.parallel_text import pair_batch
-from keras_genai.modalities.text import Text
 from keras_genai.samplers.generation import check_stream
 from keras_genai.samplers.session import Session, bucket
 from keras_genai.samplers.settings import GenerationSettings
@@ -45,6 +44,7 @@ class Seq2SeqLM(LogitsTask):
     """
 
     context = None
+    writes = True
     jit_generate = True
     turns = INSTRUCTION
     generation = GenerationSettings()
@@ -52,14 +52,6 @@ class Seq2SeqLM(LogitsTask):
     @property
     def decoding(self):
         return str(self.generation)
-
-    @property
-    def target(self):
-        return Text(self.tokenizer, self.vocabulary_size, generated=True)
-
-    @property
-    def given(self):
-        return (Text(self.tokenizer, self.vocabulary_size),)
 
     @property
     def num_outputs(self):

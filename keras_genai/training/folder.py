@@ -20,7 +20,7 @@ FORMAT = "keras_genai run 1"
 LOCK = ".lock"
 CONFIG, LOG, CURVE = "config.json", "log.jsonl", "curve.png"
 RESULT, PLOT = "result.json", "samples/plot.png"
-SAMPLE = "samples/sample"  # and the suffix of its kind
+SAMPLE, STEP = "samples/sample", "samples/step-"  # and the suffix of their kind
 LARGEST_CONFIG = 64 * 2**20  # bytes
 MOST_DIFFERENCES = 6  # named in one line
 
@@ -38,7 +38,7 @@ RUN_FILES = (
     "preset/README.md",
     ".preset-*/*",
     f"{SAMPLE}.*",
-    "samples/step-*.*",
+    f"{STEP}*.*",
     "tensorboard/events.out.tfevents.*",
     *(f"{folder}/state.npz" for folder in _CHECKPOINTS),
     *(f"{folder}/{LOG}" for folder in _CHECKPOINTS),

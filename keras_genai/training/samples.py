@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras_genai.modalities.base import target_of
 from keras_genai.training.callbacks import apart
 from keras_genai.training.errors import writing
+from keras_genai.training.folder import STEP
 
 
 class Samples(keras.callbacks.Callback):
@@ -37,7 +38,7 @@ class Samples(keras.callbacks.Callback):
             return
         with apart(self.model):
             value = self.sample(self.model)
-        place = self.folder / f"samples/step-{step:05}"
+        place = self.folder / f"{STEP}{step:05}"
         with writing(place):
             place.parent.mkdir(exist_ok=True)
             target_of(self.model).write(place, value)

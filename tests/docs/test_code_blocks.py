@@ -14,11 +14,6 @@ def page(path):
 WITH_CODE = [page(path) for path in documents.PAGES if any(documents.blocks(path))]
 
 
-# What Keras says of every `tf.data.Dataset` in `fit` while `shuffle` is left alone.
-quiet = pytest.mark.filterwarnings("ignore:.shuffle=True. was passed:UserWarning")
-
-
-@quiet
 @pytest.mark.parametrize("path", WITH_CODE)
 def test_the_blocks_of_a_page_run_in_order(path, tiny):
     documents.run(path, documents.blocks(path))
@@ -36,7 +31,6 @@ def test_few_blocks_are_not_run_and_each_says_why():
         assert reason.startswith(("needs the network", "takes hours")), reason
 
 
-@quiet
 @pytest.mark.slow
 @pytest.mark.parametrize("path", documents.NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_from_its_first_cell_to_its_last(path, tiny):

@@ -316,6 +316,10 @@ REPLACEMENTS = {
 }
 BASES = {"Recurrent", "RecurrentAttention", "Stack"}  # of layers that are in the table
 
+# How far float32 sums over halves of a batch may be from those over all of it, in
+# shares of the largest number; 2.3e-5 was seen of this one, 1.2e-6 of all others.
+ROUNDING = {"Conditioning, of texts": 5e-5}
+
 every_layer = pytest.mark.parametrize("name", CASES)
 
 
@@ -376,7 +380,11 @@ def compare(strategy):
 def test_two_replicas_compute_what_one_device_does():
     found = findings(__file__)
     assert len(found) == len(CASES) - 1
-    apart = {name: max(far) for name, far in found.items() if max(far) > 1e-4}
+    apart = {
+        name: max(far)
+        for name, far in found.items()
+        if max(far) > ROUNDING.get(name, 1e-5)
+    }
     assert not apart
 
 
