@@ -2,6 +2,7 @@
 
 import argparse
 import pathlib
+import shlex
 import tempfile
 
 import zoo
@@ -70,7 +71,9 @@ def _train(options, folder, steps=None):
     for name, value in result.other.items():
         print(f"{name}: {value:,.4f}")
     print(f"trained {result.steps:,} steps in {result.seconds:.0f} s, see {folder}")
-    print(f"{sampling(options.name)} --preset {folder / 'preset'} makes more")
+    print(
+        f"{sampling(options.name)} --preset {shlex.quote(str(folder / 'preset'))} makes more"
+    )
 
 
 def add_options(add):
