@@ -71,9 +71,8 @@ def _train(options, folder, steps=None):
     for name, value in result.other.items():
         print(f"{name}: {value:,.4f}")
     print(f"trained {result.steps:,} steps in {result.seconds:.0f} s, see {folder}")
-    print(
-        f"{sampling(options.name)} --preset {shlex.quote(str(folder / 'preset'))} makes more"
-    )
+    preset = shlex.quote(str(folder / "preset"))
+    print(f"{sampling(options.name)} --preset {preset} makes more")
 
 
 def add_options(add):
