@@ -1,10 +1,15 @@
 """Weights that are read instead of drawn: their values, and whose memory they are."""
 
+import functools
+
+import keras
 import numpy as np
 import pytest
 
 from keras_genai.files.tensors import aligned_empty
+from keras_genai.layers.recurrent import CELLS
 from keras_genai.models.gpt import GPT
+from keras_genai.models.rnn import RNNLM
 from keras_genai.tasks.filling import build_filled
 
 VALUES = np.arange(5 * 8, dtype="float32").reshape(5, 8)
@@ -32,6 +37,23 @@ def filled(array):
 def test_values_arrive_however_they_lie(lie):
     _, weight = filled(lie(VALUES).reshape(5, 8))
     np.testing.assert_array_equal(weight, VALUES)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: GPT(5, context=4, depth=1, width=8, num_heads=2),
+        *(functools.partial(RNNLM, 5, 4, 4, 2, cell) for cell in CELLS),
+    ],
+    ids=["GPT", *CELLS],
+)
+def test_weights_that_nobody_stored_begin_as_in_any_other_model(build):
+    made = []
+    for make in (build, lambda: build_filled(build, lambda model: {})):
+        keras.utils.set_random_seed(3)
+        made.append(make().weights)
+    for plain, later in zip(*made, strict=True):
+        np.testing.assert_array_equal(later, plain)
 
 
 def test_training_one_model_leaves_another_from_the_same_numbers_alone():
