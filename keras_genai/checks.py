@@ -75,6 +75,30 @@ def check_given_sizes(**sizes):
     check_sizes(**{name: size for name, size in sizes.items() if size is not None})
 
 
+def check_layer_sizes(
+    name, values, allowed="a tuple of at least one int >= 1", most=LARGEST_SIZE
+):
+    """Raises unless `values` are the sizes of layers, one after the other.
+
+    Args:
+        name: str, the argument.
+        values: what came.
+        allowed: str that ends the sentence "must be ...".
+        most: int, the largest of them.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    good = isinstance(values, tuple | list) and all(
+        isinstance(value, numbers.Integral)
+        and not isinstance(value, bool)
+        and 1 <= value <= most
+        for value in values
+    )
+    if not good or not values:
+        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={values!r}")
+
+
 def check_rates(**rates):
     """Raises unless each is a number from 0 to below 1, as of dropout.
 

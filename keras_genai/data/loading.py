@@ -20,6 +20,8 @@ from keras_genai.data.batching import Plan, default_boundaries, stack
 from keras_genai.data.loader import Loader
 from keras_genai.data.tokenizers import Tokenizer
 from keras_genai.data.windows import Stream, Windows
+from keras_genai.modalities.base import Modality
+from keras_genai.modalities.text import Text
 
 __all__ = ["DataLoader", "Dataset", "Loader", "Splits", "Stream", "Windows"]
 
@@ -39,11 +41,8 @@ class Splits:
             text, a dict of arrays with the keys of a batch for pictures.
         test: likewise, the test data.
         name: str, what the data is called in logs and results.
-        image_shape: shape of one picture, `(H, W, C)`, or of one video; `None` for
-            text.
-        condition_shape: shape of the picture that another is made from, or `None`.
-        num_classes: int, or `None` without labels.
-        others: dict of further arguments of models that the data decides.
+        kinds: tuple of `Modality`, what a batch has, the one to be made first. Texts of
+            the tokenizer are among them without being named.
     """
 
     train: Any
@@ -52,22 +51,21 @@ class Splits:
     held_out: np.ndarray | dict | None = None
     test: np.ndarray | dict | None = None
     name: str = ""
-    image_shape: tuple[int, ...] | None = None
-    condition_shape: tuple[int, ...] | None = None
-    num_classes: int | None = None
-    others: dict = dataclasses.field(default_factory=dict)
+    kinds: tuple[Modality, ...] = ()
+
+    def __post_init__(self):
+        if self.tokenizer is not None and self.kind("tokens") is None:
+            object.__setattr__(self, "kinds", (*self.kinds, Text(self.tokenizer)))
+
+    def kind(self, key):
+        """The `Modality` of this key, or `None` if there is none."""
+        return next((kind for kind in self.kinds if kind.key == key), None)
 
     @property
     def sizes(self):
-        """dict of the arguments of a model that the data decides, as far as known."""
-        found = {
-            "image_shape": self.image_shape,
-            "condition_shape": self.condition_shape,
-            "num_classes": self.num_classes,
-            "vocabulary_size": self.tokenizer and self.tokenizer.vocabulary_size,
-            **self.others,
-        }
-        return {name: size for name, size in found.items() if size is not None}
+        """dict of the arguments of networks that the data decides."""
+        found = {key: size for kind in self.kinds for key, size in kind.sizes.items()}
+        return {key: size for key, size in found.items() if size is not None}
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from keras_genai.data import tokenizers
-from keras_genai.data.batching import pad_sequence
+from keras_genai.padding import pad_sequence
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.files.text import decode, lines, read_bytes
 

@@ -1,20 +1,24 @@
 """Modality: what a sample is, how people hand one in, and how they get one back."""
 
+import dataclasses
 import io
 import pathlib
 
 import numpy as np
 
+from keras_genai import registry
 from keras_genai.files.writing import write_bytes
 
 
+@dataclasses.dataclass(frozen=True)
 class Modality:
     """A kind of sample. This one is of arrays of which nothing more is known.
 
     What people hold is *read* into the arrays of a batch; what a model makes is a
     value, which can be *written* to a file and, in part, *shown*. A task says what its
     samples are in `target`, and what they are made from in `given`; everything that
-    trains, logs, samples and saves asks there, and nowhere else.
+    trains, logs, samples and saves asks there, and nowhere else. A subclass is a frozen
+    dataclass: its fields are its config, which every file of a model holds.
 
     Attributes:
         key: str. What it is called in a batch.
@@ -34,6 +38,19 @@ class Modality:
     spoken = False
     noun = "samples"
     numbers = 1
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        registry.adopt(cls)
+
+    def get_config(self):
+        return {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(self)
+        }
+
+    def speaking(self, tokenizer):
+        """The same in the tokens of a tokenizer, where it is made of tokens."""
+        return self
 
     @property
     def fields(self):

@@ -1,16 +1,20 @@
 """Image and Video: float pictures in [0, 1], however they are handed in."""
 
+import dataclasses
 import math
 import os
 
 import numpy as np
 
-from keras_genai.data.decoding import read_picture
+from keras_genai.files.pictures import read_picture
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.fields import LARGEST, SMALLEST, Pictures, cure
 from keras_genai.modalities.grids import png
+from keras_genai.registry import register
 
 
+@register
+@dataclasses.dataclass(frozen=True)
 class Image(Modality):
     """Pictures of one shape, float in [0, 1].
 
@@ -19,13 +23,15 @@ class Image(Modality):
         key: str. What they are called in a batch.
     """
 
+    shape: tuple[int, ...]
+    key: str = "images"
+
     suffix = ".png"
     noun = "pictures"
     conditions = ("data", "data_dir")
 
-    def __init__(self, shape, key="images"):
-        self.shape = tuple(shape)
-        self.key = key
+    def __post_init__(self):
+        object.__setattr__(self, "shape", tuple(self.shape))
 
     @property
     def fields(self):
@@ -93,6 +99,8 @@ class Image(Modality):
         return {name: self.shape}
 
 
+@register
+@dataclasses.dataclass(frozen=True)
 class Video(Image):
     """Videos of one shape, float in [0, 1]; seen as a row of frames.
 

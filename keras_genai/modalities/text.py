@@ -1,11 +1,15 @@
 """Text: strings, read and written as tokens. Label: classes, which have names."""
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.data.batching import pad_sequence
+from keras_genai.padding import pad_sequence
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.fields import Labels, Tokens
+from keras_genai.registry import register
 
 WRITING = ("max_length", "temperature", "top_k", "top_p")
 
@@ -28,6 +32,8 @@ class Readable(Modality):
         return f"{value}\n".encode()
 
 
+@register
+@dataclasses.dataclass(frozen=True)
 class Text(Readable):
     """Text in tokens.
 
@@ -39,18 +45,29 @@ class Text(Readable):
         generated: bool. Whether a model writes it token by token.
     """
 
+    tokenizer: Any = None
+    vocabulary_size: int | None = None
+    length: int | None = None
+    generated: bool = False
+
     key = "tokens"
     conditions = ("prompt",)
 
-    def __init__(
-        self, tokenizer=None, vocabulary_size=None, length=None, generated=False
-    ):
-        self.tokenizer = tokenizer
-        if vocabulary_size is None and tokenizer is not None:
-            vocabulary_size = tokenizer.vocabulary_size
-        self.vocabulary_size = vocabulary_size
-        self.length = length
-        self.options = (*WRITING, "out") if generated else ("out",)
+    def __post_init__(self):
+        if self.vocabulary_size is None and self.tokenizer is not None:
+            size = self.tokenizer.vocabulary_size
+            object.__setattr__(self, "vocabulary_size", size)
+
+    @property
+    def options(self):
+        return (*WRITING, "out") if self.generated else ("out",)
+
+    def speaking(self, tokenizer):
+        return dataclasses.replace(self, tokenizer=tokenizer)
+
+    @property
+    def sizes(self):
+        return {"vocabulary_size": self.vocabulary_size, "text_length": self.length}
 
     @property
     def fields(self):
@@ -98,6 +115,8 @@ class Text(Readable):
         return super().unit(spec)
 
 
+@register
+@dataclasses.dataclass(frozen=True)
 class Label(Readable):
     """One of several classes.
 
@@ -106,12 +125,15 @@ class Label(Readable):
         names: tuple of str, or `None` where classes are numbers only.
     """
 
+    num_classes: int
+    names: tuple[str, ...] | None = None
+
     key = "labels"
     conditions = ("label",)
 
-    def __init__(self, num_classes, names=None):
-        self.num_classes = num_classes
-        self.names = names
+    @property
+    def sizes(self):
+        return {"num_classes": self.num_classes}
 
     @property
     def fields(self):

@@ -1,8 +1,9 @@
 """Task: a keras.Model that knows its random state, its tokenizer and its files."""
 
 import functools
+import typing
 import warnings
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import tensorflow as tf
@@ -11,22 +12,25 @@ from keras_genai import compat, registry, replicas
 from keras_genai.data.tokenizers import Tokenizer
 from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.layers import quantized
+from keras_genai.declared import Declared, fields
 from keras_genai.modalities.base import Modality
+from keras_genai.networks.base import Network
 from keras_genai.tasks import presets, values
 from keras_genai.tasks.calls import arguments
 
 
-class Task(keras.Model):
+@typing.dataclass_transform()
+class Task(Declared):
     """Base class of everything that is trained here.
 
-    A subclass builds all of its sub-layers in `__init__`, names every one of
-    them, and returns its constructor arguments from `get_config`. In exchange
-    its files are complete: weights under stable names, the state of every random
-    generator, and the tokenizer.
+    It is made of fields, as `Declared` says: networks, a `target`, what is `given`,
+    and how it learns. Networks that are not built yet are completed by what the
+    modalities say of the samples. Its files are complete: weights under stable names,
+    the state of every random generator, and the tokenizer.
 
     Attributes:
-        tokenizer: `keras_genai.data.tokenizers.Tokenizer` or `None`. Travels in all
-            files of the model.
+        target: `keras_genai.modalities.base.Modality`: what it makes.
+        given: tuple of `Modality`: what samples are made from.
         transient: tuple of str. Weights whose path ends with one of these belong
             to a run, not to the model: checkpoints hold them, presets do not.
         changes: tuple of registered objects with `apply(model)`: what was done to the
@@ -34,22 +38,51 @@ class Task(keras.Model):
         decoding: str. How it decodes or draws when nobody says otherwise, for its card.
     """
 
-    transient = ()
-    changes = ()
-    decoding = ""
-    _reads_targets = True
+    in_order = True
+    target: ClassVar[Modality] = Modality()
+    given: ClassVar[tuple[Modality, ...]] = ()
+    transient: ClassVar = ()
+    changes: ClassVar = ()
+    decoding: ClassVar = ""
+    _reads_targets: ClassVar = True
 
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        registry.adopt(cls)
+    def _policy(self, values, dtype):
+        networks = [value for value in values if isinstance(value, Network)]
+        return _shared_policy(networks, dtype)
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.tokenizer = None
+    @property
+    def tokenizer(self):
+        """`keras_genai.data.tokenizers.Tokenizer` of its texts, or `None`."""
+        for kind in (self.target, *self.given):
+            if getattr(kind, "tokenizer", None) is not None:
+                return kind.tokenizer
+        return None
+
+    @tokenizer.setter
+    def tokenizer(self, tokenizer):
+        self.target = self.target.speaking(tokenizer)
+        self.given = tuple(kind.speaking(tokenizer) for kind in self.given)
+
+    @property
+    def networks(self):
+        """dict of `Network` by the field that holds it."""
+        values = {key: getattr(self, key) for key in fields(type(self))}
+        return {key: each for key, each in values.items() if isinstance(each, Network)}
+
+    @property
+    def sizes(self):
+        """dict of what its samples say of the fields of networks, by their names."""
+        kinds = [kind for kind in (*self.given, self.target) if kind is not None]
+        sizes = {key: size for kind in kinds for key, size in kind.sizes.items()}
+        return {key: size for key, size in sizes.items() if size is not None}
+
+    def _make_if_complete(self):
+        for network in self.networks.values():
+            network.complete(**self.sizes)
+        super()._make_if_complete()
 
     def get_config(self):
-        policy = self.dtype_policy
-        config = {"name": self.name, "dtype": getattr(policy, "name", policy)}
+        config = super().get_config()
         if self.changes:
             config["changes"] = registry.to_plain(self.changes)
         if self.tokenizer is not None:
@@ -149,16 +182,6 @@ class Task(keras.Model):
         ):
             values.check_arrays(spans)
         return super().__call__(*args, **kwargs)
-
-    @property
-    def target(self):
-        """`keras_genai.modalities.base.Modality`: what it makes."""
-        return Modality()
-
-    @property
-    def given(self):
-        """tuple of `Modality`: what samples are made from."""
-        return ()
 
     @keras.Model.jit_compile.setter
     def jit_compile(self, value):
@@ -329,3 +352,23 @@ class Task(keras.Model):
             for variable in self.non_trainable_variables
             if variable.path.endswith("seed_generator_state")
         ]
+
+
+def _shared_policy(networks, dtype):
+    """The dtype policy of a task: that of its networks, which share one.
+
+    Raises:
+        ValueError: if another was asked for than a network was built in.
+    """
+    if dtype is None:
+        return networks[0].dtype_policy if networks else None
+    policy = keras.dtype_policies.get(dtype)
+    for network in networks:
+        if not network.built:
+            network.dtype_policy = policy
+        elif network.dtype_policy != policy:
+            raise ValueError(
+                f"`dtype` must be that of {network.name}, "
+                f"{network.dtype_policy.name!r}. Received: dtype={policy.name!r}"
+            )
+    return policy

@@ -33,6 +33,7 @@ from keras_genai.files.tensors import is_finite, read_header
 from keras_genai.files.text import read_text
 from keras_genai.tasks import cards, manifests, sizes
 from keras_genai.tasks.filling import build_filled
+from keras_genai.tasks.overrides import overridden
 from keras_genai.tasks.manifests import CONFIG, MANIFEST, TOKENIZER, WEIGHTS
 from keras_genai.tasks.refusals import PresetError, as_preset_error, listed
 
@@ -291,7 +292,7 @@ def _open(folder, sums, config, overrides):
     def build():
         cls = registry.lookup(config.model, keras.Model)
         sizes.check_config(config.config, len(tensors) + len(tables))
-        return cls.from_config({**config.config, **overrides})
+        return cls.from_config(overridden(cls, config.config, overrides))
 
     def find_readers(model):
         _compare(model, tensors, folder)

@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 
 from keras_genai import from_preset
-from keras_genai.models.gpt import GPT, GPT2, LLAMA, Style
+from keras_genai.networks.gpt import GPT, GPT2, LLAMA, Style
+from keras_genai.tasks.language import CausalLM
 
 STYLES = {
     "gpt2": GPT2,
@@ -20,7 +21,7 @@ def make(style, **changes):
     arguments = dict(
         vocabulary_size=17, context=24, depth=2, width=32, num_heads=4, style=style
     )
-    model = GPT(**{**arguments, **changes})
+    model = CausalLM(GPT(**{**arguments, **changes}))
     for variable in model.trainable_variables:  # away from the small initial values
         noise = keras.random.normal(variable.shape, stddev=0.2, seed=1)
         variable.assign(variable + noise)
@@ -117,7 +118,7 @@ def test_preset_and_keras_file_bring_back_the_same_logits(style, tmp_path):
 
 def test_weight_names_do_not_depend_on_what_was_built_before():
     assert list(make(GPT2).preset_weights()) == list(make(GPT2).preset_weights())
-    assert "block_1/attention/memory/kernel" in make(GPT2).preset_weights()
+    assert "gpt/block_1/attention/memory/kernel" in make(GPT2).preset_weights()
 
 
 def test_the_parameter_count_is_that_of_gpt2():

@@ -6,15 +6,8 @@ import functools
 import keras
 from keras import ops
 
-from keras_genai import registry
-from keras_genai.checks import (
-    check_flags,
-    check_given_sizes,
-    check_instance,
-    check_one_of,
-    check_rates,
-    check_sizes,
-)
+from keras_genai.checks import check_flags, check_given_sizes, check_one_of
+from keras_genai.declared import LATER, Count, Rate, Size
 from keras_genai.layers.attention import (
     Attention,
     causal_mask,
@@ -25,8 +18,8 @@ from keras_genai.layers.embedding import TokenEmbedding, token_logits
 from keras_genai.layers.feedforward import FeedForward, GatedFeedForward, gelu_tanh
 from keras_genai.layers.positions import LearnedPositions, rotary_angles
 from keras_genai.layers.transformer import Block
+from keras_genai.networks.language import LanguageNetwork
 from keras_genai.registry import register
-from keras_genai.tasks.language import CausalLM
 
 
 @register
@@ -88,18 +81,18 @@ def relu_squared(x):
 
 
 @register
-class GPT(CausalLM):
-    """Causal transformer language model.
+class GPT(LanguageNetwork):
+    """Causal transformer over tokens.
 
     Args:
-        vocabulary_size: int.
+        vocabulary_size: int. A task fills it in from its tokenizer.
         context: int, in tokens. The most a prediction can look back on.
         depth: int. Number of blocks.
         width: int. Length of a token's vector.
         num_heads: int.
         dropout: float. Rate after the embedding and after every part of a block.
         head_dim: int or `None` (`width // num_heads`).
-        hidden: int or `None` (`4 * width`). Width inside the feed-forward network.
+        inner_width: int or `None` (`4 * width`). Width inside the feed-forward network.
         style: `Style`. `GPT2` or `LLAMA` are ready-made.
 
     Call arguments:
@@ -120,52 +113,34 @@ class GPT(CausalLM):
         section 2.2, https://arxiv.org/abs/2302.13971 (Llama)
     """
 
-    def __init__(
-        self,
-        vocabulary_size,
-        context,
-        depth,
-        width,
-        num_heads,
-        dropout=0.0,
-        head_dim=None,
-        hidden=None,
-        style=GPT2,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        check_sizes(
-            vocabulary_size=vocabulary_size,
-            context=context,
-            depth=depth,
-            width=width,
-            num_heads=num_heads,
-        )
-        check_given_sizes(head_dim=head_dim, hidden=hidden)
-        check_rates(dropout=dropout)
-        check_instance("style", style, Style)
-        if head_dim is None and width % num_heads:
+    vocabulary_size: Count = LATER
+    context: Count
+    depth: Size
+    width: Size
+    num_heads: Size
+    dropout: Rate = 0.0
+    head_dim: Size | None = None
+    inner_width: Size | None = None
+    style: Style = GPT2
+
+    def check(self):
+        if self.head_dim is None and self.width % self.num_heads:
             raise ValueError(
                 "`width` must be a multiple of `num_heads`, or `head_dim` be given. "
-                f"Received: {width=}, {num_heads=}"
+                f"Received: width={self.width}, num_heads={self.num_heads}"
             )
-        head_dim = width // num_heads if head_dim is None else head_dim
-        if style.positions == "rotary" and head_dim % 2:
+        if self.style.positions == "rotary" and self.head_size % 2:
             raise ValueError(
-                f"`head_dim` must be even to be turned. Received: {head_dim=}"
+                "`head_dim` must be even to be turned. "
+                f"Received: head_dim={self.head_size}"
             )
-        self.vocabulary_size = vocabulary_size
-        self.context = context
-        self.depth = depth
-        self.width = width
-        self.num_heads = num_heads
-        self.dropout_rate = dropout
-        self.head_dim = head_dim
-        self.hidden = 4 * width if hidden is None else hidden
-        self.style = style
-        self._make_layers()
 
-    def _make_layers(self):
+    @property
+    def head_size(self):
+        """int: length of a head's vectors."""
+        return self.head_dim or self.width // self.num_heads
+
+    def make(self):
         style, policy = self.style, self.dtype_policy
         # One object a weight: an initializer draws the same numbers every time.
         start = functools.partial(keras.initializers.RandomNormal, stddev=0.02)
@@ -182,9 +157,7 @@ class GPT(CausalLM):
                 self.context, self.width, start(), dtype=policy, name="positions"
             )
             self.positions.build()
-        self.dropout = keras.layers.Dropout(
-            self.dropout_rate, dtype=policy, name="dropout"
-        )
+        self.drop = keras.layers.Dropout(self.dropout, dtype=policy, name="dropout")
         self.blocks = [self._make_block(index) for index in range(self.depth)]
         self.norm = self._make_norm(name="norm")
         for layer in (*self.blocks, self.norm):
@@ -198,7 +171,6 @@ class GPT(CausalLM):
                 name="head",
             )
             self.head.build((None, None, self.width))
-        self.built = True
 
     def _make_norm(self, name):
         if self.style.norm == "rms":
@@ -218,7 +190,7 @@ class GPT(CausalLM):
         )
         attention = Attention(
             self.num_heads,
-            self.head_dim,
+            self.head_size,
             num_memory_heads=style.num_memory_heads,
             use_bias=style.use_bias,
             normalize=style.normalize_heads,
@@ -233,7 +205,7 @@ class GPT(CausalLM):
             "swiglu": (GatedFeedForward, "silu"),
         }[style.feedforward]
         feedforward = inner(
-            self.hidden,
+            self.inner_width or 4 * self.width,
             activation,
             style.use_bias,
             initializer=start(),
@@ -245,24 +217,41 @@ class GPT(CausalLM):
             attention,
             feedforward,
             self._make_norm,
-            dropout=self.dropout_rate,
+            dropout=self.dropout,
             dtype=policy,
             name=f"block_{index}",
         )
 
     def call(self, tokens, training=False):
+        return self.logits(self.hidden(tokens))
+
+    def hidden(self, tokens, mask=None):
+        """The vectors of all tokens, before the head.
+
+        Args:
+            tokens: int `(B, T)`, `T <= context`.
+            mask: ignored: no token sees what is behind it, where padding is.
+
+        Returns:
+            float `(B, T, width)` of the compute dtype.
+        """
         length = tokens.shape[1] or ops.shape(tokens)[1]
         positions = ops.arange(length)
         x, rotation = self._embed(tokens, positions[None])
         mask = causal_mask(length)
         for block in self.blocks:
             x, _ = block(x, attention_mask=mask, rotation=rotation)
-        return self._logits(x)
+        return ops.cast(self.norm(x), self.compute_dtype)
+
+    def logits(self, hidden):
+        """float32 logits `(..., vocabulary_size)` of what `hidden` returned."""
+        head = None if self.style.tie_embeddings else self.head
+        return token_logits(hidden, self.embedding, head)
 
     def initial_cache(self, batch_size, length):
-        """Empty cache of `length` slots. See `CausalLM`."""
+        """Empty cache of `length` slots. See `LanguageNetwork`."""
         groups = self.style.num_memory_heads or self.num_heads
-        shape = (batch_size, groups, length, self.head_dim)
+        shape = (batch_size, groups, length, self.head_size)
         pairs = [
             (ops.zeros(shape, self.compute_dtype), ops.zeros(shape, self.compute_dtype))
             for _ in self.blocks
@@ -273,7 +262,7 @@ class GPT(CausalLM):
         }
 
     def decode(self, tokens, positions, cache, index):
-        """Logits of the next token, and the cache after `tokens`. See `CausalLM`."""
+        """Logits of the next token, and the cache after `tokens`. See `LanguageNetwork`."""
         x, rotation = self._embed(tokens, positions)
         slots = write_slots(cache["positions"], positions, index, axis=1)
         mask = position_mask(positions, slots)
@@ -286,29 +275,11 @@ class GPT(CausalLM):
         if tokens.shape[1] != 1:
             last = ops.sum(ops.cast(positions >= 0, "int32"), axis=1) - 1
             x = ops.take_along_axis(x, last[:, None, None], axis=1)
-        return self._logits(x)[:, 0], {"positions": slots, "blocks": pairs}
+        hidden = ops.cast(self.norm(x), self.compute_dtype)
+        return self.logits(hidden)[:, 0], {"positions": slots, "blocks": pairs}
 
     def _embed(self, tokens, positions):
         x = self.embedding(tokens)
         if self.style.positions == "learned":
-            return self.dropout(x + self.positions(positions)), None
-        return self.dropout(x), rotary_angles(positions, self.head_dim)
-
-    def _logits(self, x):
-        x = ops.cast(self.norm(x), self.compute_dtype)
-        head = None if self.style.tie_embeddings else self.head
-        return token_logits(x, self.embedding, head)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "context": self.context,
-            "depth": self.depth,
-            "width": self.width,
-            "num_heads": self.num_heads,
-            "dropout": self.dropout_rate,
-            "head_dim": self.head_dim,
-            "hidden": self.hidden,
-            "style": registry.to_plain(self.style),
-        }
+            return self.drop(x + self.positions(positions)), None
+        return self.drop(x), rotary_angles(positions, self.head_size)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from keras_genai.data import pictures
-from keras_genai.data.decoding import read_picture
+from keras_genai.files.pictures import read_picture
 
 UPRIGHT = np.zeros((6, 4, 3), "uint8")
 UPRIGHT[0, 0] = (250, 20, 20)
