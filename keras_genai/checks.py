@@ -5,6 +5,7 @@ import numbers
 
 LARGEST_TABLE = 2**31 - 1  # TensorFlow counts the rows of a table in int32
 LARGEST_SIZE = 2**16  # of a layer: beyond it, a kernel alone fills a memory
+MOST_NUMBERS = 2**31 - 1  # of all pictures drawn at once: 8 GiB
 
 
 def check_number(name, value, allowed, accepts):
@@ -146,4 +147,42 @@ def check_heads(width, num_heads):
         raise ValueError(
             "`width` must be a multiple of `num_heads`. "
             f"Received: {width=}, {num_heads=}"
+        )
+
+
+def check_image_shape(name, shape, ranks=(3,)):
+    """tuple of int: the shape of pictures, or of videos.
+
+    Args:
+        shape: what came.
+        name: str, the argument.
+        ranks: tuple of int. 3 of pictures, 4 of videos.
+
+    Raises:
+        ValueError: if it is another.
+    """
+    forms = {3: "(height, width, channels)", 4: "(frames, height, width, channels)"}
+    allowed = " or ".join(forms[rank] for rank in ranks)
+    allowed = f"{allowed}, ints from 1 to {LARGEST_SIZE}"
+    check_layer_sizes(name, shape, allowed)
+    if len(shape) not in ranks or math.prod(shape) > MOST_NUMBERS:
+        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={shape!r}")
+    return tuple(shape)
+
+
+def check_part(name, part, needs, module):
+    """Raises unless `part` has what an object of its kind has.
+
+    Args:
+        name: str, the argument.
+        part: what came.
+        needs: str, an attribute of all of them.
+        module: str, where they are.
+
+    Raises:
+        TypeError: if it has not.
+    """
+    if isinstance(part, type) or not hasattr(part, needs):
+        raise TypeError(
+            f"`{name}` must be an object of {module}. Received: {name}={part!r}"
         )

@@ -14,6 +14,7 @@ model, its config, and what `--set` may change. `make` builds the layers as soon
 every field has a value.
 """
 
+import functools
 import inspect
 import types
 import typing
@@ -23,7 +24,7 @@ import keras
 
 from keras_genai import checks, compat, registry
 
-OF_KERAS = ("name", "dtype", "trainable", "autocast")
+OF_KERAS = ("name", "dtype", "trainable")
 
 
 IN_ORDER = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -44,6 +45,17 @@ Size = Annotated[int, checks.check_size]
 Count = Annotated[int, lambda name, value: checks.check_sizes(**{name: value})]
 Rate = Annotated[float, lambda name, value: checks.check_rates(**{name: value})]
 Sizes = Annotated[tuple[int, ...], checks.check_layer_sizes]
+ImageShape = Annotated[tuple[int, ...], checks.check_image_shape]
+
+
+def part(needs, module):
+    """The rule of a field that holds an object with an attribute.
+
+    Args:
+        needs: str, what the objects of its kind have.
+        module: str, where they are.
+    """
+    return functools.partial(checks.check_part, needs=needs, module=module)
 
 
 class Declared(keras.Model):
@@ -56,6 +68,8 @@ class Declared(keras.Model):
 
     Attributes:
         in_order: bool. Whether fields may be given by their places, too.
+        casts_inputs: bool. Whether floats come in the compute dtype; pictures do not,
+            since bfloat16 cannot tell neighbouring greys.
 
     Args:
         name: str or `None`: that of the class, in small letters.
@@ -68,6 +82,7 @@ class Declared(keras.Model):
     """
 
     in_order = False
+    casts_inputs = True
 
     if typing.TYPE_CHECKING:
         name: str | None = None
@@ -92,7 +107,7 @@ class Declared(keras.Model):
         more["dtype"] = self._policy(kwargs.values(), more["dtype"])
         name = more["name"] or compat.to_snake_case(type(self).__name__)
         more = {key: value for key, value in more.items() if value is not None}
-        super().__init__(**{**more, "name": name})
+        super().__init__(**{**more, "name": name, "autocast": self.casts_inputs})
         for key, parameter in known.items():
             if key not in kwargs and parameter.default is parameter.empty:
                 raise TypeError(

@@ -39,8 +39,8 @@ class Task(Declared):
     """
 
     in_order = True
-    target: ClassVar[Modality] = Modality()
-    given: ClassVar[tuple[Modality, ...]] = ()
+    target = Modality()
+    given = ()
     transient: ClassVar = ()
     changes: ClassVar = ()
     decoding: ClassVar = ""
@@ -75,6 +75,11 @@ class Task(Declared):
         kinds = [kind for kind in (*self.given, self.target) if kind is not None]
         sizes = {key: size for kind in kinds for key, size in kind.sizes.items()}
         return {key: size for key, size in sizes.items() if size is not None}
+
+    def _take(self, key, value):
+        if key == "given" and isinstance(value, Modality):
+            value = (value,)
+        super()._take(key, value)
 
     def _make_if_complete(self):
         for network in self.networks.values():

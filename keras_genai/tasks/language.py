@@ -26,8 +26,7 @@ class CausalLM(LogitsTask):
         network: `keras_genai.networks.Network` from int tokens `(B, T)` to float32
             logits `(B, T, V)`, with the decoding protocol of
             `keras_genai.networks.language.LanguageNetwork`.
-        target: `Text`, with the tokenizer; or `None`: tokens of the network's
-            vocabulary.
+        target: `Text`, with its tokenizer if there is one.
 
     Attributes:
         vocabulary_size: int, V.
@@ -44,7 +43,7 @@ class CausalLM(LogitsTask):
     """
 
     network: LanguageNetwork
-    target: Text | None = None
+    target: Text = Text()
 
     writes: ClassVar = True
     turns: ClassVar = PLAIN
@@ -179,4 +178,4 @@ class CausalLM(LogitsTask):
 def as_written(text, network):
     """The `Text` that a network writes: its tokens, and the tokenizer that came."""
     size = network.vocabulary_size
-    return dataclasses.replace(text or Text(), vocabulary_size=size, generated=True)
+    return dataclasses.replace(text, vocabulary_size=size, generated=True)

@@ -1,60 +1,86 @@
-"""Variational autoencoders: of dense layers, and of convolutions."""
+"""Autoencoders with a posterior: of dense layers, and of convolutions."""
 
 import math
+from typing import ClassVar
 
 import keras
 from keras import ops
 
-from keras_genai.checks import check_size
+from keras_genai.declared import LATER, ImageShape, Size, Sizes
+from keras_genai.networks.base import Network
 from keras_genai.registry import register
-from keras_genai.tasks import pictures
-from keras_genai.tasks.variational import VAE
+
+
+class Autoencoder(Network):
+    """An encoder of pictures and its decoder.
+
+    Attributes:
+        latent_size: int, D.
+        jit_generate: bool. Whether XLA compiles what draws pictures.
+    """
+
+    jit_generate: ClassVar = True
+    casts_inputs = False  # pictures stay float32
+
+    def encode(self, images, labels=None):
+        """The posterior of pictures.
+
+        Args:
+            images: float `(B, H, W, C)` in [0, 1].
+            labels: int `(B,)`, or `None` without classes.
+
+        Returns:
+            `(mean, log_variance)`, float `(B, D)` each.
+        """
+        raise NotImplementedError
+
+    def decode(self, latents, labels=None):
+        """What a likelihood reads about the pictures of latents.
+
+        Args:
+            latents: float `(B, D)`.
+            labels: int `(B,)`, or `None` without classes.
+
+        Returns:
+            float `(B, H, W, output_channels)`.
+        """
+        raise NotImplementedError
 
 
 @register
-class MLPVAE(VAE):
-    """VAE of dense layers; by default 784-400-20-400-784 on 28x28 pictures.
+class DenseAutoencoder(Autoencoder):
+    """Dense layers there and back; by default 784-400-20-400-784 on 28x28 pictures.
 
     Args:
         image_shape: `(H, W, C)`.
+        output_channels: int, what a likelihood reads of a pixel.
+        num_classes: int or `None`. With it, both sides see labels.
         latent_size: int.
         hidden: tuple of int. Widths of the encoder's layers; the decoder's are the
             same in reverse.
-        likelihood, objective, num_classes: see `VAE`.
-
-    Call arguments, returns: see `VAE`.
 
     Reference: Kingma & Welling 2014, appendix C, https://arxiv.org/abs/1312.6114
     """
 
-    def __init__(
-        self,
-        image_shape,
-        latent_size=20,
-        hidden=(400,),
-        likelihood=None,
-        objective=None,
-        num_classes=None,
-        **kwargs,
-    ):
-        super().__init__(
-            image_shape, latent_size, likelihood, objective, num_classes, **kwargs
-        )
-        pictures.check_sizes("hidden", hidden)
-        self.hidden = tuple(hidden)
-        policy = self.dtype_policy
+    image_shape: ImageShape = LATER
+    output_channels: Size = LATER
+    num_classes: Size | None = None
+    latent_size: Size = 20
+    hidden: Sizes = (400,)
+
+    def make(self):
+        policy, extra = self.dtype_policy, self.num_classes or 0
         pixels = math.prod(self.image_shape[:-1])
-        outputs = pixels * self.likelihood.channels(self.image_shape[-1])
-        extra = num_classes or 0
         self.encoder = _stack(
             math.prod(self.image_shape) + extra, self.hidden, "encoder", policy
         )
-        width = self.hidden[-1]
-        self.mean = _uniform_dense(width, latent_size, "mean", policy)
-        self.log_variance = _uniform_dense(width, latent_size, "log_variance", policy)
-        self.decoder = _stack(latent_size + extra, self.hidden[::-1], "decoder", policy)
-        self.output_layer = _uniform_dense(self.hidden[0], outputs, "output", policy)
-        self.built = True
+        width, size = self.hidden[-1], self.latent_size
+        self.mean = _uniform_dense(width, size, "mean", policy)
+        self.log_variance = _uniform_dense(width, size, "log_variance", policy)
+        self.decoder = _stack(size + extra, self.hidden[::-1], "decoder", policy)
+        self.output_layer = _uniform_dense(
+            self.hidden[0], pixels * self.output_channels, "output", policy
+        )
 
     def encode(self, images, labels=None):
         x = ops.reshape(images, (-1, math.prod(self.image_shape)))
@@ -67,26 +93,22 @@ class MLPVAE(VAE):
         x = _with_labels(latents, labels, self.num_classes)
         for layer in self.decoder:
             x = layer(x)
-        channels = self.likelihood.channels(self.image_shape[-1])
-        return ops.reshape(self.output_layer(x), (-1, *self.image_shape[:-1], channels))
-
-    def get_config(self):
-        return {**super().get_config(), "hidden": list(self.hidden)}
+        shape = (-1, *self.image_shape[:-1], self.output_channels)
+        return ops.reshape(self.output_layer(x), shape)
 
 
 @register
-class ConvolutionalVAE(VAE):
-    """VAE of convolutions with stride 2; the defaults are those of Keras.io's example.
+class ConvolutionalAutoencoder(Autoencoder):
+    """Convolutions with stride 2; the defaults are those of Keras.io's example.
 
     Args:
         image_shape: `(H, W, C)`, sides divisible by 2 for each of `filters`.
+        output_channels: int, what a likelihood reads of a pixel.
+        num_classes: int or `None`. With it, both sides see labels.
         latent_size: int.
         filters: tuple of int. Channels of the encoder's layers, each of which halves
             the picture; the decoder's are the same in reverse.
         hidden: int. Width of the dense layer before the latents.
-        likelihood, objective, num_classes: see `VAE`.
-
-    Call arguments, returns: see `VAE`.
 
     Raises:
         ValueError: if a side cannot be halved so often.
@@ -96,36 +118,31 @@ class ConvolutionalVAE(VAE):
 
     jit_generate = False  # XLA's convolutions are slow on CPUs
 
-    def __init__(
-        self,
-        image_shape,
-        latent_size=2,
-        filters=(32, 64),
-        hidden=16,
-        likelihood=None,
-        objective=None,
-        num_classes=None,
-        **kwargs,
-    ):
-        super().__init__(
-            image_shape, latent_size, likelihood, objective, num_classes, **kwargs
-        )
-        pictures.check_sizes("filters", filters)
-        check_size("hidden", hidden)
-        self.filters = tuple(filters)
-        self.hidden = hidden
+    image_shape: ImageShape = LATER
+    output_channels: Size = LATER
+    num_classes: Size | None = None
+    latent_size: Size = 2
+    filters: Sizes = (32, 64)
+    hidden: Size = 16
+
+    def check(self):
         stride = 2 ** len(self.filters)
-        height, width, channels = self.image_shape
-        if height % stride or width % stride:
+        if self.image_shape[0] % stride or self.image_shape[1] % stride:
             raise ValueError(
                 f"`image_shape` must have sides divisible by {stride} with "
-                f"{len(self.filters)} `filters`. Received: {image_shape=}"
+                f"{len(self.filters)} `filters`. "
+                f"Received: image_shape={self.image_shape}"
             )
-        self.grid = (height // stride, width // stride, self.filters[-1])
-        self._make_layers(channels, num_classes or 0)
-        self.built = True
 
-    def _make_layers(self, channels, extra):
+    @property
+    def grid(self):
+        """`(H, W, C)` of what the last convolution of the encoder makes."""
+        stride = 2 ** len(self.filters)
+        height, width = self.image_shape[:2]
+        return height // stride, width // stride, self.filters[-1]
+
+    def make(self):
+        channels, extra = self.image_shape[-1], self.num_classes or 0
         policy, size = self.dtype_policy, math.prod(self.grid)
         self.encoder = []
         inputs = channels + extra
@@ -147,7 +164,7 @@ class ConvolutionalVAE(VAE):
             )
             inputs = filters
         self.output_layer = keras.layers.Conv2DTranspose(
-            self.likelihood.channels(channels),
+            self.output_channels,
             3,
             padding="same",
             dtype=policy,
@@ -175,13 +192,6 @@ class ConvolutionalVAE(VAE):
         for layer in self.decoder:
             x = layer(x)
         return self.output_layer(x)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": list(self.filters),
-            "hidden": self.hidden,
-        }
 
 
 def _with_labels(x, labels, num_classes):
