@@ -184,10 +184,7 @@ def fields(cls):
 
 def signature(cls):
     """`inspect.Signature` of a class: its fields, and what every Keras model takes."""
-    more = [
-        inspect.Parameter(key, BY_NAME, default=None)
-        for key in ("name", "dtype")
-    ]
+    more = [inspect.Parameter(key, BY_NAME, default=None) for key in ("name", "dtype")]
     hints = typing.get_type_hints(cls)
     own = [each.replace(annotation=hints[key]) for key, each in fields(cls).items()]
     return inspect.Signature([*own, *more])
@@ -235,9 +232,7 @@ def checked(name, value, kind):
     if bool in kinds:
         checks.check_flag(name, value)
     elif Any not in kinds and not any(_is_a(value, each) for each in kinds):
-        raise TypeError(
-            f"`{name}` must be {_said(kinds)}. Received: {name}={value!r}"
-        )
+        raise TypeError(f"`{name}` must be {_said(kinds)}. Received: {name}={value!r}")
     return value
 
 

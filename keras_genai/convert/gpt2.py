@@ -182,9 +182,13 @@ FAMILY = Family(
     model_type="gpt2",
     settings=GPT2Settings,
     architectures=(
-        Architecture("GPT2LMHeadModel", CausalLM, GPT, build, rules, describe, aliases=aliases),
+        Architecture(
+            "GPT2LMHeadModel", CausalLM, GPT, build, rules, describe, aliases=aliases
+        ),
         # The body alone has no head but the table it is tied to.
-        Architecture("GPT2Model", CausalLM, GPT, build, rules, describe, aliases=aliases),
+        Architecture(
+            "GPT2Model", CausalLM, GPT, build, rules, describe, aliases=aliases
+        ),
     ),
     prefix="transformer.",
     tokenizer=read_tokenizer,

@@ -22,7 +22,9 @@ def overridden(cls, config, overrides):
     config = dict(config)
     for key, value in overrides.items():
         parts = [
-            name for name in _networks(config) if key == "dtype" or _has(config[name], key)
+            name
+            for name in _networks(config)
+            if key == "dtype" or _has(config[name], key)
         ]
         own = key in fields(cls) or key in OF_KERAS or not issubclass(cls, Declared)
         if not own and not parts:

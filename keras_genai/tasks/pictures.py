@@ -8,7 +8,6 @@ import tensorflow as tf
 from keras_genai.checks import MOST_NUMBERS, check_integer
 
 
-
 def to_labels(labels, count, num_classes):
     """Labels a user asked for, one a picture.
 

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_genai import from_preset
+from keras_genai.modalities.text import Text
 from keras_genai.networks.gpt import GPT, GPT2, LLAMA, Style
 from keras_genai.tasks.language import CausalLM
 
@@ -132,7 +133,8 @@ def test_the_parameter_count_is_that_of_gpt2():
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_one_batch_can_be_learned_by_heart(dtype):
     keras.utils.set_random_seed(0)
-    model = GPT(17, context=8, depth=1, width=32, num_heads=2, dtype=dtype)
+    network = GPT(context=8, depth=1, width=32, num_heads=2, dtype=dtype)
+    model = CausalLM(network, Text(vocabulary_size=17))
     model.compile(
         optimizer=keras.optimizers.Adam(1e-2),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -1,0 +1,150 @@
+"""Every task keeps what all tasks promise; see `tests/harness.py`."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from harness import (
+    POLICIES,
+    ROWS,
+    Case,
+    check_config,
+    check_config_alone,
+    check_file,
+    check_parts_take_the_policy,
+    check_policy,
+    check_symbolic,
+    check_training,
+    check_xla,
+    public_classes,
+)
+
+from keras_genai import tasks
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Label, Text
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.vae import DenseAutoencoder
+from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.variational import VAE
+
+VOCABULARY, LENGTH, SOURCE, SHAPE, CLASSES, CODES = 11, 5, 6, (8, 8, 1), 3, 6
+DRAWS = np.random.default_rng(0)
+CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def ints(*shape, most=VOCABULARY):
+    return DRAWS.integers(1, most, (ROWS, *shape)).astype("int32")
+
+
+def pictures(*shape):
+    return DRAWS.random((ROWS, *shape), "float32")
+
+
+TOKENS, TARGETS = ints(LENGTH), ints(LENGTH)
+PICTURES = {"images": pictures(*SHAPE)}
+LABELLED = {**PICTURES, "labels": np.arange(ROWS) % CLASSES}
+TEXT, IMAGE, LABEL = Text(vocabulary_size=VOCABULARY), Image(SHAPE), Label(CLASSES)
+
+
+def case(task, make, *kinds, inputs, targets=None, draws=False, loss=None, **settings):
+    """Of a task.
+
+    Args:
+        task: its class.
+        make: function of a dtype policy that returns its networks, in order.
+        *kinds: its modalities, in order.
+        inputs, targets, draws, loss: see `Case`; with targets, the loss is the
+            cross-entropy if there is no other.
+        **settings: other fields of the task.
+    """
+    loss = CROSS_ENTROPY if targets is not None and loss is None else loss
+    return Case(
+        lambda dtype: task(*make(dtype), *kinds, dtype=dtype, **settings),
+        inputs,
+        draws=draws,
+        targets=targets,
+        loss=loss,
+    )
+
+
+def of(kind, **settings):
+    """Function of a dtype policy: a list of one network, to be completed."""
+    return lambda dtype: [kind(dtype=dtype, **settings)]
+
+
+gpt = functools.partial(of, GPT, context=8, depth=1, width=8, num_heads=2)
+CASES = {
+    "CausalLM": case(CausalLM, gpt(), TEXT, inputs=TOKENS, targets=TARGETS),
+    "VAE": case(
+        VAE,
+        of(DenseAutoencoder, latent_size=3, hidden=(9,)),
+        IMAGE,
+        LABEL,
+        inputs=LABELLED,
+        draws=True,
+    ),
+}
+BASES = {"LogitsTask", "PictureTask", "SampleTask", "Task"}
+EXPORTED = {"Denoiser"}  # made for a file of what runs without this library
+REFUSE_FLOAT16: set[str] = set()
+# Two networks that learn from each other have tests of their own.
+LEARNING = [name for name in CASES if not name.endswith("GAN")]
+
+
+every_task = pytest.mark.parametrize("name", CASES)
+
+
+def test_no_public_task_is_left_out():
+    public = public_classes(tasks, keras.layers.Layer)
+    assert {name.partition(" ")[0] for name in CASES} == set(public) - BASES - EXPORTED
+
+
+@every_task
+def test_a_config_makes_one_of_the_same_config_and_weights(name):
+    check_config_alone(CASES[name])
+
+
+@pytest.mark.slow
+@every_task
+def test_it_comes_back_from_its_config(name):
+    check_config(CASES[name])
+
+
+@pytest.mark.slow
+@every_task
+def test_parts_take_its_policy(name):
+    check_parts_take_the_policy(CASES[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", POLICIES)
+@every_task
+def test_it_computes_in_the_dtype_it_is_given(name, policy):
+    if policy == "mixed_float16" and name in REFUSE_FLOAT16:
+        pytest.skip("refuses float16")
+    check_policy(CASES[name], policy)
+
+
+@pytest.mark.slow
+@every_task
+def test_it_is_part_of_a_functional_model(name):
+    check_symbolic(CASES[name])
+
+
+@pytest.mark.slow
+@every_task
+def test_xla_computes_what_it_does_without(name):
+    check_xla(CASES[name])
+
+
+@pytest.mark.slow
+@every_task
+def test_it_is_saved_and_loaded_whole(name, tmp_path):
+    check_file(CASES[name], tmp_path / "model.keras")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LEARNING)
+def test_every_weight_that_trains_moves(name):
+    check_training(CASES[name])
