@@ -51,6 +51,7 @@ class CausalLM(LogitsTask):
 
     def make(self):
         self.target = as_written(self.target, self.network)
+        self.jit_generate = self.network.jit_generate
         self.given = (dataclasses.replace(self.target, generated=False),)
 
     @property
@@ -60,10 +61,6 @@ class CausalLM(LogitsTask):
     @property
     def context(self):
         return self.network.context
-
-    @property
-    def jit_generate(self):
-        return self.network.jit_generate
 
     def call(self, tokens, training=False):
         return self.network(tokens, training=training)

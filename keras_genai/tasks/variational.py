@@ -181,13 +181,10 @@ class VAE(PictureTask):
         return {**super().sizes, "output_channels": channels}
 
     def make(self):
+        self.jit_generate = self.network.jit_generate
         self.sampling = GaussianSampling(seed=0, name="sampling")
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
         self.kl_tracker = keras.metrics.Mean(name="kl")
-
-    @property
-    def jit_generate(self):
-        return self.network.jit_generate
 
     @property
     def latent_size(self):
