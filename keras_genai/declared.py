@@ -40,10 +40,18 @@ class Later:
 
 LATER: Any = Later()
 
+def _number(allowed, accepts):
+    return functools.partial(checks.check_number, allowed=allowed, accepts=accepts)
+
+
 # Annotations of fields. What stands behind a type is called with name and value.
 Size = Annotated[int, checks.check_size]
 Count = Annotated[int, lambda name, value: checks.check_sizes(**{name: value})]
 Rate = Annotated[float, lambda name, value: checks.check_rates(**{name: value})]
+Levels = Annotated[int, functools.partial(checks.check_size, least=2)]
+Share = Annotated[float, _number("in [0, 1]", lambda value: 0 <= value <= 1)]
+Positive = Annotated[float, _number("above 0", lambda value: value > 0)]
+NotNegative = Annotated[float, _number("at least 0", lambda value: value >= 0)]
 Sizes = Annotated[tuple[int, ...], checks.check_layer_sizes]
 ImageShape = Annotated[tuple[int, ...], checks.check_image_shape]
 

@@ -146,6 +146,9 @@ class Entry:
             for field, make in self.networks.items()
         }
         parts = {**networks, **self._of_the_data(splits), "name": self.name or None}
+        for field, name in self.parts.items():
+            if field not in overrides:  # one that learned nothing, for a look at it
+                parts[field] = zoo.get(name).build(splits, precision=precision)
         return self.task(**dtype, **_known(self.task, {**config, **parts}))
 
     def _known_splits(self):

@@ -14,7 +14,17 @@ class Network(Declared):
 
     What its samples are may be left to the task that it is given to: fields that
     nobody filled are filled by `complete`, and the layers are built then.
+
+    Attributes:
+        jit_generate: bool. Whether XLA compiles what draws samples with it.
     """
+
+    jit_generate: typing.ClassVar = True
+
+    def __call__(self, *args, **kwargs):
+        if not self.built:
+            self.complete()
+        return super().__call__(*args, **kwargs)
 
     def complete(self, **sizes):
         """Fills in what was left open, from what the samples of a task are.

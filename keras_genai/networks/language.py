@@ -17,10 +17,7 @@ class LanguageNetwork(Network):
         vocabulary_size: int, V.
         width: int, W, of a hidden vector.
         context: int or `None`. The largest number of positions; `None` is unlimited.
-        jit_generate: bool. Whether XLA compiles the loop that decodes.
     """
-
-    jit_generate: typing.ClassVar = True
 
     def hidden(self, tokens, mask=None):
         """The vectors of all tokens, before the head.

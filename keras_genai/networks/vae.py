@@ -1,7 +1,6 @@
 """Autoencoders with a posterior: of dense layers, and of convolutions."""
 
 import math
-from typing import ClassVar
 
 import keras
 from keras import ops
@@ -16,10 +15,8 @@ class Autoencoder(Network):
 
     Attributes:
         latent_size: int, D.
-        jit_generate: bool. Whether XLA compiles what draws pictures.
     """
 
-    jit_generate: ClassVar = True
     casts_inputs = False  # pictures stay float32
 
     def encode(self, images, labels=None):

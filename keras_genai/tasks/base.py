@@ -71,10 +71,15 @@ class Task(Declared):
 
     @property
     def sizes(self):
-        """dict of what its samples say of the fields of networks, by their names."""
+        """dict of sizes that its samples say: of classes, tokens, pictures."""
         kinds = [kind for kind in (*self.given, self.target) if kind is not None]
         sizes = {key: size for kind in kinds for key, size in kind.sizes.items()}
         return {key: size for key, size in sizes.items() if size is not None}
+
+    @property
+    def network_sizes(self):
+        """dict of what fields of its networks must be, by their names."""
+        return self.sizes
 
     def _take(self, key, value):
         if key == "given" and isinstance(value, Modality):
@@ -83,7 +88,7 @@ class Task(Declared):
 
     def _make_if_complete(self):
         for network in self.networks.values():
-            network.complete(**self.sizes)
+            network.complete(**self.network_sizes)
         super()._make_if_complete()
 
     def get_config(self):

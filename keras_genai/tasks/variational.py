@@ -176,9 +176,9 @@ class VAE(PictureTask):
     objective: EvidenceBound | ImportanceBound = EvidenceBound()
 
     @property
-    def sizes(self):
+    def network_sizes(self):
         channels = self.likelihood.channels(self.target.shape[-1])
-        return {**super().sizes, "output_channels": channels}
+        return {**super().network_sizes, "output_channels": channels}
 
     def make(self):
         self.jit_generate = self.network.jit_generate
