@@ -4,19 +4,24 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from flat import flat
 
 from keras_genai.data import images
-from keras_genai.models.pixelcnn import PixelCNN
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Label
+from keras_genai.networks.pixelcnn import PixelCNN
+from keras_genai.tasks.pixels import PixelModel
 
 
-def make(shape=(4, 4, 1), **changes):
+def make(shape=(4, 4, 1), given=(), **changes):
     keras.utils.set_random_seed(0)
-    return PixelCNN(shape, **(dict(width=16, depth=2, levels=5) | changes))
+    settings = dict(width=16, depth=2, levels=5) | changes
+    return flat(PixelModel, PixelCNN, Image(shape), given, **settings)
 
 
 def logits(model, codes, training):
     keras.utils.set_random_seed(1)
-    for block in model.blocks:  # dropout draws the same numbers in every call
+    for block in model.network.blocks:  # dropout draws the same numbers in every call
         block.dropout.seed_generator.state.assign([1, 0])
     return np.array(model.logits_of(codes, training=training))
 
@@ -51,7 +56,7 @@ def test_drawn_codes_are_those_of_a_step_by_step_draw():
 
 def test_a_model_that_knows_nothing_pays_the_logarithm_of_the_levels():
     model = make()
-    for weight in model.head.weights:
+    for weight in model.network.head.weights:
         weight.assign(tf.zeros(weight.shape))
     pictures = np.zeros((3, 4, 4, 1), "uint8")
     np.testing.assert_allclose(model.score(pictures), np.log(5), rtol=1e-6)
@@ -70,7 +75,7 @@ def test_pictures_and_codes_are_two_views_of_the_same():
 @pytest.mark.slow
 def test_it_learns_a_few_digits_by_heart_with_their_labels():
     splits = images.digits(16, stand_in=True)
-    model = make((8, 8, 1), levels=2, width=32, num_classes=10)
+    model = make((8, 8, 1), Label(10), levels=2, width=32)
     model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
     batch = next(iter(splits.train.dataset()))
     data = tf.data.Dataset.from_tensors(batch)

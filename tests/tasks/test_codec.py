@@ -4,10 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from flat import flat
 
 from keras_genai import from_preset
 from keras_genai.data import images
-from keras_genai.models.vqvae import VQVAE
+from keras_genai.modalities.image import Image
+from keras_genai.networks.vqvae import QuantizedAutoencoder
+from keras_genai.tasks.codec import VQVAE
 
 SHAPE = (8, 8, 1)
 
@@ -20,7 +23,7 @@ def digits():
 def make(**changes):
     keras.utils.set_random_seed(0)
     kwargs = dict(num_codes=16, latent_size=4, filters=(8, 8)) | changes
-    model = VQVAE(SHAPE, **kwargs)
+    model = flat(VQVAE, QuantizedAutoencoder, Image(SHAPE), **kwargs)
     model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
@@ -104,6 +107,6 @@ def test_bad_arguments_are_one_clear_line():
     with pytest.raises(ValueError, match="`codes` must be from 0 to 15"):
         model.decode_tokens(np.full((1, 2, 2), 16))
     with pytest.raises(ValueError, match="sides divisible by 4"):
-        VQVAE((9, 8, 1))
+        VQVAE(QuantizedAutoencoder(), Image((9, 8, 1)))
     with pytest.raises(ValueError, match="`data_variance` must be above 0"):
-        VQVAE(SHAPE, data_variance=0.0)
+        VQVAE(QuantizedAutoencoder(), Image(SHAPE), data_variance=0.0)
