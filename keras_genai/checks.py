@@ -186,3 +186,17 @@ def check_part(name, part, needs, module):
         raise TypeError(
             f"`{name}` must be an object of {module}. Received: {name}={part!r}"
         )
+
+
+def refuse_float16(model):
+    """Raises if a model of published weights that overflow in float16 computes in it.
+
+    Raises:
+        ValueError: if it does.
+    """
+    if model.compute_dtype == "float16":
+        raise ValueError(
+            f"`dtype` of a {type(model).__name__} must be float32 or bfloat16, or "
+            "mixed with it, because float16 overflows. "
+            f"Received: dtype={model.dtype_policy.name!r}"
+        )

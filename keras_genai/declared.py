@@ -40,6 +40,7 @@ class Later:
 
 LATER: Any = Later()
 
+
 def _number(allowed, accepts):
     return functools.partial(checks.check_number, allowed=allowed, accepts=accepts)
 
@@ -237,7 +238,10 @@ def checked(name, value, kind):
         if rule is not None:
             rule[0](name, value)
             return value
-    if bool in kinds:
+    if all(typing.get_origin(each) is typing.Literal for each in kinds):
+        words = [word for each in kinds for word in typing.get_args(each)]
+        checks.check_one_of(name, value, words)
+    elif bool in kinds:
         checks.check_flag(name, value)
     elif Any not in kinds and not any(_is_a(value, each) for each in kinds):
         raise TypeError(f"`{name}` must be {_said(kinds)}. Received: {name}={value!r}")

@@ -1,4 +1,4 @@
-"""The transformer block that GPT, BERT, BART, T5 and Blenderbot share."""
+"""The transformer block that GPT, BERT, T5 and EncoderDecoder share."""
 
 import keras
 from keras import ops

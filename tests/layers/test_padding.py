@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from keras_genai.layers.padding import at_real_tokens, skip_padding
 from keras_genai.models.bert import BERT
-from keras_genai.models.t5 import T5
+from keras_genai.networks.t5 import T5
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 REAL = np.arange(6) < np.array([[6], [2], [4]])
 TOKENS = np.random.default_rng(0).integers(0, 20, REAL.shape).astype("int32")
@@ -38,11 +39,17 @@ def bert(mask):
 
 def t5(mask):
     inputs = {"inputs": TOKENS, "inputs_mask": mask, "targets": TOKENS}
-    return (
-        T5(20, 1, 1, width=8, num_heads=2, head_dim=4, hidden=16, dropout=0.0),
-        inputs,
-        None,
+    network = T5(
+        vocabulary_size=20,
+        encoder_depth=1,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
+        head_dim=4,
+        inner_width=16,
+        dropout=0.0,
     )
+    return Seq2SeqLM(network), inputs, None
 
 
 @pytest.mark.slow

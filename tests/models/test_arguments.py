@@ -2,6 +2,7 @@
 
 import keras
 import pytest
+from keras_genai.models.gpt import LLAMA, Style
 
 from keras_genai import models
 from keras_genai.layers.attention import Attention
@@ -12,11 +13,11 @@ from keras_genai.layers.recurrent import LSTM
 from keras_genai.layers.recurrent_attention import BahdanauAttention, LuongAttention
 from keras_genai.layers.recurrent_stacks import AttentiveDecoder, BidirectionalStack
 from keras_genai.layers.transformer import make_block
-from keras_genai.models.bart import BARTStyle
-from keras_genai.models.blenderbot import BlenderbotStyle
-from keras_genai.models.gpt import LLAMA, Style
-from keras_genai.models.t5 import T5Style
+from keras_genai.networks.encoder_decoder import EncoderDecoder, EncoderDecoderStyle
+from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.networks.t5 import T5, T5Style
 from keras_genai.tasks import encoder
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 SIZES = (0, -2, 2.5, None, "x", True, 2**31, 10**12)
 GIVEN = tuple(value for value in SIZES if value is not None)
@@ -63,6 +64,10 @@ def with_head(head):
     return lambda **settings: head(models.RecurrentEncoder(11, 8, 4, 4), **settings)
 
 
+def rewriter(**settings):
+    return Seq2SeqLM(RecurrentEncoderDecoder(**RECURRENT), **settings)
+
+
 def keys(settings):
     return " ".join(settings)
 
@@ -77,25 +82,16 @@ CASES = [
         others="activation",
         **BERT_SIZES,
     ),
-    *wrong(models.BART, keys(HALVES), "hidden", others="style generation", **HALVES),
+    *wrong(EncoderDecoder, keys(HALVES), "inner_width", others="style", **HALVES),
     *wrong(
-        models.Blenderbot, keys(HALVES), "hidden", others="style generation", **HALVES
-    ),
-    *wrong(
-        models.T5,
-        keys(T5_SIZES) + " head_dim hidden",
-        others="style generation",
+        T5,
+        keys(T5_SIZES) + " head_dim inner_width",
+        others="style",
         **T5_SIZES,
         head_dim=4,
-        hidden=8,
+        inner_width=8,
     ),
-    *wrong(
-        models.Transformer,
-        keys(HALVES) + " hidden",
-        flags="tie_embeddings",
-        others="generation",
-        **HALVES,
-    ),
+    *wrong(rewriter, rates="", others="generation turns"),
     *wrong(
         models.RNNLM,
         keys(RECURRENT),
@@ -105,10 +101,10 @@ CASES = [
         **RECURRENT,
     ),
     *wrong(
-        models.RecurrentSeq2Seq,
+        RecurrentEncoderDecoder,
         keys(RECURRENT),
         flags="tie_embeddings",
-        others="cell attention generation",
+        others="cell attention",
         **RECURRENT,
     ),
     *wrong(
@@ -131,12 +127,12 @@ CASES = [
     *wrong(Style, given="num_memory_heads", rates="", flags="use_bias normalize_heads"),
     *wrong(Style, rates="", others="positions norm feedforward"),
     *wrong(
-        BARTStyle,
-        given="decoder_num_heads decoder_hidden",
+        EncoderDecoderStyle,
+        given="decoder_num_heads decoder_inner_width",
         rates="",
-        others="activation",
+        flags="pre_norm scale_embedding tie_embeddings logits_bias float16",
+        others="activation embedding_norm initializer",
     ),
-    *wrong(BlenderbotStyle, rates="", flags="pre_norm scale_embedding tie_embeddings"),
     *wrong(T5Style, "num_buckets max_distance", rates="", flags="gated scale_logits"),
     *wrong(Attention, "num_heads head_dim", rates="", num_heads=2, head_dim=4),
     *wrong(FeedForward, "hidden", rates="", flags="use_bias", hidden=4),

@@ -1,13 +1,14 @@
 """A preset's card says what the model is, how it decodes and what not to expect."""
 
 import pytest
+from keras_genai.models.gpt import GPT
 
 from keras_genai.models.bert import BERT
-from keras_genai.models.gpt import GPT
-from keras_genai.models.t5 import T5
 from keras_genai.models.unet import UNet
+from keras_genai.networks.t5 import T5
 from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.tasks import cards
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 
 def gpt():
@@ -16,8 +17,16 @@ def gpt():
 
 def t5():
     settings = GenerationSettings(max_length=9, num_beams=4, length_penalty=0.6)
-    sizes = dict(width=8, num_heads=2, head_dim=4, hidden=16)
-    return T5(20, 1, 1, generation=settings, **sizes)
+    network = T5(
+        vocabulary_size=20,
+        encoder_depth=1,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
+        head_dim=4,
+        inner_width=16,
+    )
+    return Seq2SeqLM(network, generation=settings)
 
 
 def unet():

@@ -4,6 +4,9 @@ import keras
 import pytest
 
 import keras_genai as kg
+from keras_genai.networks.encoder_decoder import EncoderDecoder
+from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.networks.t5 import T5
 
 SHAPE = (8, 8, 1)
 
@@ -12,12 +15,27 @@ def bert():
     return kg.models.BERT(11, 8, 1, 8, 2, pooler=True)
 
 
+HALVES = {
+    "encoder_depth": 1,
+    "decoder_depth": 1,
+    "width": 8,
+    "num_heads": 2,
+    "inner_width": 8,
+}
+
+
+def rewriter(network, **settings):
+    return kg.tasks.Seq2SeqLM(network(vocabulary_size=11, **settings))
+
+
 TASKS = {
     "GPT": lambda: kg.models.GPT(11, 8, 1, 8, 2),
     "RNNLM": lambda: kg.models.RNNLM(11, 8, 8, 1),
-    "RecurrentSeq2Seq": lambda: kg.models.RecurrentSeq2Seq(11, 8, 8),
-    "Transformer": lambda: kg.models.Transformer(11, 8, 1, 1, 8, 2, 8),
-    "T5": lambda: kg.models.T5(11, 1, 1, 8, 2, 4, 8),
+    "RecurrentEncoderDecoder": lambda: rewriter(
+        RecurrentEncoderDecoder, embedding_dim=8, units=8
+    ),
+    "EncoderDecoder": lambda: rewriter(EncoderDecoder, context=8, **HALVES),
+    "T5": lambda: rewriter(T5, head_dim=4, **HALVES),
     "MaskedLM": lambda: kg.tasks.MaskedLM(bert()),
     "SequenceClassifier": lambda: kg.tasks.SequenceClassifier(bert()),
     "value": lambda: kg.tasks.SequenceClassifier(bert(), labels=1),
@@ -44,7 +62,7 @@ def test_an_optimizer_is_enough_and_comes_back_with_the_loss(name):
         assert again.loss.get_config() == model.default_loss().get_config()
 
 
-@pytest.mark.parametrize("name", ["GPT", "Transformer", "MaskedLM", "value"])
+@pytest.mark.parametrize("name", ["GPT", "EncoderDecoder", "MaskedLM", "value"])
 def test_a_loss_that_is_named_wins_and_comes_back(name):
     model = TASKS[name]()
     model.compile("adamw", keras.losses.CategoricalCrossentropy(from_logits=True))

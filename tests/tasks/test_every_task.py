@@ -23,9 +23,13 @@ from harness import (
 from keras_genai import tasks
 from keras_genai.modalities.image import Image
 from keras_genai.modalities.text import Label, Text
+from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
+from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.networks.t5 import T5
 from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.variational import VAE
 
 VOCABULARY, LENGTH, SOURCE, SHAPE, CLASSES, CODES = 11, 5, 6, (8, 8, 1), 3, 6
@@ -42,6 +46,8 @@ def pictures(*shape):
 
 
 TOKENS, TARGETS = ints(LENGTH), ints(LENGTH)
+REAL = np.arange(SOURCE) < np.array([[4], [6], [1], [5]])
+PAIR = {"inputs": ints(SOURCE), "inputs_mask": REAL, "targets": TOKENS}
 PICTURES = {"images": pictures(*SHAPE)}
 LABELLED = {**PICTURES, "labels": np.arange(ROWS) % CLASSES}
 TEXT, IMAGE, LABEL = Text(vocabulary_size=VOCABULARY), Image(SHAPE), Label(CLASSES)
@@ -74,7 +80,25 @@ def of(kind, **settings):
 
 
 gpt = functools.partial(of, GPT, context=8, depth=1, width=8, num_heads=2)
+HALVES = {"encoder_depth": 1, "decoder_depth": 1, "width": 8, "num_heads": 2}
+encoder_decoder = functools.partial(
+    of, EncoderDecoder, context=8, inner_width=12, **HALVES
+)
+
+
+def seq2seq(make):
+    """Of `Seq2SeqLM`, with the network that a function makes."""
+    return case(Seq2SeqLM, make, TEXT, inputs=PAIR, targets=TARGETS)
+
+
 CASES = {
+    "Seq2SeqLM": seq2seq(encoder_decoder()),
+    "Seq2SeqLM of BART": seq2seq(encoder_decoder(style=BART)),
+    "Seq2SeqLM of Blenderbot": seq2seq(encoder_decoder(style=BLENDERBOT)),
+    "Seq2SeqLM of RecurrentEncoderDecoder": seq2seq(
+        of(RecurrentEncoderDecoder, embedding_dim=6, units=4, dropout=0.0)
+    ),
+    "Seq2SeqLM of T5": seq2seq(of(T5, head_dim=4, inner_width=12, **HALVES)),
     "CausalLM": case(CausalLM, gpt(), TEXT, inputs=TOKENS, targets=TARGETS),
     "VAE": case(
         VAE,
@@ -87,7 +111,7 @@ CASES = {
 }
 BASES = {"LogitsTask", "PictureTask", "SampleTask", "Task"}
 EXPORTED = {"Denoiser"}  # made for a file of what runs without this library
-REFUSE_FLOAT16: set[str] = set()
+REFUSE_FLOAT16 = {"Seq2SeqLM of Blenderbot", "Seq2SeqLM of T5"}
 # Two networks that learn from each other have tests of their own.
 LEARNING = [name for name in CASES if not name.endswith("GAN")]
 

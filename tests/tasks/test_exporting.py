@@ -4,14 +4,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras_genai.models.gpt import GPT
+from keras_genai.models.vae import MLPVAE
 
 from keras_genai.models.bert import BERT
 from keras_genai.models.dcgan import DCGAN
-from keras_genai.models.gpt import GPT
-from keras_genai.models.transformer import Transformer
 from keras_genai.models.unet import UNet
-from keras_genai.models.vae import MLPVAE
+from keras_genai.networks.encoder_decoder import EncoderDecoder
 from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 TOKENS = np.random.default_rng(0).integers(0, 11, (3, 6)).astype("int32")
 MASK = np.ones((3, 6), "int32")
@@ -23,11 +24,23 @@ def classifier():
     return SequenceClassifier(BERT(11, 8, depth=1, width=8, num_heads=2))
 
 
+def transformer():
+    network = EncoderDecoder(
+        vocabulary_size=11,
+        context=8,
+        encoder_depth=1,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
+    )
+    return Seq2SeqLM(network)
+
+
 CASES = {
     "gpt": (lambda: GPT(11, 8, depth=1, width=8, num_heads=2), TOKENS),
     "classifier": (classifier, TEXTS),
     "transformer": (
-        lambda: Transformer(11, 8, 1, 1, width=8, num_heads=2),
+        transformer,
         {"inputs": TOKENS, "inputs_mask": MASK, "targets": TOKENS},
     ),
     "vae": (lambda: MLPVAE((8, 8, 1), 3, (9,)), {"images": PICTURES}),

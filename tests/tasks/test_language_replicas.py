@@ -13,11 +13,11 @@ NAMES = (
     "GPT",
     "RNNLM",
     "RNNLM with lanes",
-    "Transformer",
-    "BART",
-    "Blenderbot",
+    "EncoderDecoder",
+    "EncoderDecoder of BART",
+    "EncoderDecoder of Blenderbot",
     "T5",
-    "RecurrentSeq2Seq",
+    "RecurrentEncoderDecoder",
     "MaskedLM",
     "SequenceClassifier",
     "TokenClassifier",
@@ -31,8 +31,12 @@ def makers():
     import numpy as np
 
     from keras_genai import models
+    from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
+    from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+    from keras_genai.networks.t5 import T5
     from keras_genai.tasks import encoder
     from keras_genai.tasks.answering import QuestionAnswering
+    from keras_genai.tasks.seq2seq import Seq2SeqLM
 
     draws = np.random.default_rng(0)
 
@@ -48,10 +52,21 @@ def makers():
         "segments": ints(SOURCE, 2),
     }
     sizes = {"width": 8, "num_heads": 2, "hidden": 12, "dropout": 0.0}
-    halves = {"context": 8, "encoder_depth": 1, "decoder_depth": 1, **sizes}
+    halves = {
+        "context": 8,
+        "encoder_depth": 1,
+        "decoder_depth": 1,
+        "width": 8,
+        "num_heads": 2,
+        "inner_width": 12,
+        "dropout": 0.0,
+    }
 
     def of(kind, **settings):
         return lambda: kind(VOCABULARY, **settings)
+
+    def rewriter(network, **settings):
+        return lambda: Seq2SeqLM(network(vocabulary_size=VOCABULARY, **settings))
 
     def with_head(head, **settings):
         return lambda: head(
@@ -69,12 +84,20 @@ def makers():
             tokens,
             targets,
         ),
-        "Transformer": (of(models.Transformer, **halves), pairs, targets),
-        "BART": (of(models.BART, **halves), pairs, targets),
-        "Blenderbot": (of(models.Blenderbot, **halves), pairs, targets),
-        "T5": (of(models.T5, head_dim=4, **t5), pairs, targets),
-        "RecurrentSeq2Seq": (
-            of(models.RecurrentSeq2Seq, dropout=0.0, **recurrent),
+        "EncoderDecoder": (rewriter(EncoderDecoder, **halves), pairs, targets),
+        "EncoderDecoder of BART": (
+            rewriter(EncoderDecoder, style=BART, **halves),
+            pairs,
+            targets,
+        ),
+        "EncoderDecoder of Blenderbot": (
+            rewriter(EncoderDecoder, style=BLENDERBOT, **halves),
+            pairs,
+            targets,
+        ),
+        "T5": (rewriter(T5, head_dim=4, **t5), pairs, targets),
+        "RecurrentEncoderDecoder": (
+            rewriter(RecurrentEncoderDecoder, dropout=0.0, **recurrent),
             pairs,
             targets,
         ),

@@ -7,8 +7,10 @@ import tensorflow as tf
 
 from keras_genai import models
 from keras_genai.layers.embedding import TokenEmbedding
+from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.tasks import encoder
 from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 VOCABULARY, LENGTH = 11, 6
 FINE = np.ones((4, LENGTH), "int32")
@@ -38,8 +40,11 @@ def batches(x, y):
     return tf.data.Dataset.from_tensor_slices((x, y)).batch(2)
 
 
-def recurrent_seq2seq():
-    return models.RecurrentSeq2Seq(VOCABULARY, 6, 4)
+def rewriter():
+    network = RecurrentEncoderDecoder(
+        vocabulary_size=VOCABULARY, embedding_dim=6, units=4
+    )
+    return Seq2SeqLM(network)
 
 
 WRONG = {
@@ -52,8 +57,8 @@ WRONG = {
         FINE,
         "tokens",
     ),
-    "source": (recurrent_seq2seq, pairs(inputs=spoiled(99)), FINE, "inputs"),
-    "read targets": (recurrent_seq2seq, pairs(targets=spoiled(99)), FINE, "targets"),
+    "source": (rewriter, pairs(inputs=spoiled(99)), FINE, "inputs"),
+    "read targets": (rewriter, pairs(targets=spoiled(99)), FINE, "targets"),
     "segments": (
         lambda: encoder.SequenceClassifier(bert(True)),
         {"tokens": FINE, "segments": spoiled(2)},
@@ -146,9 +151,9 @@ def test_rows_of_unknown_length_may_not_be_beyond_the_context():
         (gpt, FINE[0], r"`tokens` must be ints of shape \(batch, length\)"),
         (gpt, np.array([["a b"]]), r"`tokens` must be ints"),
         (gpt, FINE[:, :, None], r"`tokens` must be ints"),
-        (recurrent_seq2seq, FINE, r"`inputs` must be a dict with \['inputs', "),
+        (rewriter, FINE, r"`inputs` must be a dict with \['inputs', "),
         (
-            recurrent_seq2seq,
+            rewriter,
             {"inputs": FINE, "targets": FINE},
             r"`inputs` must be a dict with .* 'inputs_mask', .* Received: \['inputs', ",
         ),

@@ -1,4 +1,6 @@
-"""BART, T5 and Blenderbot see what they may, and decode as they read."""
+"""EncoderDecoder and T5 see what they may, and decode as they read."""
+
+import dataclasses
 
 import keras
 import numpy as np
@@ -7,30 +9,41 @@ import tensorflow as tf
 from keras import ops
 
 from keras_genai import from_preset
-from keras_genai.models.bart import BART, BARTStyle
-from keras_genai.models.blenderbot import BLENDERBOT, BLENDERBOT_SMALL, Blenderbot
-from keras_genai.models.t5 import ORIGINAL, T5, V1_1
+from keras_genai.networks.encoder_decoder import (
+    BART,
+    BLENDERBOT,
+    BLENDERBOT_SMALL,
+    EncoderDecoder,
+    EncoderDecoderStyle,
+)
+from keras_genai.networks.t5 import ORIGINAL, T5, V1_1
 from keras_genai.samplers import Beam, GenerationSettings, Greedy
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 LEARNED = dict(context=24, encoder_depth=1, decoder_depth=2, width=16, num_heads=4)
 RELATIVE = dict(
-    encoder_depth=2, decoder_depth=1, width=16, num_heads=3, head_dim=5, hidden=20
+    encoder_depth=2, decoder_depth=1, width=16, num_heads=3, head_dim=5, inner_width=20
 )
 MODELS = {
-    "bart": (BART, LEARNED),
+    "bart": (EncoderDecoder, dict(**LEARNED, style=BART)),
     "bart_untied": (
-        BART,
+        EncoderDecoder,
         dict(
             **LEARNED,
-            style=BARTStyle(
-                "relu", True, False, decoder_num_heads=2, decoder_hidden=12
+            style=dataclasses.replace(
+                BART,
+                activation="relu",
+                scale_embedding=True,
+                tie_embeddings=False,
+                decoder_num_heads=2,
+                decoder_inner_width=12,
             ),
         ),
     ),
     "t5": (T5, dict(**RELATIVE, style=ORIGINAL)),
     "t5_gated": (T5, dict(**RELATIVE, style=V1_1)),
-    "blenderbot": (Blenderbot, dict(**LEARNED, style=BLENDERBOT)),
-    "blenderbot_small": (Blenderbot, dict(**LEARNED, style=BLENDERBOT_SMALL)),
+    "blenderbot": (EncoderDecoder, dict(**LEARNED, style=BLENDERBOT)),
+    "blenderbot_small": (EncoderDecoder, dict(**LEARNED, style=BLENDERBOT_SMALL)),
 }
 SETTINGS = GenerationSettings(max_length=12, decoder_start_token=1, end_tokens=(2,))
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -39,9 +52,8 @@ every_model = pytest.mark.parametrize("name", MODELS)
 def make(name, **changes):
     keras.utils.set_random_seed(0)
     kind, arguments = MODELS[name]
-    model = kind(
-        **{"vocabulary_size": 17, "generation": SETTINGS, **arguments, **changes}
-    )
+    network = kind(**{"vocabulary_size": 17, **arguments, **changes})
+    model = Seq2SeqLM(network, generation=SETTINGS)
     for variable in model.trainable_variables:  # away from the small initial values
         noise = keras.random.normal(variable.shape, stddev=0.3, seed=1)
         variable.assign(variable + noise)
@@ -113,7 +125,7 @@ def test_candidates_of_one_text_share_its_memory(name):
     model, batch = make(name), draw_batch()
     inputs, mask = batch["inputs"], batch["inputs_mask"]
     shared = model.initial_cache(2, 4, inputs, mask)
-    shared = {**model.empty_cache(6, 4), "memory": shared["memory"]}
+    shared = {**model.network.empty_cache(6, 4), "memory": shared["memory"]}
     repeated = model.initial_cache(6, 4, inputs.repeat(3, 0), mask.repeat(3, 0))
     tokens = np.arange(3, 9, dtype="int32")[:, None]
     places = np.zeros((6, 1), "int32")
@@ -198,7 +210,16 @@ def test_the_parameter_counts_are_those_of_the_published_checkpoints():
     def count(depth, heads, hidden, style):
         """Of a width of 512, from models of one block and of two."""
         one, two = (
-            T5(1, size, size, 512, heads, 64, hidden, style=style).count_params()
+            T5(
+                vocabulary_size=1,
+                encoder_depth=size,
+                decoder_depth=size,
+                width=512,
+                num_heads=heads,
+                head_dim=64,
+                inner_width=hidden,
+                style=style,
+            ).count_params()
             for size in (1, 2)
         )
         tables = 1 if style.tie_embeddings else 2
@@ -222,7 +243,7 @@ def test_impossible_shapes_are_refused(name, changes, message):
 
 def test_an_unknown_activation_is_refused():
     with pytest.raises(ValueError, match="`activation` must be one of"):
-        BARTStyle(activation="tanh")
+        EncoderDecoderStyle(activation="tanh")
 
 
 def test_more_tokens_than_context_are_refused():

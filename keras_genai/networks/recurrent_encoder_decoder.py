@@ -1,32 +1,24 @@
-"""RecurrentSeq2Seq: an encoder-decoder with attention, from before the transformer."""
+"""RecurrentEncoderDecoder: with attention, from before the transformer."""
+
+from typing import Literal
 
 import keras
 from keras import ops
 
-from keras_genai import registry
-from keras_genai.checks import (
-    check_flags,
-    check_instance,
-    check_one_of,
-    check_rates,
-    check_sizes,
-)
-from keras_genai.layers.embedding import TokenEmbedding, token_logits
-from keras_genai.layers.recurrent import check_cell
+from keras_genai.declared import LATER, Count, Rate, Size
+from keras_genai.layers.embedding import token_logits, token_table
+from keras_genai.layers.recurrent import CELLS
 from keras_genai.layers.recurrent_stacks import (
     ATTENTIONS,
     AttentiveDecoder,
     BidirectionalStack,
 )
+from keras_genai.networks.sequence_pair import SequencePairNetwork
 from keras_genai.registry import register
-from keras_genai.samplers.settings import GenerationSettings
-from keras_genai.tasks.seq2seq import Seq2SeqLM
-
-GENERATION = GenerationSettings(max_length=100)
 
 
 @register
-class RecurrentSeq2Seq(Seq2SeqLM):
+class RecurrentEncoderDecoder(SequencePairNetwork):
     """Bidirectional recurrent encoder, and a decoder that looks at it in every step.
 
     The decoder begins with a layer's worth of the encoder's last states. What it
@@ -34,7 +26,7 @@ class RecurrentSeq2Seq(Seq2SeqLM):
     table of token vectors.
 
     Args:
-        vocabulary_size: int, of both sides.
+        vocabulary_size: int, of both sides. A task fills it in from its tokenizer.
         embedding_dim: int. Length of a token's vector, and of the last layer.
         units: int. Width of each direction of the encoder and of the decoder. With
             `"dot"` each direction is half as wide, so that the products exist.
@@ -43,9 +35,8 @@ class RecurrentSeq2Seq(Seq2SeqLM):
         attention: `"bahdanau"`; or Luong's `"dot"`, `"general"` or `"concat"`.
         dropout: float. Rate after the embedding, between layers and before the output.
         tie_embeddings: bool. The output matrix is the table of token vectors.
-        generation: `GenerationSettings`.
 
-    Call arguments and returns: see `Seq2SeqLM`.
+    Call arguments and returns: see `SequencePairNetwork`.
 
     Raises:
         TypeError: if an argument is of a wrong type.
@@ -56,65 +47,36 @@ class RecurrentSeq2Seq(Seq2SeqLM):
         Luong et al. 2015, https://arxiv.org/abs/1508.04025
     """
 
-    def __init__(
-        self,
-        vocabulary_size,
-        embedding_dim=256,
-        units=512,
-        num_layers=1,
-        cell="gru",
-        attention="bahdanau",
-        dropout=0.5,
-        tie_embeddings=True,
-        generation=GENERATION,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        check_sizes(
-            vocabulary_size=vocabulary_size,
-            embedding_dim=embedding_dim,
-            units=units,
-            num_layers=num_layers,
-        )
-        check_rates(dropout=dropout)
-        check_flags(tie_embeddings=tie_embeddings)
-        check_instance("generation", generation, GenerationSettings)
-        check_cell(cell)
-        check_one_of("attention", attention, ATTENTIONS)
-        if attention == "dot" and units % 2:
-            raise ValueError(
-                f"`units` must be even with attention='dot'. Received: {units=}"
-            )
-        self.vocabulary_size = vocabulary_size
-        self.embedding_dim = embedding_dim
-        self.units = units
-        self.num_layers = num_layers
-        self.cell = cell
-        self.attention = attention
-        self.dropout_rate = dropout
-        self.tie_embeddings = tie_embeddings
-        self.generation = generation
-        self._make_layers()
-        self.built = True
+    vocabulary_size: Count = LATER
+    embedding_dim: Size = 256
+    units: Size = 512
+    num_layers: Size = 1
+    cell: Literal[*CELLS] = "gru"
+    attention: Literal[*ATTENTIONS] = "bahdanau"
+    dropout: Rate = 0.5
+    tie_embeddings: bool = True
 
-    def _make_layers(self):
+    def check(self):
+        if self.attention == "dot" and self.units % 2:
+            raise ValueError(
+                "`units` must be even with attention='dot'. "
+                f"Received: units={self.units}"
+            )
+
+    def make(self):
         policy, width = self.dtype_policy, self.embedding_dim
-        self.embedding = TokenEmbedding(
+        self.embedding = token_table(
             self.vocabulary_size,
             width,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
-            dtype=policy,
-            name="embedding",
+            keras.initializers.RandomNormal(stddev=width**-0.5),
+            policy,
         )
-        self.embedding.build((None, None))
-        self.dropout = keras.layers.Dropout(
-            self.dropout_rate, dtype=policy, name="dropout"
-        )
+        self.drop = keras.layers.Dropout(self.dropout, dtype=policy, name="dropout")
         one_way = self.units // 2 if self.attention == "dot" else self.units
         shared = dict(
             num_layers=self.num_layers,
             cell=self.cell,
-            dropout=self.dropout_rate,
+            dropout=self.dropout,
             dtype=policy,
         )
         self.encoder = BidirectionalStack(one_way, name="encoder", **shared)
@@ -145,7 +107,6 @@ class RecurrentSeq2Seq(Seq2SeqLM):
         return layer
 
     def encode(self, inputs, inputs_mask):
-        """What the decoder looks at, and what it begins with. See `Seq2SeqLM`."""
         valid = ops.cast(inputs_mask, "bool")
         encoded, finals = self.encoder(self._embedded(inputs), valid)
         finals = [state for layer in finals for state in layer]
@@ -153,30 +114,35 @@ class RecurrentSeq2Seq(Seq2SeqLM):
             ops.cast(bridge(state), state.dtype)
             for bridge, state in zip(self.bridges, finals, strict=True)
         ]
-        memory = self.decoder.project_memory(self.dropout(encoded), valid)
+        memory = self.decoder.project_memory(self.drop(encoded), valid)
         return {**memory, "states": states}
 
-    def read(self, targets, memory):
-        """Logits after every token. See `Seq2SeqLM`."""
-        return self._read(targets, memory)[0]
+    def hidden(self, targets, memory):
+        x = self._embedded(targets)
+        found, _ = self._look_back(x, memory)
+        return self._readout(found, x)
+
+    def logits(self, hidden):
+        return token_logits(self.drop(hidden), self.embedding, self.head)
 
     def attention_weights(self, inputs, targets, inputs_mask=None):
         """How much every token of the inputs got of the attention.
 
         Args:
             inputs: int `(B, S)`.
-            targets: int `(B, T)`, what the decoder reads; see `Seq2SeqLM`.
+            targets: int `(B, T)`, what the decoder reads; see `SequencePairNetwork`.
             inputs_mask: bool or int `(B, S)`, true at real tokens, or `None`: all.
 
         Returns:
-            float32 array `(B, T, S)`. Row t is where the model looked when it chose
+            float32 array `(B, T, S)`. Row t is where the network looked when it chose
             what follows token t; it sums to 1, and padding gets nothing.
         """
         inputs, targets = ops.convert_to_tensor(inputs), ops.convert_to_tensor(targets)
         if inputs_mask is None:
             inputs_mask = ops.ones(inputs.shape, "bool")
         memory = self.encode(inputs, ops.convert_to_tensor(inputs_mask))
-        return ops.convert_to_numpy(self._read(targets, memory)[1])
+        _, weights = self._look_back(self._embedded(targets), memory)
+        return ops.convert_to_numpy(weights)
 
     def empty_cache(self, batch_size, length):
         """The decoder's state as it is before an encoder gave it another."""
@@ -190,40 +156,24 @@ class RecurrentSeq2Seq(Seq2SeqLM):
         return {"state": state, "memory": memory}
 
     def decode(self, tokens, positions, cache, index):
-        """Logits of the next token, and the state after `tokens`. See `Seq2SeqLM`."""
         x = self._embedded(tokens)
         # A single token is always real.
         valid = None if tokens.shape[1] == 1 else positions >= 0
         found, _, state = self.decoder(x, cache["state"], cache["memory"], valid)
-        logits = self._logits(found, x)
+        logits = self.logits(self._readout(found, x))
         if tokens.shape[1] != 1:
             last = ops.sum(ops.cast(positions >= 0, "int32"), axis=1) - 1
             logits = ops.take_along_axis(logits, last[:, None, None], axis=1)
         return logits[:, 0], {"state": state, "memory": cache["memory"]}
 
-    def _read(self, targets, memory):
-        x = self._embedded(targets)
+    def _look_back(self, x, memory):
+        """What the decoder found for each vector, and where it looked."""
         state = self.decoder.initial_state(memory["states"])
         found, weights, _ = self.decoder(x, state, memory)
-        return self._logits(found, x), weights
+        return found, weights
 
     def _embedded(self, tokens):
-        return self.dropout(self.embedding(tokens))
+        return self.drop(self.embedding(tokens))
 
-    def _logits(self, found, x):
-        x = self.readout(ops.concatenate([found, x], axis=-1))
-        return token_logits(self.dropout(x), self.embedding, self.head)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "embedding_dim": self.embedding_dim,
-            "units": self.units,
-            "num_layers": self.num_layers,
-            "cell": self.cell,
-            "attention": self.attention,
-            "dropout": self.dropout_rate,
-            "tie_embeddings": self.tie_embeddings,
-            "generation": registry.to_plain(self.generation),
-        }
+    def _readout(self, found, x):
+        return self.readout(ops.concatenate([found, x], axis=-1))

@@ -4,14 +4,8 @@ import dataclasses
 
 import keras
 
-from keras_genai import registry
-from keras_genai.checks import (
-    check_flags,
-    check_instance,
-    check_number,
-    check_rates,
-    check_sizes,
-)
+from keras_genai.checks import check_flags, check_number, refuse_float16
+from keras_genai.declared import LATER, Count, Rate, Size
 from keras_genai.layers.attention import Attention
 from keras_genai.layers.embedding import token_head, token_logits, token_table
 from keras_genai.layers.feedforward import (
@@ -23,9 +17,8 @@ from keras_genai.layers.feedforward import (
 from keras_genai.layers.positions import RelativePositionBias, check_buckets
 from keras_genai.layers.stacks import DecoderStack, EncoderStack, memory_mask
 from keras_genai.layers.transformer import Block
+from keras_genai.networks.sequence_pair import TwoStacks
 from keras_genai.registry import register
-from keras_genai.samplers.settings import GenerationSettings
-from keras_genai.tasks.encoder_decoder import EncoderDecoderLM
 
 
 @register
@@ -67,26 +60,24 @@ class T5Style:
 
 ORIGINAL = T5Style()
 V1_1 = T5Style("gelu_tanh", gated=True, tie_embeddings=False, scale_logits=False)
-GENERATION = GenerationSettings()
 
 
 @register
-class T5(EncoderDecoderLM):
+class T5(TwoStacks):
     """Encoder-decoder transformer without biases or position vectors.
 
     Args:
-        vocabulary_size: int.
+        vocabulary_size: int. A task fills it in from its tokenizer.
         encoder_depth: int. Number of blocks.
         decoder_depth: int.
         width: int. Length of a token's vector.
         num_heads: int.
         head_dim: int. Need not have to do with `width`.
-        hidden: int. Width inside the feed-forward networks.
+        inner_width: int. Width inside the feed-forward networks.
         dropout: float. Rate after the embeddings, every part, and both last norms.
         style: `T5Style`. `ORIGINAL` or `V1_1` (also Flan-T5) are ready-made.
-        generation: `GenerationSettings`.
 
-    Call arguments and returns: see `Seq2SeqLM`.
+    Call arguments and returns: see `SequencePairNetwork`.
 
     Raises:
         TypeError: if an argument is of a wrong type.
@@ -97,54 +88,25 @@ class T5(EncoderDecoderLM):
         Shazeer 2020 (v1.1), https://arxiv.org/abs/2002.05202
     """
 
-    def __init__(
-        self,
-        vocabulary_size,
-        encoder_depth,
-        decoder_depth,
-        width,
-        num_heads,
-        head_dim,
-        hidden,
-        dropout=0.1,
-        style=ORIGINAL,
-        generation=GENERATION,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        check_sizes(
-            vocabulary_size=vocabulary_size,
-            encoder_depth=encoder_depth,
-            decoder_depth=decoder_depth,
-            width=width,
-            num_heads=num_heads,
-            head_dim=head_dim,
-            hidden=hidden,
-        )
-        check_rates(dropout=dropout)
-        check_instance("style", style, T5Style)
-        check_instance("generation", generation, GenerationSettings)
-        self._refuse_float16()
-        self.vocabulary_size = vocabulary_size
-        self.encoder_depth = encoder_depth
-        self.decoder_depth = decoder_depth
-        self.width = width
-        self.num_heads = num_heads
-        self.head_dim = head_dim
-        self.hidden = hidden
-        self.dropout_rate = dropout
-        self.style = style
-        self.generation = generation
-        self._make_layers()
+    vocabulary_size: Count = LATER
+    encoder_depth: Size
+    decoder_depth: Size
+    width: Size
+    num_heads: Size
+    head_dim: Size
+    inner_width: Size
+    dropout: Rate = 0.1
+    style: T5Style = ORIGINAL
 
-    def _make_layers(self):
+    def check(self):
+        refuse_float16(self)
+
+    def make(self):
         policy = self.dtype_policy
         self.embedding = token_table(
             self.vocabulary_size, self.width, _normal(1.0), policy
         )
-        self.dropout = keras.layers.Dropout(
-            self.dropout_rate, dtype=policy, name="dropout"
-        )
+        self.drop = keras.layers.Dropout(self.dropout, dtype=policy, name="dropout")
         self.encoder = EncoderStack(
             [self._make_block(index) for index in range(self.encoder_depth)],
             norm=self._norm(name="norm"),
@@ -165,7 +127,6 @@ class T5(EncoderDecoderLM):
             self.head = token_head(self.vocabulary_size, self.width, start, policy)
         for stack in (self.encoder, self.decoder):
             stack.build((None, None, self.width))
-        self.built = True
 
     def _make_bias(self, causal):
         return RelativePositionBias(
@@ -197,11 +158,11 @@ class T5(EncoderDecoderLM):
 
         kind = GatedFeedForward if self.style.gated else FeedForward
         feedforward = kind(
-            self.hidden,
+            self.inner_width,
             ACTIVATIONS[self.style.activation],
             use_bias=False,
             initializer=_normal(self.width**-0.5),
-            output_initializer=_normal(self.hidden**-0.5),
+            output_initializer=_normal(self.inner_width**-0.5),
             dtype=policy,
             name="feedforward",
         )
@@ -210,7 +171,7 @@ class T5(EncoderDecoderLM):
             feedforward,
             self._norm,
             cross_attention=attention("cross_attention") if looks_across else None,
-            dropout=self.dropout_rate,
+            dropout=self.dropout,
             dtype=policy,
             name=f"block_{index}",
         )
@@ -221,39 +182,20 @@ class T5(EncoderDecoderLM):
         )
 
     def encode(self, inputs, inputs_mask):
-        """Keys and values of every decoder block. See `Seq2SeqLM`."""
-        x = self.encoder(self.embed_inputs(inputs, None), memory_mask(inputs_mask))
-        return self.decoder.project_memory(self.dropout(x), inputs_mask)
+        x = self.encoder(self.embed_inputs(inputs), memory_mask(inputs_mask))
+        return self.decoder.project_memory(self.drop(x), inputs_mask)
 
-    def embed_inputs(self, tokens, positions):
-        """The tokens' vectors; positions come in as a bias. See `EncoderDecoderLM`."""
-        return self.dropout(self.embedding(tokens))
+    def embed_inputs(self, inputs, positions=None):
+        return self.drop(self.embedding(inputs))  # positions come in as a bias
 
     def embed_targets(self, tokens, positions):
-        """The tokens' vectors; positions come in as a bias. See `EncoderDecoderLM`."""
-        return self.dropout(self.embedding(tokens))
+        return self.drop(self.embedding(tokens))
 
-    def logits(self, x):
-        """float32 logits of the decoder's output. See `EncoderDecoderLM`."""
-        x = self.dropout(x)
+    def logits(self, hidden):
+        x = self.drop(hidden)
         if self.style.scale_logits:
             x = x * self.width**-0.5
         return token_logits(x, self.embedding, self.head)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "encoder_depth": self.encoder_depth,
-            "decoder_depth": self.decoder_depth,
-            "width": self.width,
-            "num_heads": self.num_heads,
-            "head_dim": self.head_dim,
-            "hidden": self.hidden,
-            "dropout": self.dropout_rate,
-            "style": registry.to_plain(self.style),
-            "generation": registry.to_plain(self.generation),
-        }
 
 
 def _normal(stddev):
