@@ -170,6 +170,20 @@ def check_image_shape(name, shape, ranks=(3,)):
     return tuple(shape)
 
 
+def check_sides(image_shape, divisor):
+    """Raises a `ValueError` unless a number divides height and width.
+
+    Args:
+        image_shape: `(..., H, W, C)`.
+        divisor: int.
+    """
+    if any(side % divisor for side in image_shape[-3:-1]):
+        raise ValueError(
+            f"`image_shape` must have a height and width divisible by {divisor}. "
+            f"Received: image_shape={image_shape}"
+        )
+
+
 def check_part(name, part, needs, module):
     """Raises unless `part` has what an object of its kind has.
 

@@ -55,6 +55,9 @@ Positive = Annotated[float, _number("above 0", lambda value: value > 0)]
 NotNegative = Annotated[float, _number("at least 0", lambda value: value >= 0)]
 Sizes = Annotated[tuple[int, ...], checks.check_layer_sizes]
 ImageShape = Annotated[tuple[int, ...], checks.check_image_shape]
+ImageOrVideoShape = Annotated[
+    tuple[int, ...], functools.partial(checks.check_image_shape, ranks=(3, 4))
+]
 
 
 def part(needs, module):

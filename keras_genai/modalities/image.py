@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from keras_genai.checks import check_image_shape
 from keras_genai.files.pictures import read_picture
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.fields import LARGEST, SMALLEST, Pictures, cure
@@ -21,6 +22,9 @@ class Image(Modality):
     Args:
         shape: `(H, W, C)`.
         key: str. What they are called in a batch.
+
+    Raises:
+        ValueError: if it is no such shape.
     """
 
     shape: tuple[int, ...]
@@ -29,9 +33,11 @@ class Image(Modality):
     suffix = ".png"
     noun = "pictures"
     conditions = ("data", "data_dir")
+    ranks = (3,)  # of its shapes
 
     def __post_init__(self):
-        object.__setattr__(self, "shape", tuple(self.shape))
+        shape = check_image_shape("shape", tuple(self.shape), self.ranks)
+        object.__setattr__(self, "shape", shape)
 
     @property
     def fields(self):
@@ -110,6 +116,7 @@ class Video(Image):
     """
 
     noun = "videos"
+    ranks = (4,)
 
 
 def pictures(shape, key="images"):

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.padding import pad_sequence
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.fields import Labels, Tokens
+from keras_genai.padding import pad_sequence
 from keras_genai.registry import register
 
 WRITING = ("max_length", "temperature", "top_k", "top_p")

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from keras_genai import compat, registry, replicas
 from keras_genai.data.tokenizers import Tokenizer
+from keras_genai.declared import Declared, fields
 from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.layers import quantized
-from keras_genai.declared import Declared, fields
 from keras_genai.modalities.base import Modality
 from keras_genai.networks.base import Network
 from keras_genai.tasks import presets, values
@@ -81,15 +81,32 @@ class Task(Declared):
         """dict of what fields of its networks must be, by their names."""
         return self.sizes
 
+    def sizes_of(self, field):
+        """dict of what fields must be of the network in a field of the task."""
+        return self.network_sizes
+
     def _take(self, key, value):
         if key == "given" and isinstance(value, Modality):
             value = (value,)
         super()._take(key, value)
 
     def _make_if_complete(self):
-        for network in self.networks.values():
-            network.complete(**self.network_sizes)
+        self._name_apart()
+        for field, network in self.networks.items():
+            network.complete(**self.sizes_of(field))
         super()._make_if_complete()
+
+    def _name_apart(self):
+        """Calls networks of one name after their fields: weights are found by names."""
+        names = [network.name for network in self.networks.values()]
+        for field, network in self.networks.items():
+            if names.count(network.name) > 1 and not network.built:
+                network.name = field
+        names = [network.name for network in self.networks.values()]
+        if len({*names}) < len(names):
+            raise ValueError(
+                f"`name` of each network must be its own. Received: {', '.join(names)}"
+            )
 
     def get_config(self):
         config = super().get_config()
@@ -104,7 +121,13 @@ class Task(Declared):
         config = registry.from_plain(config)
         changes = config.pop("changes", ())
         tokenizer = config.pop("tokenizer", None)
-        model = cls(**config)
+        # A file has lists for tuples, which a constructor may want to add to.
+        model = cls(
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in config.items()
+            }
+        )
         for change in changes:
             change.apply(model)
         if tokenizer is not None:

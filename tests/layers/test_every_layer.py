@@ -38,7 +38,6 @@ from keras_genai.layers import (
     masked,
     modulated,
     normalization,
-    patches,
     pool,
     positions,
     recurrent,
@@ -46,7 +45,6 @@ from keras_genai.layers import (
     recurrent_stacks,
     spectral,
     stacks,
-    strided,
 )
 from keras_genai.layers.attention import Attention, MemoryProjection
 from keras_genai.layers.transformer import Block
@@ -257,18 +255,7 @@ CASES = {
     "NoiseEmbedding": case(
         conditioning.NoiseEmbedding, WIDTH, UNITS, inputs=np.abs(VECTOR[:, 0])
     ),
-    "PatchesToScores": case(patches.PatchesToScores, (8, 8, 2), 2, inputs=PICTURES),
     "PictureAttention": case(convolution.PictureAttention, 2, inputs=PICTURES),
-    "PictureToScore": case(strided.PictureToScore, (8, 8, 2), 2, inputs=PICTURES),
-    "PictureToScore, with all": case(
-        strided.PictureToScore,
-        (8, 8, 2),
-        2,
-        CLASSES,
-        "layer",
-        True,
-        inputs=[PICTURES, LABELS],
-    ),
     "RelativePositionBias": case(
         positions.RelativePositionBias,
         2,
@@ -301,9 +288,6 @@ CASES = {
     ),
     "Upsample": case(convolution.Upsample, UNITS, inputs=PICTURES),
     "VectorQuantizer": case(latent.VectorQuantizer, 5, UNITS, inputs=TEXT[..., :UNITS]),
-    "VectorToPicture": case(
-        strided.VectorToPicture, (8, 8, 2), 2, CLASSES, inputs=[VECTOR, LABELS]
-    ),
 }
 # Made of a layer that has its weights, in its place; what they do is in the tests of
 # their modules. No config makes them: that of the model says how they came about.

@@ -20,9 +20,14 @@ from harness import (
 )
 
 from keras_genai import networks
+from keras_genai.networks.cyclegan import CycleGANGenerator
+from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
+from keras_genai.networks.patchgan import PatchDiscriminator
+from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
 from keras_genai.networks.vae import ConvolutionalAutoencoder, DenseAutoencoder
 
@@ -41,6 +46,10 @@ def pictures(*shape):
 TOKENS, PICTURES, LABELS = ints(LENGTH), pictures(*SHAPE), np.arange(ROWS) % CLASSES
 REAL = np.arange(SOURCE) < np.array([[4], [6], [1], [5]])
 PAIR = ints(SOURCE), REAL, ints(LENGTH)
+# What a generator of a class is called with, and a translator.
+OF_CLASS = [pictures(4), {"labels": LABELS}]
+TRANSLATED = [PICTURES, pictures(), {"condition": pictures(8, 8, 2)}]
+SHAPES = {"image_shape": SHAPE, "condition_shape": (8, 8, 2)}
 
 
 def case(kind, *inputs, call=None, **settings):
@@ -84,6 +93,58 @@ CASES = {
     ),
     "T5": case(
         T5, *PAIR, vocabulary_size=VOCABULARY, head_dim=4, inner_width=12, **HALVES
+    ),
+    "CycleGANGenerator": case(
+        CycleGANGenerator, *TRANSLATED, **SHAPES, width=2, num_blocks=1
+    ),
+    "DCGANDiscriminator": case(
+        DCGANDiscriminator, PICTURES, image_shape=SHAPE, width=2
+    ),
+    "DCGANDiscriminator of layers": case(
+        DCGANDiscriminator, PICTURES, image_shape=SHAPE, width=2, norm="layer"
+    ),
+    "DCGANDiscriminator of classes": case(
+        DCGANDiscriminator,
+        PICTURES,
+        OF_CLASS[1],
+        image_shape=SHAPE,
+        num_classes=CLASSES,
+        width=2,
+        norm="spectral",
+    ),
+    "DCGANGenerator": case(
+        DCGANGenerator, OF_CLASS[0], image_shape=SHAPE, latent_size=4, width=2
+    ),
+    "DCGANGenerator of videos": case(
+        DCGANGenerator,
+        *OF_CLASS,
+        image_shape=(4, *SHAPE),
+        num_classes=CLASSES,
+        latent_size=4,
+        width=2,
+    ),
+    "PatchDiscriminator": case(
+        PatchDiscriminator, PICTURES, TRANSLATED[2], **SHAPES, width=2
+    ),
+    "Pix2PixGenerator": case(
+        Pix2PixGenerator, *TRANSLATED, **SHAPES, width=2, dropout=0.0
+    ),
+    "StyleGAN2Discriminator": case(
+        StyleGAN2Discriminator,
+        PICTURES,
+        OF_CLASS[1],
+        image_shape=SHAPE,
+        num_classes=CLASSES,
+        width=2,
+    ),
+    "StyleGAN2Generator": case(
+        StyleGAN2Generator,
+        *OF_CLASS,
+        image_shape=SHAPE,
+        num_classes=CLASSES,
+        latent_size=4,
+        width=2,
+        mapping_depth=1,
     ),
     "GPT": case(
         GPT,

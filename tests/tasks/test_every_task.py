@@ -21,15 +21,25 @@ from harness import (
 )
 
 from keras_genai import tasks
-from keras_genai.modalities.image import Image
+from keras_genai.losses import GradientPenalty, Hinge, Wasserstein
+from keras_genai.modalities.image import Image, Video
 from keras_genai.modalities.text import Label, Text
+from keras_genai.networks.cyclegan import CycleGANGenerator
+from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
+from keras_genai.networks.patchgan import PatchDiscriminator
+from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
 from keras_genai.networks.vae import DenseAutoencoder
+from keras_genai.tasks.gan import GAN
 from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.paired import Pix2Pix
 from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.stylegan import StyleGAN
+from keras_genai.tasks.unpaired import CycleGAN
 from keras_genai.tasks.variational import VAE
 
 VOCABULARY, LENGTH, SOURCE, SHAPE, CLASSES, CODES = 11, 5, 6, (8, 8, 1), 3, 6
@@ -50,6 +60,7 @@ REAL = np.arange(SOURCE) < np.array([[4], [6], [1], [5]])
 PAIR = {"inputs": ints(SOURCE), "inputs_mask": REAL, "targets": TOKENS}
 PICTURES = {"images": pictures(*SHAPE)}
 LABELLED = {**PICTURES, "labels": np.arange(ROWS) % CLASSES}
+TRANSLATED = {**PICTURES, "condition": pictures(*SHAPE)}
 TEXT, IMAGE, LABEL = Text(vocabulary_size=VOCABULARY), Image(SHAPE), Label(CLASSES)
 
 
@@ -79,6 +90,27 @@ def of(kind, **settings):
     return lambda dtype: [kind(dtype=dtype, **settings)]
 
 
+def rivals(generator, discriminator, latent_size=4, **settings):
+    """Function of a dtype policy: a generator and its discriminator."""
+    return lambda dtype: [
+        generator(latent_size=latent_size, width=2, dtype=dtype),
+        discriminator(width=2, dtype=dtype, **settings),
+    ]
+
+
+def translators(dtype):
+    make = functools.partial(CycleGANGenerator, width=2, num_blocks=1, dtype=dtype)
+    judge = functools.partial(PatchDiscriminator, width=2, dtype=dtype)
+    return [make(), make(), judge(), judge()]
+
+
+def pix2pix(dtype):
+    generator = Pix2PixGenerator(width=2, dropout=0.0, dtype=dtype)
+    return [generator, PatchDiscriminator(width=2, dtype=dtype)]
+
+
+dcgan = functools.partial(rivals, DCGANGenerator, DCGANDiscriminator)
+SOURCE_IMAGE = Image(SHAPE, "condition")
 gpt = functools.partial(of, GPT, context=8, depth=1, width=8, num_heads=2)
 HALVES = {"encoder_depth": 1, "decoder_depth": 1, "width": 8, "num_heads": 2}
 encoder_decoder = functools.partial(
@@ -100,6 +132,33 @@ CASES = {
     ),
     "Seq2SeqLM of T5": seq2seq(of(T5, head_dim=4, inner_width=12, **HALVES)),
     "CausalLM": case(CausalLM, gpt(), TEXT, inputs=TOKENS, targets=TARGETS),
+    "CycleGAN": case(
+        CycleGAN, translators, IMAGE, SOURCE_IMAGE, pool_size=6, inputs=TRANSLATED
+    ),
+    "GAN": case(GAN, dcgan(), IMAGE, LABEL, inputs=LABELLED, draws=True),
+    "GAN of videos": case(
+        functools.partial(GAN, loss=Hinge()),
+        dcgan(norm="spectral"),
+        Video((4, *SHAPE)),
+        inputs={"images": pictures(4, *SHAPE)},
+        draws=True,
+    ),
+    "GAN with a penalty": case(
+        functools.partial(GAN, loss=Wasserstein(), penalty=GradientPenalty()),
+        dcgan(norm="layer"),
+        IMAGE,
+        inputs=PICTURES,
+        draws=True,
+    ),
+    "Pix2Pix": case(Pix2Pix, pix2pix, IMAGE, SOURCE_IMAGE, inputs=TRANSLATED),
+    "StyleGAN": case(
+        StyleGAN,
+        rivals(StyleGAN2Generator, StyleGAN2Discriminator),
+        IMAGE,
+        LABEL,
+        inputs=LABELLED,
+        draws=True,
+    ),
     "VAE": case(
         VAE,
         of(DenseAutoencoder, latent_size=3, hidden=(9,)),
@@ -109,11 +168,19 @@ CASES = {
         draws=True,
     ),
 }
-BASES = {"LogitsTask", "PictureTask", "SampleTask", "Task"}
+BASES = {
+    "AdversarialTask",
+    "LogitsTask",
+    "PictureTask",
+    "SampleTask",
+    "Task",
+    "TwoOptimizerTask",
+}
 EXPORTED = {"Denoiser"}  # made for a file of what runs without this library
 REFUSE_FLOAT16 = {"Seq2SeqLM of Blenderbot", "Seq2SeqLM of T5"}
 # Two networks that learn from each other have tests of their own.
-LEARNING = [name for name in CASES if not name.endswith("GAN")]
+RIVALS = {"CycleGAN", "GAN", "Pix2Pix", "StyleGAN"}
+LEARNING = [name for name in CASES if name.partition(" ")[0] not in RIVALS]
 
 
 every_task = pytest.mark.parametrize("name", CASES)

@@ -2,23 +2,32 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from gans import cyclegan, dcgan, pix2pix, stylegan2, video_gan, wgan_gp
+from keras import ops
 
 from keras_genai import from_preset, losses
-from keras_genai.models.cyclegan import CycleGAN
-from keras_genai.models.dcgan import DCGAN
-from keras_genai.models.pix2pix import Pix2Pix
-from keras_genai.models.stylegan2 import Adaptation, StyleGAN2
-from keras_genai.models.video_gan import VideoGAN
-from keras_genai.models.wgan_gp import WGANGP
+from keras_genai.declared import LATER, ImageShape
+from keras_genai.modalities.image import Image, Video
+from keras_genai.modalities.text import Label
+from keras_genai.networks.base import Network
+from keras_genai.networks.cyclegan import CycleGANGenerator
+from keras_genai.networks.patchgan import PatchDiscriminator
+from keras_genai.networks.pix2pix import Pix2PixGenerator
+from keras_genai.tasks.paired import Pix2Pix
+from keras_genai.tasks.stylegan import Adaptation
+from keras_genai.tasks.unpaired import CycleGAN
 
 SHAPE, SKETCH, BATCH = (8, 8, 3), (8, 8, 1), 4
+SMALL = {"latent_size": 4, "width": 2}
 MODELS = {
-    "dcgan": lambda **k: DCGAN(SHAPE, latent=4, width=2, **k),
-    "wgan_gp": lambda **k: WGANGP(SHAPE, latent=4, width=2, norm="layer", **k),
-    "video_gan": lambda **k: VideoGAN((4, *SHAPE), latent=4, width=2, **k),
-    "pix2pix": lambda **k: Pix2Pix(SHAPE, SKETCH, width=2, **k),
-    "cyclegan": lambda **k: CycleGAN(SHAPE, SKETCH, 2, 1, pool_size=6, **k),
-    "stylegan2": lambda **k: StyleGAN2(SHAPE, 4, 2, 2, num_classes=3, **k),
+    "dcgan": lambda **k: dcgan(SHAPE, **SMALL, **k),
+    "wgan_gp": lambda **k: wgan_gp(SHAPE, norm="layer", **SMALL, **k),
+    "video_gan": lambda **k: video_gan((4, *SHAPE), **SMALL, **k),
+    "pix2pix": lambda **k: pix2pix(SHAPE, SKETCH, width=2, **k),
+    "cyclegan": lambda **k: cyclegan(
+        SHAPE, SKETCH, width=2, num_blocks=1, pool_size=6, **k
+    ),
+    "stylegan2": lambda **k: stylegan2(SHAPE, Label(3), mapping_depth=2, **SMALL, **k),
 }
 all_models = pytest.mark.parametrize("name", MODELS)
 
@@ -41,8 +50,8 @@ def batch(model, count=BATCH, seed=0):
         "images": random.random((count, *model.image_shape), dtype="float32"),
         "labels": random.integers(0, 3, count).astype("int32"),
     }
-    if hasattr(model, "condition_shape"):
-        shape = (count, *model.condition_shape)
+    if "condition" in model.fields:
+        shape = (count, *model.fields["condition"].shape)
         found["condition"] = random.random(shape, dtype="float32")
     return found
 
@@ -53,7 +62,7 @@ def fit(model, steps=1):
 
 
 def pictures(model, seed=0):
-    if hasattr(model, "condition_shape"):
+    if "condition" in model.fields:
         return model.translate(batch(model)["condition"])
     return model.generate(BATCH, seed=seed)
 
@@ -70,7 +79,7 @@ def test_every_weight_that_trains_moves(name):
         if np.array_equal(variable, old)
     ]
     # A shift of all scores cancels out, where a loss only compares them.
-    assert set(still) <= {"discriminator/dense/bias"}
+    assert set(still) <= {"dcgan_discriminator/dense/bias"}
 
 
 @pytest.mark.slow
@@ -99,7 +108,10 @@ def test_calling_a_model_makes_a_fake_for_every_picture_of_a_batch(name):
 
 def test_a_critic_under_a_penalty_does_not_mix_the_pictures_of_a_batch():
     images = batch(make("dcgan", compiled=False))["images"]
-    for config in ({"penalty": losses.R1()}, {"spectral": True}):
+    for config in (
+        {"penalty": losses.R1(), "norm": None},
+        {"norm": "spectral"},
+    ):
         model = make("dcgan", compiled=False, **config)
         in_training = "penalty" in config  # where the vector of the other moves on
         both = model.discriminator(images, training=in_training)
@@ -108,13 +120,13 @@ def test_a_critic_under_a_penalty_does_not_mix_the_pictures_of_a_batch():
 
 
 def test_a_critic_under_a_gradient_penalty_refuses_batch_normalisation():
-    with pytest.raises(ValueError, match='`norm` must be "layer" or `None`'):
-        WGANGP(SHAPE, norm="batch")
+    with pytest.raises(ValueError, match="`norm` of a discriminator must not be of"):
+        wgan_gp(SHAPE, norm="batch")
 
 
 def test_videos_need_four_sizes():
-    with pytest.raises(ValueError, match=r"`image_shape` must be \(frames, height"):
-        VideoGAN(SHAPE)
+    with pytest.raises(ValueError, match=r"`shape` must be \(frames, height"):
+        Video(SHAPE)
 
 
 def test_pix2pix_draws_with_dropout_as_the_seed_says():
@@ -136,9 +148,18 @@ def test_pix2pix_learns_to_repeat_one_batch():
     assert np.abs(made - data["images"]).mean() < 0.7 * before
 
 
+@pytest.mark.parametrize(("side", "reach"), [(64, 70), (28, 34), (8, 16)])
+def test_a_score_sees_a_patch_that_fits_the_picture(side, reach):
+    layer = PatchDiscriminator(image_shape=(side, side, 1), width=2)
+    sizes = [convolution.strides[0] for convolution in layer.convolutions]
+    seen, jump = 1, 1
+    for stride in (*sizes, 1):
+        seen, jump = seen + 3 * jump, jump * stride
+    assert seen == reach
+
+
 def test_a_patch_far_from_a_change_keeps_its_score():
-    model = make("pix2pix", compiled=False)
-    layer = type(model.discriminator)((64, 64, 1), width=2)
+    layer = PatchDiscriminator(image_shape=(64, 64, 1), width=2)
     images = np.zeros((1, 64, 64, 1), "float32")
     changed = images.copy()
     changed[:, -1, -1] = 1
@@ -181,8 +202,8 @@ def test_the_cycle_error_is_that_of_going_there_and_back():
     fake = model.draw_fake(real)
     model.generator_loss(real, fake)
     error = model.trackers["cycle_error"].result()
-    back_a = model.generator.a(model.generator.b(real["a"]))
-    back_b = model.generator.b(model.generator.a(real["b"]))
+    back_a = model.translated(model.translated(real["a"], to="b"), to="a")
+    back_b = model.translated(model.translated(real["b"], to="a"), to="b")
     expected = np.abs(back_a - real["a"]).mean() + np.abs(back_b - real["b"]).mean()
     np.testing.assert_allclose(error, expected, rtol=1e-5)
 
@@ -197,10 +218,10 @@ def test_the_pool_belongs_to_the_run_and_not_to_the_model():
 
 def test_styles_mix_in_training_only():
     model = make("stylegan2", compiled=False)
-    labels = np.zeros(40, "int32")
-    plain = model._draw_styles(40, labels, mix=False).numpy()
+    condition = {"labels": np.zeros(40, "int32")}
+    plain = model.draw_styles(40, condition, mix=False).numpy()
     assert (plain == plain[:, :1]).all()
-    mixed = model._draw_styles(40, labels, mix=True).numpy()
+    mixed = model.draw_styles(40, condition, mix=True).numpy()
     assert (mixed[:, 0] != mixed[:, -1]).any(axis=1).mean() > 0.5
 
 
@@ -231,7 +252,69 @@ def test_path_length_and_r1_come_lazily_and_change_the_running_mean():
 def test_the_discriminator_of_stylegan2_sees_how_much_a_batch_varies():
     model = make("stylegan2", compiled=False)
     images = batch(model)["images"]
-    labels = np.zeros(BATCH, "int32")
+    condition = {"labels": np.zeros(BATCH, "int32")}
     alike = np.repeat(images[:1], BATCH, axis=0)
-    varied = model.discriminator(images, labels=labels)[0]
-    assert abs(varied - model.discriminator(alike, labels=labels)[0]) > 1e-4
+    varied = model.discriminator(images, condition)[0]
+    assert abs(varied - model.discriminator(alike, condition)[0]) > 1e-4
+
+
+def test_networks_of_one_class_are_called_after_their_fields():
+    model = make("cyclegan", compiled=False)
+    parts = {path.partition("/")[0] for path in model.preset_weights()}
+    names = {f"{side}_{of}" for side in ("generator", "discriminator") for of in "ab"}
+    assert parts == names
+    again = CycleGAN.from_config(model.get_config())
+    assert again.preset_weights().keys() == model.preset_weights().keys()
+
+
+def test_built_networks_of_one_name_are_refused():
+    def generator(**options):
+        shapes = {"image_shape": SHAPE, "condition_shape": SHAPE}
+        return CycleGANGenerator(**shapes, width=2, num_blocks=1, **options)
+
+    judges = [PatchDiscriminator(width=2) for _ in range(2)]
+    kinds = Image(SHAPE), Image(SHAPE, "condition")
+    with pytest.raises(ValueError, match="`name` of each network must be its own"):
+        CycleGAN(generator(), generator(), *judges, *kinds)
+    model = CycleGAN(generator(name="one"), generator(), *judges, *kinds)
+    assert model.generator_a.name == "one"
+
+
+@pytest.mark.parametrize("given", [(), Label(3), (Image(SHAPE, "a"), Label(3))])
+def test_translators_are_given_one_picture(given):
+    parts = Pix2PixGenerator(condition_shape=SHAPE), PatchDiscriminator()
+    with pytest.raises(ValueError, match="`given` must be one Image"):
+        Pix2Pix(*parts, Image(SHAPE), given)
+
+
+class Denoiser(Network):
+    """One convolution of all that a denoiser is told."""
+
+    image_shape: ImageShape = LATER
+    condition_shape: ImageShape = LATER
+
+    def make(self):
+        self.mix = keras.layers.Conv2D(self.image_shape[-1], 1, name="mix")
+        channels = self.image_shape[-1] + self.condition_shape[-1] + 1
+        self.mix.build((None, None, None, channels))
+
+    def call(self, noisy, time, condition, training=False):
+        time = ops.broadcast_to(time[:, None, None, None], (*noisy.shape[:-1], 1))
+        return self.mix(ops.concatenate([noisy, time, condition["condition"]], -1))
+
+
+def test_a_denoiser_is_the_generator_of_translators():
+    kinds = Image(SHAPE), Image(SKETCH, "sketch")
+    paired = Pix2Pix(Denoiser(), PatchDiscriminator(width=2), *kinds)
+    denoisers = [Denoiser() for _ in range(2)]
+    judges = [PatchDiscriminator(width=2) for _ in range(2)]
+    unpaired = CycleGAN(*denoisers, *judges, *kinds)
+    random = np.random.default_rng(0)
+    data = {
+        "images": random.random((BATCH, *SHAPE), "float32"),
+        "sketch": random.random((BATCH, *SKETCH), "float32"),
+    }
+    for model in (paired, unpaired):
+        model.compile("adam", run_eagerly=True)
+        model.fit(data, verbose=0)
+        assert model.translate(data["sketch"]).shape == data["images"].shape
