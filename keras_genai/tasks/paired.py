@@ -59,7 +59,7 @@ class Pix2Pix(GAN):
 
     @property
     def network_sizes(self):
-        return {**super().network_sizes, "condition_shape": self.source.shape}
+        return {**super().network_sizes, **shapes_of(self.source, self.target)}
 
     def condition(self, real):
         return {"condition": real[self.source.key]}
@@ -125,6 +125,20 @@ class Pix2Pix(GAN):
                 f"Received: {len(images)} and {len(condition)}"
             )
         return self.probabilities({self.target.key: images, self.source.key: condition})
+
+
+def shapes_of(source, target):
+    """dict of what fields of a network must be that translates between pictures.
+
+    Args:
+        source: `Image`, what it reads.
+        target: `Image`, what it makes, which denoisers call a sample.
+    """
+    return {
+        "condition_shape": source.shape,
+        "image_shape": target.shape,
+        "sample_shape": target.shape,
+    }
 
 
 def source_of(given):

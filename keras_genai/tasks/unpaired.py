@@ -20,7 +20,7 @@ from keras_genai.tasks import pictures
 from keras_genai.tasks.adversarial import AdversarialTask
 from keras_genai.tasks.drawing import to_pictures, translated
 from keras_genai.tasks.gan import SCORED_AT_ONCE, chances
-from keras_genai.tasks.paired import source_of
+from keras_genai.tasks.paired import shapes_of, source_of
 
 DOMAINS = ("a", "b")
 
@@ -124,12 +124,12 @@ class CycleGAN(AdversarialTask):
         return [self.discriminator_a, self.discriminator_b]
 
     def sizes_of(self, field):
-        a, b = (kind.shape for kind in self.domains.values())
+        a, b = self.domains.values()
         return {
-            "generator_a": {"image_shape": a, "condition_shape": b},
-            "generator_b": {"image_shape": b, "condition_shape": a},
-            "discriminator_a": {"image_shape": a},
-            "discriminator_b": {"image_shape": b},
+            "generator_a": shapes_of(b, a),
+            "generator_b": shapes_of(a, b),
+            "discriminator_a": {"image_shape": a.shape},
+            "discriminator_b": {"image_shape": b.shape},
         }[field]
 
     def prepare(self, inputs):

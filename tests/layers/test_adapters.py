@@ -3,12 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from keras_genai.models.gpt import GPT
 
 from keras_genai import from_preset
 from keras_genai.layers import adapters
 from keras_genai.layers.quantized import quantize
 from keras_genai.models.bert import BERT
+from keras_genai.models.gpt import GPT
 from keras_genai.tasks.encoder import SequenceClassifier
 
 TOKENS = np.random.default_rng(0).integers(0, 30, (4, 8)).astype("int32")

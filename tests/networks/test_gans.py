@@ -290,12 +290,12 @@ def test_translators_are_given_one_picture(given):
 class Denoiser(Network):
     """One convolution of all that a denoiser is told."""
 
-    image_shape: ImageShape = LATER
+    sample_shape: ImageShape = LATER
     condition_shape: ImageShape = LATER
 
     def make(self):
-        self.mix = keras.layers.Conv2D(self.image_shape[-1], 1, name="mix")
-        channels = self.image_shape[-1] + self.condition_shape[-1] + 1
+        self.mix = keras.layers.Conv2D(self.sample_shape[-1], 1, name="mix")
+        channels = self.sample_shape[-1] + self.condition_shape[-1] + 1
         self.mix.build((None, None, None, channels))
 
     def call(self, noisy, time, condition, training=False):
