@@ -9,7 +9,9 @@ import pytest
 import train
 from keras_genai import from_preset
 from keras_genai.data import tokenizers
-from keras_genai.models.gpt import GPT
+from keras_genai.modalities.text import Text
+from keras_genai.networks.gpt import GPT
+from keras_genai.tasks.language import CausalLM
 from zoo import __main__ as command
 from zoo import _ship, _smaller, _weights
 from zoo._licences import licence
@@ -101,8 +103,8 @@ def test_data_of_unknown_terms_does_not_ship():
 def written(tmp_path_factory):
     """A small GPT, its preset, and that preset in each dtype."""
     folder = tmp_path_factory.mktemp("smaller")
-    model = GPT(256, context=16, depth=1, width=32, num_heads=2)
-    model.tokenizer = tokenizers.byte_level()
+    network = GPT(context=16, depth=1, width=32, num_heads=2)
+    model = CausalLM(network, Text(tokenizers.byte_level()))
     model.save_to_preset(folder / "trained")
     for dtype in _weights.DTYPES:
         (folder / dtype).mkdir()

@@ -79,9 +79,9 @@ def score_text(model, tokens, stride=None):
         `TextScore`.
     """
     tokens = np.asarray(tokens, "int32")
-    if hasattr(model, "log_probabilities"):
-        nats = -float(np.sum(model.log_probabilities(tokens)))
-    elif hasattr(model, "stream_logits"):
+    if hasattr(model.network, "log_probabilities"):
+        nats = -float(np.sum(model.network.log_probabilities(tokens)))
+    elif hasattr(model.network, "stream_logits"):
         nats = math.log(model.vocabulary_size) + _score_stream(model, tokens)
     else:
         step = stride or max(1, model.context // 4)
@@ -147,7 +147,7 @@ def _score_stream(model, tokens, lanes=16, length=256):
 
     @tf.function(jit_compile=True)
     def step(inputs, targets, cache):
-        logits, cache = model.stream_logits(inputs, cache)
+        logits, cache = model.network.stream_logits(inputs, cache)
         losses = keras.losses.sparse_categorical_crossentropy(
             targets, logits, from_logits=True
         )

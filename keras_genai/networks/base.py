@@ -53,6 +53,19 @@ class Network(Declared):
         self._make_if_complete()
         return self
 
+    def get_tables(self):
+        """Arrays beside the weights whose sizes depend on the data: dict by name."""
+        return {}
+
+    def set_tables(self, tables):
+        """Puts back what `get_tables` returned.
+
+        Raises:
+            ValueError: if they are not those of such a network.
+        """
+        if tables:
+            raise ValueError(f"{self.name} has no tables. Received: {sorted(tables)}")
+
     def _fill(self, key, value):
         own = getattr(self, key)
         if isinstance(own, Later) or (own is None and not self.built):

@@ -13,6 +13,10 @@ class LanguageNetwork(Network):
     `(B, T, V)`. They fill in `hidden` and `logits`, so that other heads can be put on
     them, and the decoding protocol, so that samplers can write.
 
+    Those that read a text of any length in pieces have `stream_logits(tokens, cache)`,
+    too, as `RNN`; those that score a whole text at once `log_probabilities(tokens)`, as
+    `NGram`.
+
     Attributes:
         vocabulary_size: int, V.
         width: int, W, of a hidden vector.

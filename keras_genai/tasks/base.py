@@ -36,6 +36,8 @@ class Task(Declared):
         changes: tuple of registered objects with `apply(model)`: what was done to the
             model after it was made, such as adapters. Part of its config.
         decoding: str. How it decodes or draws when nobody says otherwise, for its card.
+        counts_tokens: bool. Whether it learns by counting a text, by `fit_tokens`, and
+            not by steps of an optimizer.
     """
 
     in_order = True
@@ -44,6 +46,7 @@ class Task(Declared):
     transient: ClassVar = ()
     changes: ClassVar = ()
     decoding: ClassVar = ""
+    counts_tokens: ClassVar = False
     _reads_targets: ClassVar = True
 
     def _policy(self, values, dtype):
@@ -273,12 +276,31 @@ class Task(Declared):
         return weights
 
     def get_tables(self):
-        """Arrays beside the weights whose sizes depend on the data: dict by name."""
-        return {}
+        """Arrays of its networks whose sizes depend on the data: dict by path."""
+        return {
+            f"{network.name}/{key}": table
+            for network in self.networks.values()
+            for key, table in network.get_tables().items()
+        }
 
     def set_tables(self, tables):
-        """Puts back what `get_tables` returned."""
-        raise ValueError(f"{self.name} has no tables. Received: {sorted(tables)}")
+        """Puts back what `get_tables` returned.
+
+        Raises:
+            ValueError: if one belongs to none of its networks, or if they are not
+                those of a network.
+        """
+        tables = dict(tables)
+        for network in self.networks.values():
+            prefix = f"{network.name}/"
+            own = [path for path in tables if path.startswith(prefix)]
+            network.set_tables(
+                {path.removeprefix(prefix): tables.pop(path) for path in own}
+            )
+        if tables:
+            raise ValueError(
+                f"{self.name} has no such tables. Received: {sorted(tables)}"
+            )
 
     @classmethod
     def from_preset(cls, folder: AnyPath, **overrides: Any) -> Self:

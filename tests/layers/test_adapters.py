@@ -8,8 +8,9 @@ from keras_genai import from_preset
 from keras_genai.layers import adapters
 from keras_genai.layers.quantized import quantize
 from keras_genai.models.bert import BERT
-from keras_genai.models.gpt import GPT
+from keras_genai.networks.gpt import GPT
 from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.tasks.language import CausalLM
 
 TOKENS = np.random.default_rng(0).integers(0, 30, (4, 8)).astype("int32")
 
@@ -17,7 +18,8 @@ TOKENS = np.random.default_rng(0).integers(0, 30, (4, 8)).astype("int32")
 @pytest.fixture
 def model():
     keras.utils.set_random_seed(0)
-    return GPT(vocabulary_size=30, context=16, depth=2, width=8, num_heads=2)
+    sizes = dict(context=16, depth=2, width=8, num_heads=2)
+    return CausalLM(GPT(vocabulary_size=30, **sizes))
 
 
 def train(model, steps=3, jit_compile=False):

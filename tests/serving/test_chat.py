@@ -2,13 +2,13 @@
 
 import keras
 import pytest
-from keras_genai.models.gpt import GPT
 
 from keras_genai.data import tokenizers
 from keras_genai.modalities.text import Text
 from keras_genai.networks.encoder_decoder import EncoderDecoder
 from keras_genai.samplers import Beam, GenerationSettings, Greedy
 from keras_genai.serving import Chat, terminal
+from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.turns import BLENDERBOT, INSTRUCTION, PLAIN
 
@@ -36,7 +36,7 @@ def test_turns_are_written_as_each_model_was_trained():
     assert PLAIN.text(said) == "User: Hi {}\nBot: Hello\nUser: Bye\nBot:"
     assert BLENDERBOT.text(said) == " Hi {}   Hello   Bye"
     assert INSTRUCTION.text(said).endswith("Assistant: Hello Person: Bye Assistant:")
-    assert GPT.turns is PLAIN
+    assert CausalLM.turns is PLAIN
     assert Seq2SeqLM.turns is INSTRUCTION
 
 

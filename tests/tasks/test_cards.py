@@ -1,18 +1,20 @@
 """A preset's card says what the model is, how it decodes and what not to expect."""
 
 import pytest
-from keras_genai.models.gpt import GPT
 
 from keras_genai.models.bert import BERT
 from keras_genai.models.unet import UNet
+from keras_genai.networks.gpt import GPT
 from keras_genai.networks.t5 import T5
 from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.tasks import cards
+from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 
 def gpt():
-    return GPT(20, context=8, depth=1, width=8, num_heads=2)
+    sizes = dict(context=8, depth=1, width=8, num_heads=2)
+    return CausalLM(GPT(vocabulary_size=20, **sizes))
 
 
 def t5():

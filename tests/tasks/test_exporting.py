@@ -4,20 +4,25 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_genai.models.gpt import GPT
-from keras_genai.models.vae import MLPVAE
+from keras_genai.models.dcgan import DCGAN
 
 from keras_genai.models.bert import BERT
-from keras_genai.models.dcgan import DCGAN
 from keras_genai.models.unet import UNet
 from keras_genai.networks.encoder_decoder import EncoderDecoder
+from keras_genai.networks.gpt import GPT
 from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 TOKENS = np.random.default_rng(0).integers(0, 11, (3, 6)).astype("int32")
 MASK = np.ones((3, 6), "int32")
 PICTURES = np.random.default_rng(0).random((3, 8, 8, 1)).astype("float32")
 TEXTS = {"tokens": TOKENS, "tokens_mask": MASK, "segments": 0 * MASK}
+
+
+def gpt():
+    sizes = dict(vocabulary_size=11, context=8, depth=1, width=8, num_heads=2)
+    return CausalLM(GPT(**sizes))
 
 
 def classifier():
@@ -37,7 +42,7 @@ def transformer():
 
 
 CASES = {
-    "gpt": (lambda: GPT(11, 8, depth=1, width=8, num_heads=2), TOKENS),
+    "gpt": (gpt, TOKENS),
     "classifier": (classifier, TEXTS),
     "transformer": (
         transformer,

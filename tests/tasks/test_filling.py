@@ -4,18 +4,20 @@ import numpy as np
 import pytest
 
 from keras_genai.files.tensors import aligned_empty
-from keras_genai.models.gpt import GPT
+from keras_genai.networks.gpt import GPT
 from keras_genai.tasks.filling import build_filled
+from keras_genai.tasks.language import CausalLM
 
+SIZES = dict(vocabulary_size=5, context=4, depth=1, width=8, num_heads=2)
+TABLE = "gpt/embedding/embeddings"
 VALUES = np.arange(5 * 8, dtype="float32").reshape(5, 8)
 
 
 def filled(array):
     model = build_filled(
-        lambda: GPT(5, context=4, depth=1, width=8, num_heads=2),
-        lambda model: {"embedding/embeddings": lambda: array},
+        lambda: CausalLM(GPT(**SIZES)), lambda model: {TABLE: lambda: array}
     )
-    return model, model.preset_weights()["embedding/embeddings"]
+    return model, model.preset_weights()[TABLE]
 
 
 @pytest.mark.parametrize(

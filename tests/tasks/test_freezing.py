@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from keras_genai.models.bert import BERT
-from keras_genai.models.gpt import GPT
 from keras_genai.models.recurrent_encoder import RecurrentEncoder
+from keras_genai.networks.gpt import GPT
 from keras_genai.optimizers import GradualAdamW
 from keras_genai.tasks.encoder import SequenceClassifier
 from keras_genai.tasks.freezing import (
@@ -15,6 +15,7 @@ from keras_genai.tasks.freezing import (
     train_all,
     trained_parameters,
 )
+from keras_genai.tasks.language import CausalLM
 
 TOKENS = np.random.default_rng(0).integers(0, 20, (8, 6)).astype("int32")
 LABELS = TOKENS[:, 0] % 2
@@ -70,7 +71,8 @@ def test_the_last_block_and_what_follows_is_trained():
 
 
 def test_a_language_model_has_no_backbone_and_freezes_too():
-    model = GPT(20, 8, 2, 8, 2)
+    sizes = dict(context=8, depth=2, width=8, num_heads=2)
+    model = CausalLM(GPT(vocabulary_size=20, **sizes))
     count = freeze_all_but_last(model, 1)
     assert 0 < count < train_all(model)
     assert freeze_all_but(model, "block_0", "norm") == count

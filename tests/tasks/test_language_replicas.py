@@ -11,8 +11,8 @@ pytestmark = pytest.mark.xdist_group("language_replicas")
 ROWS, SOURCE, LENGTH, VOCABULARY = 4, 6, 5, 11
 NAMES = (
     "GPT",
-    "RNNLM",
-    "RNNLM with lanes",
+    "RNN",
+    "RNN with lanes",
     "EncoderDecoder",
     "EncoderDecoder of BART",
     "EncoderDecoder of Blenderbot",
@@ -29,14 +29,19 @@ NAMES = (
 def makers():
     """dict of `(function that makes a model, inputs, targets)` by name."""
     import numpy as np
+    from flat import flat
 
     from keras_genai import models
     from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
+    from keras_genai.networks.gpt import GPT
     from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+    from keras_genai.networks.rnn import RNN
     from keras_genai.networks.t5 import T5
     from keras_genai.tasks import encoder
     from keras_genai.tasks.answering import QuestionAnswering
+    from keras_genai.tasks.language import CausalLM
     from keras_genai.tasks.seq2seq import Seq2SeqLM
+    from keras_genai.tasks.truncated import TruncatedLM
 
     draws = np.random.default_rng(0)
 
@@ -68,19 +73,23 @@ def makers():
     def rewriter(network, **settings):
         return lambda: Seq2SeqLM(network(vocabulary_size=VOCABULARY, **settings))
 
+    def task(kind, network, **settings):
+        return lambda: flat(kind, network, vocabulary_size=VOCABULARY, **settings)
+
     def with_head(head, **settings):
         return lambda: head(
             models.BERT(VOCABULARY, context=8, depth=1, **sizes), **settings
         )
 
+    gpt = {"context": 8, "depth": 1, "width": 8, "num_heads": 2, "inner_width": 12}
     recurrent = {"embedding_dim": 6, "units": 4, "num_layers": 1}
     t5 = {name: value for name, value in halves.items() if name != "context"}
     columns = np.arange(2 * ROWS) % 2
     return {
-        "GPT": (of(models.GPT, context=8, depth=1, **sizes), tokens, targets),
-        "RNNLM": (of(models.RNNLM, **recurrent), tokens, targets),
-        "RNNLM with lanes": (
-            of(models.RNNLM, lanes=ROWS, **recurrent),
+        "GPT": (task(CausalLM, GPT, **gpt), tokens, targets),
+        "RNN": (task(TruncatedLM, RNN, **recurrent), tokens, targets),
+        "RNN with lanes": (
+            task(TruncatedLM, RNN, lanes=ROWS, **recurrent),
             tokens,
             targets,
         ),

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras_genai.models.dcgan import DCGAN
+from keras_genai.models.vae import MLPVAE
 
 import zoo
 from keras_genai.data import tokenizers
+from keras_genai.modalities.text import Text
 from keras_genai.models.bert import BERT
-from keras_genai.models.dcgan import DCGAN
-from keras_genai.models.gpt import GPT
-from keras_genai.models.vae import MLPVAE
+from keras_genai.networks.gpt import GPT
 from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.tasks.language import CausalLM
 
 SHAPE = (8, 8, 1)
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, *SHAPE), "uint8")
@@ -27,8 +29,8 @@ def vae():
 @pytest.fixture(scope="module")
 def gpt():
     tokenizer = tokenizers.characters("".join(TEXTS))
-    model = GPT(tokenizer.vocabulary_size, 16, depth=1, width=8, num_heads=2)
-    model.tokenizer = tokenizer
+    network = GPT(context=16, depth=1, width=8, num_heads=2)
+    model = CausalLM(network, Text(tokenizer))
     model.compile("adam", jit_compile=False)
     return model
 
@@ -113,7 +115,8 @@ def test_one_text_is_read_in_windows_and_several_are_padded(gpt, tmp_path):
 
 
 def test_text_needs_a_tokenizer():
-    model = GPT(5, 16, depth=1, width=8, num_heads=2)
+    network = GPT(context=16, depth=1, width=8, num_heads=2)
+    model = CausalLM(network, Text(vocabulary_size=5))
     with pytest.raises(ValueError, match=r"`texts` must be .* Received: no tokenizer"):
         model.loader("a text")
 

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from keras_genai import models
+from keras_genai.networks.gpt import GPT
 from keras_genai.tasks import encoder
 from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.embedding import SentenceEmbedder
+from keras_genai.tasks.language import CausalLM
 
 X = np.random.default_rng(0).integers(0, 11, (4, 6))
 LABELS = np.array([0, 1, 1, 0])
@@ -15,7 +17,8 @@ LABELS = np.array([0, 1, 1, 0])
 
 def gpt():
     keras.utils.set_random_seed(0)
-    return models.GPT(11, 8, 1, 8, 2)
+    sizes = dict(context=8, depth=1, width=8, num_heads=2)
+    return CausalLM(GPT(vocabulary_size=11, **sizes))
 
 
 def bert(pooler=False):

@@ -7,10 +7,14 @@ import tensorflow as tf
 
 from keras_genai import models
 from keras_genai.layers.embedding import TokenEmbedding
+from keras_genai.networks.gpt import GPT
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.networks.rnn import RNN
 from keras_genai.tasks import encoder
 from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.truncated import TruncatedLM
 
 VOCABULARY, LENGTH = 11, 6
 FINE = np.ones((4, LENGTH), "int32")
@@ -24,7 +28,13 @@ def spoiled(value, shape=FINE.shape):
 
 
 def gpt():
-    return models.GPT(VOCABULARY, 8, 1, 8, 2)
+    sizes = dict(context=8, depth=1, width=8, num_heads=2)
+    return CausalLM(GPT(vocabulary_size=VOCABULARY, **sizes))
+
+
+def rnn():
+    sizes = dict(embedding_dim=16, units=4, num_layers=1)
+    return TruncatedLM(RNN(vocabulary_size=VOCABULARY, **sizes))
 
 
 def bert(pooler=False):
@@ -51,12 +61,7 @@ WRONG = {
     "GPT tokens": (gpt, spoiled(VOCABULARY), FINE, "tokens"),
     "GPT negative": (gpt, spoiled(-1), FINE, "tokens"),
     "GPT targets": (gpt, FINE, spoiled(-100), "targets"),
-    "RNNLM tokens": (
-        lambda: models.RNNLM(VOCABULARY, 16, 4, 1),
-        spoiled(VOCABULARY),
-        FINE,
-        "tokens",
-    ),
+    "RNN tokens": (rnn, spoiled(VOCABULARY), FINE, "tokens"),
     "source": (rewriter, pairs(inputs=spoiled(99)), FINE, "inputs"),
     "read targets": (rewriter, pairs(targets=spoiled(99)), FINE, "targets"),
     "segments": (

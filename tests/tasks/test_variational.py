@@ -90,7 +90,9 @@ def test_one_sample_is_the_elbo_and_more_come_nearer_to_the_likelihood():
     bounds = [importance_bound(model, data, samples=k).nats for k in (1, 4, 50, 1_000)]
     np.testing.assert_allclose(bounds[0], elbo, atol=0.05)
     assert np.all(np.diff(bounds) > 0.005)
-    np.testing.assert_allclose(bounds[-1], model.network.log_likelihood(data), atol=0.05)
+    np.testing.assert_allclose(
+        bounds[-1], model.network.log_likelihood(data), atol=0.05
+    )
 
 
 @pytest.mark.slow

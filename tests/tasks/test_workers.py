@@ -22,13 +22,16 @@ SECONDS = 240
 def makers():
     """dict of `(function that makes a model, inputs, targets)` by name."""
     from keras_genai import models
+    from keras_genai.networks.gpt import GPT
+    from keras_genai.tasks.language import CausalLM
 
+    sizes = {"context": 8, "depth": 1, "width": 8, "num_heads": 2}
     draws = np.random.default_rng(0)
     tokens = draws.integers(1, VOCABULARY, (2 * ROWS, LENGTH + 1)).astype("int32")
     pictures = draws.random((2 * ROWS, *SHAPE), "float32")
     return {
         "GPT": (
-            lambda: models.GPT(VOCABULARY, 8, 1, 8, 2, dropout=0.0),
+            lambda: CausalLM(GPT(vocabulary_size=VOCABULARY, **sizes)),
             tokens[:, :-1],
             tokens[:, 1:],
         ),

@@ -1,8 +1,7 @@
-"""A model or layer that cannot be says so in one line, whatever its size would be."""
+"""What cannot be made says so in one line, whatever its size would be."""
 
 import keras
 import pytest
-from keras_genai.models.gpt import LLAMA, Style
 
 from keras_genai import models
 from keras_genai.layers.attention import Attention
@@ -14,10 +13,14 @@ from keras_genai.layers.recurrent_attention import BahdanauAttention, LuongAtten
 from keras_genai.layers.recurrent_stacks import AttentiveDecoder, BidirectionalStack
 from keras_genai.layers.transformer import make_block
 from keras_genai.networks.encoder_decoder import EncoderDecoder, EncoderDecoderStyle
+from keras_genai.networks.gpt import GPT, LLAMA, Style
+from keras_genai.networks.ngram import NGram
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.networks.rnn import RNN
 from keras_genai.networks.t5 import T5, T5Style
 from keras_genai.tasks import encoder
 from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.truncated import TruncatedLM
 
 SIZES = (0, -2, 2.5, None, "x", True, 2**31, 10**12)
 GIVEN = tuple(value for value in SIZES if value is not None)
@@ -68,12 +71,20 @@ def rewriter(**settings):
     return Seq2SeqLM(RecurrentEncoderDecoder(**RECURRENT), **settings)
 
 
+def truncated(**settings):
+    return TruncatedLM(RNN(**RECURRENT), **settings)
+
+
+def gpt(**settings):
+    return GPT(**{**GPT_SIZES, **settings})
+
+
 def keys(settings):
     return " ".join(settings)
 
 
 CASES = [
-    *wrong(models.GPT, keys(GPT_SIZES), "head_dim hidden", others="style", **GPT_SIZES),
+    *wrong(GPT, keys(GPT_SIZES), "head_dim inner_width", others="style", **GPT_SIZES),
     *wrong(
         models.BERT,
         keys(BERT_SIZES) + " num_segments",
@@ -92,14 +103,8 @@ CASES = [
         inner_width=8,
     ),
     *wrong(rewriter, rates="", others="generation turns"),
-    *wrong(
-        models.RNNLM,
-        keys(RECURRENT),
-        "lanes",
-        flags="tie_embeddings",
-        others="cell",
-        **RECURRENT,
-    ),
+    *wrong(RNN, keys(RECURRENT), flags="tie_embeddings", others="cell", **RECURRENT),
+    *wrong(truncated, given="lanes", rates=""),
     *wrong(
         RecurrentEncoderDecoder,
         keys(RECURRENT),
@@ -115,9 +120,10 @@ CASES = [
         **RECURRENT,
     ),
     *wrong(
-        models.NGram,
+        NGram,
         "vocabulary_size order",
         rates="",
+        others="smoothing",
         vocabulary_size=11,
         order=2,
     ),
@@ -162,13 +168,13 @@ def test_an_argument_that_cannot_be_is_named(make, settings, name, value):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: models.GPT(11, 8, 1, 8, 3), "`width` must be a multiple of"),
+        (lambda: gpt(num_heads=3), "`width` must be a multiple of"),
         (
-            lambda: models.GPT(11, 8, 1, 8, 2, head_dim=3, style=LLAMA),
+            lambda: gpt(head_dim=3, style=LLAMA),
             "`head_dim` must be even",
         ),
         (
-            lambda: models.GPT(11, 8, 1, 8, 4, style=Style(num_memory_heads=3)),
+            lambda: gpt(num_heads=4, style=Style(num_memory_heads=3)),
             "`num_heads` must be a multiple of `num_memory_heads`",
         ),
         (lambda: models.BERT(11, 8, 1, 8, 3), "`width` must be a multiple of"),

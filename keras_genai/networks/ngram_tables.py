@@ -123,12 +123,17 @@ def continuation_counts(levels, vocabulary_size):
 
 
 def to_arrays(levels):
-    """The levels as a flat dict of int64 arrays, the form in which they are stored."""
+    """The levels as a flat dict of arrays, in the smallest dtypes that hold them."""
     return {
-        f"{field.name}_{number}": getattr(level, field.name)
+        f"{field.name}_{number}": _smallest(getattr(level, field.name))
         for number, level in enumerate(levels)
         for field in dataclasses.fields(Level)
     }
+
+
+def _smallest(array):
+    """The same numbers, all at least 0, in as few bytes as they need."""
+    return array.astype(np.min_scalar_type(array.max(initial=0)))
 
 
 def from_arrays(arrays, vocabulary_size, order):
@@ -147,16 +152,20 @@ def from_arrays(arrays, vocabulary_size, order):
         )
     levels = []
     for number in range(order):
-        level = Level(*(np.asarray(arrays[f"{name}_{number}"]) for name in names))
+        level = Level(*(_to_int64(f"{name}_{number}", arrays) for name in names))
         _check_level(level, number, levels, vocabulary_size)
         levels.append(level)
     return levels
 
 
+def _to_int64(name, arrays):
+    array = np.asarray(arrays[name])
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        _refuse(name, "ints with one axis", array)
+    return array.astype(np.int64, copy=False)
+
+
 def _check_level(level, number, shorter, vocabulary_size):
-    for name, array in dataclasses.asdict(level).items():
-        if array.ndim != 1 or array.dtype != np.int64:
-            _refuse(f"{name}_{number}", "int64 with one axis", array)
     if level.counts.shape != level.predictions.shape or (level.counts < 1).any():
         _refuse(f"counts_{number}", "positive, one for each prediction", level.counts)
 

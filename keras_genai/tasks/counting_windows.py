@@ -1,4 +1,4 @@
-"""Windows of text laid end to end, for models that count."""
+"""Windows of text laid end to end, to be counted."""
 
 import itertools
 

@@ -1,9 +1,14 @@
+"""A recurrent model decodes as it reads, and carries its state from batch to batch."""
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from flat import flat
 
-from keras_genai.models.rnn import RNNLM
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.rnn import RNN
+from keras_genai.tasks.truncated import TruncatedLM
 
 VOCABULARY, WIDTH, BATCH, LENGTH = 11, 8, 3, 6
 all_cells = pytest.mark.parametrize("cell", ["simple", "lstm", "gru"])
@@ -17,7 +22,7 @@ def make(**changes):
         "units": WIDTH,
         "num_layers": 2,
     }
-    return RNNLM(**{**config, **changes})
+    return flat(TruncatedLM, RNN, **{**config, **changes})
 
 
 def draw(batch=BATCH, length=LENGTH, seed=0):
@@ -57,9 +62,9 @@ def test_the_cache_keeps_the_batch_on_axis_0(cell):
 @all_cells
 def test_a_text_streamed_in_pieces_has_the_logits_of_the_whole(cell):
     model, tokens = make(cell=cell), draw()
-    cache = model.initial_cache(BATCH)
-    first, cache = model.stream_logits(tokens[:, :2], cache)
-    second, _ = model.stream_logits(tokens[:, 2:], cache)
+    cache = model.network.initial_cache(BATCH)
+    first, cache = model.network.stream_logits(tokens[:, :2], cache)
+    second, _ = model.network.stream_logits(tokens[:, 2:], cache)
     close(np.concatenate([first, second], axis=1), model(tokens))
 
 
@@ -74,9 +79,11 @@ def test_batches_trained_in_turn_see_what_one_long_sequence_sees(cell):
 def test_a_large_batch_of_a_short_alphabet_gets_the_same_logits():
     # 4 x 16 tokens take the table's rows projected once, 4 x 1 do not.
     model, tokens = make(embedding_dim=16), draw(4, 16)
-    cache, steps = model.initial_cache(4), []
+    cache, steps = model.network.initial_cache(4), []
     for column in range(16):
-        logits, cache = model.stream_logits(tokens[:, column : column + 1], cache)
+        logits, cache = model.network.stream_logits(
+            tokens[:, column : column + 1], cache
+        )
         steps.append(logits)
     close(np.concatenate(steps, axis=1), model(tokens))
 
@@ -108,7 +115,7 @@ def test_fit_carries_the_state_and_leaves_none_behind():
     model, tokens = make(lanes=BATCH), draw()
     targets = np.zeros((BATCH, LENGTH, VOCABULARY))
     watch = train(model, tokens, targets, BATCH)
-    _, state = model.stream_logits(tokens, model.initial_cache(BATCH))
+    _, state = model.network.stream_logits(tokens, model.network.initial_cache(BATCH))
     for found, value in zip(watch.end, keras.tree.flatten(state), strict=True):
         close(found, value)
     assert not any(np.any(variable) for variable in model.carried)
@@ -151,7 +158,7 @@ def test_inference_neither_reads_nor_moves_the_carried_state():
 def test_no_gradient_flows_into_the_batch_before():
     model, tokens = make(lanes=BATCH), draw()
     with tf.GradientTape() as tape:
-        table = model.embedding.embeddings
+        table = model.network.embedding.embeddings
         model(tokens[:, :4], training=True)
         loss = tf.reduce_sum(model(np.full_like(tokens, 2), training=True))
     rows = tf.convert_to_tensor(tape.gradient(loss, table.value))
@@ -162,7 +169,7 @@ def test_the_future_does_not_reach_the_past_with_dropout_on_or_off():
     model, tokens = make(dropout=0.4), draw()
     other = tokens.copy()
     other[:, 3:] = (other[:, 3:] + 1) % VOCABULARY
-    states = [layer.seed_generator.state for layer in model.dropouts]
+    states = [layer.seed_generator.state for layer in model.network.dropouts]
     for training in (False, True):
         logits = []
         for batch in (tokens, other):
@@ -214,12 +221,12 @@ def test_a_saved_model_comes_back_to_the_bit(tmp_path):
 
 def test_weights_have_stable_names_and_presets_leave_the_carried_state_out():
     assert list(make(lanes=BATCH, num_layers=1).preset_weights()) == [
-        "embedding/embeddings",
-        "layer_0/kernel",
-        "layer_0/recurrent_kernel",
-        "layer_0/bias",
-        "head/kernel",
-        "head/bias",
+        "rnn/embedding/embeddings",
+        "rnn/layer_0/kernel",
+        "rnn/layer_0/recurrent_kernel",
+        "rnn/layer_0/bias",
+        "rnn/head/kernel",
+        "rnn/head/bias",
     ]
 
 
@@ -236,3 +243,18 @@ def test_tying_needs_equal_widths():
 def test_an_unknown_cell_is_refused():
     with pytest.raises(ValueError, match="`cell` must be one of"):
         make(cell="lstn")
+
+
+def test_a_network_that_carries_no_state_is_refused():
+    gpt = GPT(vocabulary_size=5, context=8, depth=1, width=8, num_heads=2)
+    with pytest.raises(TypeError, match=r"`network` must be an object of .*rnn"):
+        TruncatedLM(gpt)
+
+
+def test_padding_behind_a_text_leaves_its_last_vector_as_it_is():
+    network = make(num_layers=1).network
+    tokens, real = draw(), np.arange(LENGTH) < 4
+    vectors = network.hidden(tokens, mask=np.tile(real, (BATCH, 1)))
+    close(vectors[:, :4], network.hidden(tokens[:, :4]))
+    close(vectors[:, -1], vectors[:, 3])
+    close(network.logits(vectors[:, :4]), network(tokens[:, :4]))

@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_genai.models.ngram_tables import continuation_counts, find
+from keras_genai.networks.ngram_tables import continuation_counts, find
 from keras_genai.registry import register
 
 # Counts of counts of tiny texts can ask for negative discounts (n3 much above n2).
@@ -154,6 +154,15 @@ class KneserNey(Smoothing):
         by_count = np.concatenate([[0.0], modified_discounts(counts)])
         taken = by_count[np.minimum(counts, 3)]
         return taken, np.bincount(rows, taken, total.size)
+
+
+def check_smoothing(name, value):
+    """Raises a `ValueError` unless `value` is a `Smoothing`."""
+    if not isinstance(value, Smoothing):
+        raise ValueError(
+            f"`{name}` must be KneserNey(), AddK(k) or MaximumLikelihood(). "
+            f"Received: {name}={value!r}"
+        )
 
 
 def modified_discounts(counts):

@@ -1,4 +1,7 @@
+"""N-grams: what is counted, the chances that follow from it, and its files."""
+
 import collections
+import dataclasses
 import inspect
 import itertools
 import json
@@ -9,15 +12,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_genai import registry
-from keras_genai.models.ngram import NEVER, NGram
-from keras_genai.models.ngram_smoothing import (
+from keras_genai import from_preset, registry
+from keras_genai.files.tensors import read_header
+from keras_genai.networks.ngram import NEVER, NGram
+from keras_genai.networks.ngram_smoothing import (
     AddK,
     KneserNey,
     MaximumLikelihood,
     modified_discounts,
 )
-from keras_genai.models.ngram_tables import check_tokens, count_ngrams
+from keras_genai.networks.ngram_tables import check_tokens, count_ngrams
+from keras_genai.tasks.counting import CountingLM
 
 VOCABULARY = 7
 SMOOTHINGS = [MaximumLikelihood(), AddK(0.3), KneserNey()]
@@ -30,16 +35,26 @@ def text(length=300, seed=0, vocabulary=VOCABULARY):
     return np.cumsum(jumps) % (vocabulary - 1)  # the last token never occurs
 
 
-def fitted(smoothing=None, order=3, tokens=None):
-    model = NGram(VOCABULARY, order, smoothing)
+def make(order, smoothing=SMOOTHINGS[-1], vocabulary_size=VOCABULARY):
+    return CountingLM(
+        NGram(vocabulary_size=vocabulary_size, order=order, smoothing=smoothing)
+    )
+
+
+def fitted(smoothing=SMOOTHINGS[-1], order=3, tokens=None):
+    model = make(order, smoothing)
     model.fit_tokens(text() if tokens is None else tokens)
     return model
+
+
+def scores_of(model, tokens):
+    return model.network.log_probabilities(tokens)
 
 
 def score_every_continuation(model, context):
     """Probabilities `(V,)` of the token after `context`."""
     texts = [[*context, token] for token in range(VOCABULARY)]
-    return np.exp([model.log_probabilities(np.array(each))[-1] for each in texts])
+    return np.exp([scores_of(model, np.array(each))[-1] for each in texts])
 
 
 def compiled(model):
@@ -118,7 +133,7 @@ def test_kneser_ney_equals_a_literal_implementation_of_the_formulas(order):
         for i, token in enumerate(unseen)
     ]
     model = fitted(KneserNey(), order, np.array(tokens))
-    scores = model.log_probabilities(np.array(unseen))
+    scores = scores_of(model, np.array(unseen))
     np.testing.assert_allclose(scores, expected, rtol=1e-12)
 
 
@@ -151,7 +166,7 @@ def test_maximum_likelihood_is_frequency_and_says_never():
     followers = tokens[1:][tokens[:-1] == 2]
     frequency = np.bincount(followers, minlength=7) / followers.size
     np.testing.assert_allclose(score_every_continuation(model, [2]), frequency)
-    assert model.log_probabilities(np.array([2, 6]))[-1] == -np.inf
+    assert scores_of(model, np.array([2, 6]))[-1] == -np.inf
 
 
 def test_an_unseen_context_is_uniform_unless_the_smoothing_backs_off():
@@ -171,9 +186,9 @@ def test_longer_contexts_predict_documentation_better():
     codes = np.array([ord(letter) for letter in "".join(lines)])
     losses = []
     for order in (1, 2, 3):
-        model = NGram(128, order)
+        model = make(order, vocabulary_size=128)
         model.fit_tokens(codes[:12_000])
-        losses.append(-model.log_probabilities(codes[12_000:]).mean())
+        losses.append(-scores_of(model, codes[12_000:]).mean())
     assert losses[0] > losses[1] + 0.3
     assert losses[1] > losses[2] + 0.3
 
@@ -200,7 +215,7 @@ def test_logits_are_the_log_probabilities_of_the_numpy_path(smoothing, order):
     np.testing.assert_allclose(np.exp(logits).sum(-1), 1.0, rtol=1e-5)
     for row, text_row in zip(logits, tokens, strict=True):
         given = np.take_along_axis(row, text_row[1:, None], 1)[:, 0]
-        scores = model.log_probabilities(text_row)[1:]
+        scores = scores_of(model, text_row)[1:]
         np.testing.assert_allclose(given, scores, rtol=1e-5, atol=1e-6)
 
 
@@ -239,7 +254,7 @@ def test_decoding_runs_in_a_graph_and_its_logits_are_finite():
         return out.stack()
 
     written = write(tf.constant([[0]])).numpy()
-    assert np.isfinite(model.log_probabilities(np.array([0, *written]))).all()
+    assert np.isfinite(scores_of(model, np.array([0, *written]))).all()
 
 
 def test_generate_continues_with_what_was_counted():
@@ -265,12 +280,12 @@ def test_a_traced_function_follows_a_second_fit():
 
 def test_fit_on_windows_counts_every_ngram_inside_them_and_none_across():
     windows = text(60, seed=7).reshape(6, 10)
-    model = NGram(VOCABULARY, 3, AddK(0.5))
+    model = make(3, AddK(0.5))
     model.fit(windows[:, :-1], windows[:, 1:], verbose=0)
     expected = collections.Counter(
         gram for row in windows.tolist() for gram in itertools.pairwise(row)
     )
-    level = model.get_tables()
+    level = model.network.get_tables()
     contexts = level["contexts_1"][level["predictions_1"] // VOCABULARY]
     found = zip(contexts, level["predictions_1"] % VOCABULARY, strict=True)
     assert dict(zip(found, level["counts_1"], strict=True)) == expected
@@ -279,13 +294,13 @@ def test_fit_on_windows_counts_every_ngram_inside_them_and_none_across():
 def test_dataset_and_array_and_whole_text_agree():
     tokens = text(41)
     whole = fitted(KneserNey(), 3, tokens)
-    model = compiled(NGram(VOCABULARY, 3))
+    model = compiled(make(3))
     inputs, targets = tokens[None, :-1], tokens[None, 1:]
     endless = tf.data.Dataset.from_tensors((inputs, targets)).repeat()
     history = model.fit(endless, steps_per_epoch=1, epochs=3, verbose=0).history
-    for name, table in whole.get_tables().items():
-        np.testing.assert_array_equal(model.get_tables()[name], table)
-    loss = -whole.log_probabilities(tokens)[1:].mean()
+    for name, table in whole.network.get_tables().items():
+        np.testing.assert_array_equal(model.network.get_tables()[name], table)
+    loss = -scores_of(whole, tokens)[1:].mean()
     assert history["loss"] == [pytest.approx(loss)]
     assert model.evaluate(endless, steps=1, verbose=0) == pytest.approx(loss, rel=1e-5)
 
@@ -295,11 +310,11 @@ def test_targets_of_weight_zero_are_not_counted():
     weight = np.ones((2, 19), "float32")
     weight[1, 7:] = 0
     padded = np.where(weight > 0, tokens[:, 1:], -100)
-    model = NGram(VOCABULARY, 2)
+    model = make(2)
     inputs = np.concatenate([tokens[:, :1], np.maximum(padded, 0)[:, :-1]], axis=1)
     model.fit(inputs, padded, sample_weight=weight, verbose=0)
-    assert model.get_tables()["counts_0"].sum() == 20 + 8
-    assert model.get_tables()["counts_1"].sum() == 19 + 7
+    assert model.network.get_tables()["counts_0"].sum() == 20 + 8
+    assert model.network.get_tables()["counts_1"].sum() == 19 + 7
 
 
 def test_callbacks_see_one_epoch_with_the_loss_and_the_validation_loss():
@@ -308,7 +323,7 @@ def test_callbacks_see_one_epoch_with_the_loss_and_the_validation_loss():
         on_epoch_end=lambda epoch, logs: seen.append((epoch, dict(logs)))
     )
     rows = text(80).reshape(4, 20)
-    model = compiled(NGram(VOCABULARY, 2))
+    model = compiled(make(2))
     pair = rows[:, :-1], rows[:, 1:]
     history = model.fit(*pair, validation_data=pair, callbacks=[callback], verbose=0)
     [(epoch, logs)] = seen
@@ -330,12 +345,13 @@ def test_a_saved_model_comes_back_whole(smoothing, tmp_path):
     model = compiled(fitted(smoothing))
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert loaded.smoothing == smoothing
-    for name, table in model.get_tables().items():
-        np.testing.assert_array_equal(loaded.get_tables()[name], table)
+    assert loaded.network.smoothing == smoothing
+    for name, table in model.network.get_tables().items():
+        np.testing.assert_array_equal(loaded.network.get_tables()[name], table)
     tokens = text(30, seed=4)
     np.testing.assert_array_equal(
-        loaded.log_probabilities(tokens), model.log_probabilities(tokens)
+        scores_of(loaded, tokens),
+        scores_of(model, tokens),
     )
     np.testing.assert_array_equal(loaded(tokens[None]), model(tokens[None]))
 
@@ -343,19 +359,38 @@ def test_a_saved_model_comes_back_whole(smoothing, tmp_path):
 def test_weight_files_carry_tables_into_a_fresh_and_into_a_fitted_model(tmp_path):
     model = fitted()
     model.save_weights(tmp_path / "tables.weights.h5")
-    for other in (NGram(VOCABULARY, 3), fitted(tokens=text(50, seed=8))):
+    for other in (make(3), fitted(tokens=text(50, seed=8))):
         other.load_weights(tmp_path / "tables.weights.h5")
         np.testing.assert_array_equal(
-            other.log_probabilities(text()), model.log_probabilities(text())
+            scores_of(other, text()),
+            scores_of(model, text()),
         )
 
 
+def test_a_preset_holds_the_counts_in_as_few_bytes_as_they_need(tmp_path):
+    model = fitted()
+    model.save_to_preset(tmp_path / "preset")
+    loaded = from_preset(tmp_path / "preset")
+    tables = read_header(tmp_path / "preset/model.safetensors")
+    assert {table.dtype for table in tables.values()} == {"U8"}
+    assert tables.keys() == loaded.get_tables().keys()
+    for one, other in zip(loaded.network.levels, model.network.levels, strict=True):
+        for name, array in dataclasses.asdict(one).items():
+            np.testing.assert_array_equal(array, getattr(other, name))
+            assert array.dtype == np.int64
+
+
+def test_tables_of_nobody_are_refused():
+    with pytest.raises(ValueError, match=r"counting_lm has no such tables\."):
+        fitted().set_tables({"rnn/counts_0": np.ones(3, "uint8")})
+
+
 def test_config_is_json_and_rebuilds_the_model():
-    model = NGram(VOCABULARY, 4, AddK(0.25))
+    model = make(4, AddK(0.25))
     config = json.loads(json.dumps(registry.to_plain(model)))
     loaded = registry.from_plain(config)
-    assert (loaded.order, loaded.smoothing) == (4, AddK(0.25))
-    assert loaded.get_tables() == {}
+    assert (loaded.network.order, loaded.network.smoothing) == (4, AddK(0.25))
+    assert loaded.network.get_tables() == {}
 
 
 def swap(keys):
@@ -380,12 +415,13 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_damaged_tables_are_refused_and_the_model_stays_as_it_was(damage):
     model = fitted()
-    before = model.log_probabilities(text())
-    tables = model.get_tables()
+    before = scores_of(model, text())
+    tables = model.network.get_tables()
+    tables = {name: table.astype("int64") for name, table in tables.items()}
     damage(tables)
     with pytest.raises(ValueError, match=r"table.* must "):
-        model.set_tables(tables)
-    np.testing.assert_array_equal(model.log_probabilities(text()), before)
+        model.network.set_tables(tables)
+    np.testing.assert_array_equal(scores_of(model, text()), before)
 
 
 # --- errors ------------------------------------------------------------------
@@ -394,19 +430,22 @@ def test_damaged_tables_are_refused_and_the_model_stays_as_it_was(damage):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: NGram(VOCABULARY, 0), "`order` must be an int >= 1"),
-        (lambda: NGram(0, 2), "`vocabulary_size` must be an int >= 1"),
-        (lambda: NGram(VOCABULARY, 2, "add_k"), "`smoothing` must be"),
+        (lambda: make(0), "`order` must be an int >= 1"),
+        (lambda: make(2, vocabulary_size=0), "`vocabulary_size` must be an int >= 1"),
+        (lambda: make(2, "add_k"), "`smoothing` must be"),
         (lambda: AddK(0), "`k` must be a finite float > 0"),
         (lambda: AddK(-1.0), "`k` must be a finite float > 0"),
         (lambda: fitted(tokens=np.array([1, 2])), "`order` must be at most the length"),
         (lambda: fitted(tokens=np.array([0, 1, 7])), r"`tokens` must lie in \[0, 7\)"),
         (lambda: fitted(tokens=np.array([0.5, 1, 2])), "must be an integer array"),
         (lambda: fitted(tokens=text(12).reshape(2, 6)), "with 1 axis"),
-        (lambda: fitted().log_probabilities(np.array([-1])), "`tokens` must lie in"),
-        (lambda: NGram(VOCABULARY, 2).fit(np.zeros((2, 3, 4), int)), "`x` must be"),
-        (lambda: NGram(VOCABULARY, 2).fit(endless_dataset()), "`steps_per_epoch` must"),
-        (lambda: NGram(VOCABULARY, 2).fit(endless_dataset().take(0)), "one batch"),
+        (
+            lambda: scores_of(fitted(), np.array([-1])),
+            "`tokens` must lie in",
+        ),
+        (lambda: make(2).fit(np.zeros((2, 3, 4), int)), "`x` must be"),
+        (lambda: make(2).fit(endless_dataset()), "`steps_per_epoch` must"),
+        (lambda: make(2).fit(endless_dataset().take(0)), "one batch"),
     ],
 )
 def test_bad_input_is_named(make, message):
@@ -417,14 +456,14 @@ def test_bad_input_is_named(make, message):
 @pytest.mark.parametrize(
     "use",
     [
-        lambda model: model.log_probabilities(np.array([1])),
+        lambda model: scores_of(model, np.array([1])),
         lambda model: model(np.array([[1]])),
         lambda model: model.decode([[1]], [[0]], model.initial_cache(1, 1), 0),
     ],
 )
 def test_a_model_that_has_counted_nothing_says_so(use):
     with pytest.raises(RuntimeError, match="counted nothing yet"):
-        use(NGram(VOCABULARY, 2))
+        use(make(2))
 
 
 def endless_dataset():
@@ -464,22 +503,22 @@ def windows_of_text():
 def test_fit_counts_whatever_gives_windows(given):
     windows = windows_of_text()
     pair = windows[:, :-1], windows[:, 1:]
-    one, other = NGram(VOCABULARY, 2), NGram(VOCABULARY, 2)
+    one, other = make(2), make(2)
     one.fit(*pair, verbose=0)
     other.fit(**given(pair), verbose=0)
-    for name, table in one.get_tables().items():
-        np.testing.assert_array_equal(other.get_tables()[name], table)
+    for name, table in one.network.get_tables().items():
+        np.testing.assert_array_equal(other.network.get_tables()[name], table)
 
 
 def test_fit_has_the_signature_of_keras():
-    ours, theirs = (inspect.signature(each.fit) for each in (NGram, keras.Model))
+    ours, theirs = (inspect.signature(each.fit) for each in (CountingLM, keras.Model))
     assert list(ours.parameters) == list(theirs.parameters)
 
 
 def test_a_share_of_the_windows_is_validated_on():
     windows = windows_of_text()
     pair = windows[:, :-1], windows[:, 1:]
-    one, other = NGram(VOCABULARY, 2), NGram(VOCABULARY, 2)
+    one, other = make(2), make(2)
     history = one.fit(*pair, validation_split=0.5, verbose=0).history
     first, last = ([part[rows] for part in pair] for rows in (slice(3), slice(3, 6)))
     other.fit(*first, verbose=0)
@@ -497,13 +536,13 @@ def test_a_share_of_the_windows_is_validated_on():
 )
 def test_what_counting_cannot_do_is_refused(options, said):
     windows = windows_of_text()
-    model = NGram(VOCABULARY, 2)
+    model = make(2)
     with pytest.raises(ValueError, match=said):
         model.fit(windows[:, :-1], windows[:, 1:], verbose=0, **options)
 
 
 def test_no_epoch_is_left_to_count():
     windows = windows_of_text()
-    model = NGram(VOCABULARY, 2)
+    model = make(2)
     model.fit(windows[:, :-1], windows[:, 1:], epochs=2, initial_epoch=2, verbose=0)
-    assert not model.get_tables()
+    assert not model.network.get_tables()
