@@ -6,13 +6,16 @@ import pytest
 import tensorflow as tf
 from keras_genai.models.dcgan import DCGAN
 
+from keras_genai.modalities.image import Image
 from keras_genai.models.bert import BERT
 from keras_genai.models.unet import UNet
 from keras_genai.networks.encoder_decoder import EncoderDecoder
 from keras_genai.networks.gpt import GPT
+from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.tasks.encoder import SequenceClassifier
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.variational import VAE
 
 TOKENS = np.random.default_rng(0).integers(0, 11, (3, 6)).astype("int32")
 MASK = np.ones((3, 6), "int32")
@@ -41,6 +44,10 @@ def transformer():
     return Seq2SeqLM(network)
 
 
+def vae():
+    return VAE(DenseAutoencoder(latent_size=3, hidden=(9,)), Image((8, 8, 1)))
+
+
 CASES = {
     "gpt": (gpt, TOKENS),
     "classifier": (classifier, TEXTS),
@@ -48,7 +55,7 @@ CASES = {
         transformer,
         {"inputs": TOKENS, "inputs_mask": MASK, "targets": TOKENS},
     ),
-    "vae": (lambda: MLPVAE((8, 8, 1), 3, (9,)), {"images": PICTURES}),
+    "vae": (vae, {"images": PICTURES}),
     "unet": (
         lambda: UNet((8, 8, 1), width=8, multipliers=(1,), blocks=1, num_classes=3),
         {

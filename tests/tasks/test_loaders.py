@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras_genai.models.dcgan import DCGAN
-from keras_genai.models.vae import MLPVAE
 
 import zoo
 from keras_genai.data import tokenizers
-from keras_genai.modalities.text import Text
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Label, Text
 from keras_genai.models.bert import BERT
 from keras_genai.networks.gpt import GPT
+from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.tasks.encoder import SequenceClassifier
 from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.variational import VAE
 
 SHAPE = (8, 8, 1)
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, *SHAPE), "uint8")
@@ -21,7 +23,8 @@ TEXTS = ["one cat", "two cats", "no cat at all", "a dog"]
 
 @pytest.fixture
 def vae():
-    model = MLPVAE(SHAPE, latent_size=2, hidden=(4,), num_classes=3)
+    network = DenseAutoencoder(latent_size=2, hidden=(4,))
+    model = VAE(network, Image(SHAPE), Label(3))
     model.compile("adam", jit_compile=False)
     return model
 
