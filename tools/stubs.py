@@ -67,9 +67,9 @@ PACKAGES = {
         ),
     ),
     "modalities": Public(names=words("grid png pictures target_of")),
-    "models": Public(
+    "networks": Public(
         names=words("GPT2 LLAMA BART_LARGE BLENDERBOT BLENDERBOT_SMALL"),
-        machinery=words("ngram_lookup ngram_tables stylegan2_networks"),
+        machinery=words("ngram_lookup ngram_tables"),
         hidden=words("Weights"),
     ),
     "samplers": Public(
@@ -90,15 +90,15 @@ PACKAGES = {
     ),
     "training": Public(
         names=words(
-            "EarlyStopping Outcome RunFolder RunStoppedError TrainingError count "
-            "deterministic require_tensorboard short_of_memory train"
+            "EarlyStopping Outcome RunFolder RunSettings RunStoppedError TrainingError "
+            "count deterministic require_tensorboard short_of_memory train"
         ),
         only=True,
     ),
 }
 UNLISTED = {"files"}  # packages that are found by the paths of their modules
 # Modules beside the packages that are public as they are.
-MODULES = {"likelihoods", "losses", "optimizers", "registry", "schedules"}
+MODULES = {"declared", "likelihoods", "losses", "optimizers", "registry", "schedules"}
 
 
 def packages():

@@ -4,7 +4,7 @@ import json
 import time
 
 from keras_genai.files.writing import write_text
-from keras_genai.training.arguments import check_splits
+from keras_genai.training.settings import check_splits
 from keras_genai.training.errors import short_of_memory, writing
 from keras_genai.training.folder import claimed
 from keras_genai.training.log import plain
