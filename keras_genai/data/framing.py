@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from keras_genai.padding import pad_sequence
 from keras_genai.data.tokenizers import check_texts
 from keras_genai.data.vetting import guarded
+from keras_genai.padding import pad_sequence
 
 ROUND = 16  # padded lengths are multiples, so that few shapes are compiled
 

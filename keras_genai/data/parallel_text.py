@@ -7,9 +7,9 @@ import pathlib
 import numpy as np
 
 from keras_genai.data import tokenizers
-from keras_genai.padding import pad_sequence
-from keras_genai.data.loading import DataLoader, Splits
+from keras_genai.data.loading import Buckets, DataLoader, Splits
 from keras_genai.files.text import decode, lines, read_bytes
+from keras_genai.padding import pad_sequence
 
 
 def pair_batch(
@@ -38,7 +38,7 @@ def pair_batch(
         int arrays, to `({"inputs": int32 (B, S), "inputs_mask": bool (B, S),
         "targets": int32 (B, T)}, labels, sample_weight)`, the last two int32 and
         float32 `(B, T)`. `length` counts for the inputs, as it does for a loader's
-        `bucket_by`.
+        `buckets`.
 
     Raises:
         ValueError: if there is no start or no end token.
@@ -136,9 +136,9 @@ def parallel_splits(
             batch_size,
             shuffle=shuffle,
             collate=collate,
-            bucket_by=lengths,
-            boundaries=np.unique(-(-ends.astype("int64") // 4) * 4),
-            max_tokens=max_tokens,
+            buckets=Buckets(
+                lengths, np.unique(-(-ends.astype("int64") // 4) * 4), max_tokens
+            ),
             seed=seed,
         )
 
