@@ -82,6 +82,8 @@ class Declared(keras.Model):
         in_order: bool. Whether fields may be given by their places, too.
         casts_inputs: bool. Whether floats come in the compute dtype; pictures do not,
             since bfloat16 cannot tell neighbouring greys.
+        changes: tuple of registered objects with `apply(model)`: what was done to the
+            model after it was made, such as adapters. Part of its config.
 
     Args:
         name: str or `None`: that of the class, in small letters.
@@ -95,6 +97,7 @@ class Declared(keras.Model):
 
     in_order = False
     casts_inputs = True
+    changes: typing.ClassVar = ()
 
     if typing.TYPE_CHECKING:
         name: str | None = None
@@ -176,11 +179,24 @@ class Declared(keras.Model):
             value = getattr(self, key)
             if not isinstance(value, Later):
                 config[key] = registry.to_plain(value)
+        if self.changes:
+            config["changes"] = registry.to_plain(self.changes)
         return config
 
     @classmethod
     def from_config(cls, config):
-        return cls(**registry.from_plain(config))
+        config = registry.from_plain(config)
+        changes = config.pop("changes", ())
+        # A file has lists for tuples, which a constructor may want to add to.
+        model = cls(
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in config.items()
+            }
+        )
+        for change in changes:
+            change.apply(model)
+        return model
 
 
 def fields(cls):

@@ -9,12 +9,12 @@ import zoo
 from keras_genai import from_preset
 from keras_genai.data import published, tokenizers
 from keras_genai.layers.quantized import Int8Weights
-from keras_genai.modalities.text import Text
-from keras_genai.models.bert import BERT
+from keras_genai.modalities.text import Label, Text
+from keras_genai.networks.bert import BERT
 from keras_genai.networks.encoder_decoder import BART, EncoderDecoder
 from keras_genai.samplers import GenerationSettings
 from keras_genai.tasks.answering import QuestionAnswering
-from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import __main__ as command
 from zoo import _opening, _settings, _tasks, _weights
@@ -23,15 +23,8 @@ SPECIAL = dict(pad_token="<pad>", start_token="<s>", end_token="</s>")
 TEXTS = ["the good cat sat", "a bad dog ran away to the sea"]
 
 
-def backbone(tokenizer, pooler):
-    return BERT(
-        tokenizer.vocabulary_size,
-        context=24,
-        depth=1,
-        width=8,
-        num_heads=2,
-        pooler=pooler,
-    )
+def bert(has_pooler):
+    return BERT(context=24, depth=1, width=8, num_heads=2, has_pooler=has_pooler)
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +49,12 @@ def folders(tmp_path_factory):
     )
     models = {
         "classifier": (
-            SequenceClassifier(backbone(words, True), ("bad", "good", "so-so")),
+            SequenceClassifier(
+                bert(True), Label(3, ("bad", "good", "so-so")), Text(words)
+            ),
             words,
         ),
-        "reader": (QuestionAnswering(backbone(words, False)), words),
+        "reader": (QuestionAnswering(bert(False), Text(words)), words),
         "writer": (writer, tokens),
     }
     for name, (model, tokenizer) in models.items():
@@ -312,7 +307,7 @@ def test_without_a_folder_it_says_that_weights_are_random(capsys):
 
 def test_a_classifiers_encoder_can_become_a_reader(folders):
     entry = zoo.get("bert_answers")
-    reader = entry.model(80, folder=str(folders / "classifier"))
+    reader = entry.task(BERT(), Text(), folder=str(folders / "classifier"))
     assert reader.answer("who?", "the cat sat").text
     with pytest.raises(ValueError, match="`folder` must have a BERT"):
-        entry.model(80, folder=str(folders / "writer"))
+        entry.task(BERT(), Text(), folder=str(folders / "writer"))

@@ -7,12 +7,17 @@ import dataclasses
 import functools
 
 from keras_genai.data import sentiment
+from keras_genai.networks.bert import BERT
+from keras_genai.tasks.masked import MaskedLM
 from zoo import _encoder, _sentiment
 from zoo.entry import Entry
 
 entry = Entry(
-    model=_encoder.masked_bert,
-    config=dict(context=_sentiment.LENGTH, depth=2, width=128, num_heads=4),
+    task=MaskedLM,
+    networks=dict(network=BERT),
+    config=dict(
+        context=_sentiment.LENGTH, depth=2, width=128, num_heads=4, has_pooler=False
+    ),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(
         sentiment.sst2_masked, length=_sentiment.LENGTH, tokenizer=_sentiment.TOKENIZER

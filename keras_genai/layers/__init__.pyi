@@ -32,11 +32,11 @@ from .low_rank import AdaptedDense as AdaptedDense
 from .low_rank import LoRA as LoRA
 from .low_rank import LowRankPair as LowRankPair
 from .low_rank import WholeCopy as WholeCopy
+from .masked import MaskedBlock as MaskedBlock
 from .masked import MaskedConvolution as MaskedConvolution
 from .modulated import ModulatedConvolution as ModulatedConvolution
 from .normalization import BatchNormalization as BatchNormalization
 from .padding import skip_padding as skip_padding
-from .patches import PatchesToScores as PatchesToScores
 from .pool import ImagePool as ImagePool
 from .positions import LearnedPositions as LearnedPositions
 from .positions import RelativePositionBias as RelativePositionBias
@@ -59,6 +59,4 @@ from .spectral import SpectralNormalization as SpectralNormalization
 from .stacks import DecoderStack as DecoderStack
 from .stacks import EncoderStack as EncoderStack
 from .stacks import Stack as Stack
-from .strided import PictureToScore as PictureToScore
-from .strided import VectorToPicture as VectorToPicture
 from .transformer import Block as Block

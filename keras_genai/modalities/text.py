@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.checks import check_integer
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.fields import Labels, Tokens
 from keras_genai.padding import pad_sequence
@@ -123,6 +124,10 @@ class Label(Readable):
     Args:
         num_classes: int.
         names: tuple of str, or `None` where classes are numbers only.
+
+    Raises:
+        TypeError: if `num_classes` is not an int.
+        ValueError: if it is below 1, or if there are not as many names.
     """
 
     num_classes: int
@@ -130,6 +135,23 @@ class Label(Readable):
 
     key = "labels"
     conditions = ("label",)
+
+    def __post_init__(self):
+        check_integer("num_classes", self.num_classes, 1)
+        if self.names is None:
+            return
+        object.__setattr__(self, "names", tuple(self.names))
+        words = [name for name in self.names if isinstance(name, str)]
+        if len(words) != len(self.names) or len(words) != self.num_classes:
+            raise ValueError(
+                f"`names` must be {self.num_classes} str, one for each class. "
+                f"Received: {str(self.names)[:80]}"
+            )
+
+    @property
+    def words(self):
+        """tuple of str: the names of all classes, made up where they have none."""
+        return self.names or tuple(f"LABEL_{i}" for i in range(self.num_classes))
 
     @property
     def sizes(self):

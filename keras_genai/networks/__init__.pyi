@@ -1,1 +1,36 @@
-
+# Written by tools/stubs.py.
+from .base import Network as Network
+from .bert import BERT as BERT
+from .cyclegan import CycleGANGenerator as CycleGANGenerator
+from .dcgan import DCGANDiscriminator as DCGANDiscriminator
+from .dcgan import DCGANGenerator as DCGANGenerator
+from .encoder_decoder import EncoderDecoder as EncoderDecoder
+from .encoder_decoder import EncoderDecoderStyle as EncoderDecoderStyle
+from .gpt import GPT as GPT
+from .gpt import Style as Style
+from .language import LanguageNetwork as LanguageNetwork
+from .language import TokenNetwork as TokenNetwork
+from .ngram import NGram as NGram
+from .ngram_lookup import Lookup as Lookup
+from .ngram_smoothing import AddK as AddK
+from .ngram_smoothing import KneserNey as KneserNey
+from .ngram_smoothing import MaximumLikelihood as MaximumLikelihood
+from .ngram_smoothing import Smoothing as Smoothing
+from .ngram_smoothing import Weights as Weights
+from .ngram_tables import Level as Level
+from .patchgan import PatchDiscriminator as PatchDiscriminator
+from .pix2pix import Pix2PixGenerator as Pix2PixGenerator
+from .pixelcnn import PixelCNN as PixelCNN
+from .recurrent_encoder import RecurrentEncoder as RecurrentEncoder
+from .recurrent_encoder_decoder import RecurrentEncoderDecoder as RecurrentEncoderDecoder
+from .rnn import RNN as RNN
+from .sequence_pair import SequencePairNetwork as SequencePairNetwork
+from .sequence_pair import TwoStacks as TwoStacks
+from .stylegan2 import StyleGAN2Discriminator as StyleGAN2Discriminator
+from .stylegan2 import StyleGAN2Generator as StyleGAN2Generator
+from .t5 import T5 as T5
+from .t5 import T5Style as T5Style
+from .vae import Autoencoder as Autoencoder
+from .vae import ConvolutionalAutoencoder as ConvolutionalAutoencoder
+from .vae import DenseAutoencoder as DenseAutoencoder
+from .vqvae import QuantizedAutoencoder as QuantizedAutoencoder

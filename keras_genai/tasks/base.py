@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import keras
 import tensorflow as tf
 
-from keras_genai import compat, registry, replicas
+from keras_genai import compat, replicas
 from keras_genai.data.tokenizers import Tokenizer
 from keras_genai.declared import Declared, fields
 from keras_genai.files.paths import AnyPath, as_path
@@ -33,8 +33,8 @@ class Task(Declared):
         given: tuple of `Modality`: what samples are made from.
         transient: tuple of str. Weights whose path ends with one of these belong
             to a run, not to the model: checkpoints hold them, presets do not.
-        changes: tuple of registered objects with `apply(model)`: what was done to the
-            model after it was made, such as adapters. Part of its config.
+        verbs: tuple of str. What a person asks of it besides a sample, as the command
+            line calls it.
         decoding: str. How it decodes or draws when nobody says otherwise, for its card.
         counts_tokens: bool. Whether it learns by counting a text, by `fit_tokens`, and
             not by steps of an optimizer.
@@ -44,7 +44,7 @@ class Task(Declared):
     target = Modality()
     given = ()
     transient: ClassVar = ()
-    changes: ClassVar = ()
+    verbs: ClassVar = ()
     decoding: ClassVar = ""
     counts_tokens: ClassVar = False
     _reads_targets: ClassVar = True
@@ -113,26 +113,15 @@ class Task(Declared):
 
     def get_config(self):
         config = super().get_config()
-        if self.changes:
-            config["changes"] = registry.to_plain(self.changes)
         if self.tokenizer is not None:
             config["tokenizer"] = self.tokenizer.to_json()
         return config
 
     @classmethod
     def from_config(cls, config):
-        config = registry.from_plain(config)
-        changes = config.pop("changes", ())
+        config = dict(config)
         tokenizer = config.pop("tokenizer", None)
-        # A file has lists for tuples, which a constructor may want to add to.
-        model = cls(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in config.items()
-            }
-        )
-        for change in changes:
-            change.apply(model)
+        model = super().from_config(config)
         if tokenizer is not None:
             model.tokenizer = Tokenizer.from_json(tokenizer)
         return model

@@ -47,6 +47,7 @@ class CausalLM(LogitsTask):
 
     writes: ClassVar = True
     turns: ClassVar = PLAIN
+    verbs: ClassVar = ("chat",)
     decoding: ClassVar = "every token is drawn from all, at temperature 1"
 
     def make(self):

@@ -61,6 +61,7 @@ class Seq2SeqLM(LogitsTask):
     turns: Turns = INSTRUCTION
 
     writes: ClassVar = True
+    verbs: ClassVar = ("chat", "translate", "summarize")
 
     def check(self):
         if len(self.given) > 1:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_genai.layers.padding import at_real_tokens, skip_padding
-from keras_genai.models.bert import BERT
+from keras_genai.networks.bert import BERT
 from keras_genai.networks.t5 import T5
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 
@@ -34,7 +34,8 @@ def test_everything_is_real_without_a_mask():
 
 def bert(mask):
     inputs = {"tokens": TOKENS, "tokens_mask": mask}
-    return BERT(20, 8, 2, 8, 2, dropout=0.0), inputs, lambda outputs: outputs["hidden"]
+    sizes = dict(vocabulary_size=20, context=8, depth=2, width=8, num_heads=2)
+    return BERT(**sizes, dropout=0.0), inputs, lambda outputs: outputs["hidden"]
 
 
 def t5(mask):

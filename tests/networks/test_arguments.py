@@ -3,7 +3,6 @@
 import keras
 import pytest
 
-from keras_genai import models
 from keras_genai.layers.attention import Attention
 from keras_genai.layers.embedding import TokenEmbedding
 from keras_genai.layers.feedforward import FeedForward
@@ -12,14 +11,17 @@ from keras_genai.layers.recurrent import LSTM
 from keras_genai.layers.recurrent_attention import BahdanauAttention, LuongAttention
 from keras_genai.layers.recurrent_stacks import AttentiveDecoder, BidirectionalStack
 from keras_genai.layers.transformer import make_block
+from keras_genai.networks.bert import BERT
 from keras_genai.networks.encoder_decoder import EncoderDecoder, EncoderDecoderStyle
 from keras_genai.networks.gpt import GPT, LLAMA, Style
 from keras_genai.networks.ngram import NGram
+from keras_genai.networks.recurrent_encoder import RecurrentEncoder
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.networks.rnn import RNN
 from keras_genai.networks.t5 import T5, T5Style
-from keras_genai.tasks import encoder
+from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.tagging import TokenClassifier
 from keras_genai.tasks.truncated import TruncatedLM
 
 SIZES = (0, -2, 2.5, None, "x", True, 2**31, 10**12)
@@ -64,7 +66,8 @@ RECURRENT = {"vocabulary_size": 11, "embedding_dim": 4, "units": 4, "num_layers"
 
 
 def with_head(head):
-    return lambda **settings: head(models.RecurrentEncoder(11, 8, 4, 4), **settings)
+    network = RecurrentEncoder(vocabulary_size=11, context=8, embedding_dim=4, units=4)
+    return lambda **settings: head(network, **settings)
 
 
 def rewriter(**settings):
@@ -86,10 +89,10 @@ def keys(settings):
 CASES = [
     *wrong(GPT, keys(GPT_SIZES), "head_dim inner_width", others="style", **GPT_SIZES),
     *wrong(
-        models.BERT,
+        BERT,
         keys(BERT_SIZES) + " num_segments",
-        "hidden",
-        flags="pooler",
+        "inner_width",
+        flags="has_pooler",
         others="activation",
         **BERT_SIZES,
     ),
@@ -113,7 +116,7 @@ CASES = [
         **RECURRENT,
     ),
     *wrong(
-        models.RecurrentEncoder,
+        RecurrentEncoder,
         keys(RECURRENT) + " context",
         rates="dropout token_dropout",
         others="cell pooling",
@@ -127,9 +130,10 @@ CASES = [
         vocabulary_size=11,
         order=2,
     ),
-    *wrong(with_head(encoder.SequenceClassifier), others="labels pooling"),
-    *wrong(with_head(encoder.TokenClassifier), others="labels"),
-    *wrong(encoder.TokenClassifier, rates="", others="backbone"),
+    *wrong(with_head(SequenceClassifier), others="target"),
+    *((with_head(SequenceClassifier), {}, "pooling", value) for value in ("x", ())),
+    *wrong(with_head(TokenClassifier), others="target"),
+    *wrong(TokenClassifier, rates="", others="network"),
     *wrong(Style, given="num_memory_heads", rates="", flags="use_bias normalize_heads"),
     *wrong(Style, rates="", others="positions norm feedforward"),
     *wrong(
@@ -177,7 +181,10 @@ def test_an_argument_that_cannot_be_is_named(make, settings, name, value):
             lambda: gpt(num_heads=4, style=Style(num_memory_heads=3)),
             "`num_heads` must be a multiple of `num_memory_heads`",
         ),
-        (lambda: models.BERT(11, 8, 1, 8, 3), "`width` must be a multiple of"),
+        (
+            lambda: BERT(**{**BERT_SIZES, "num_heads": 3}),
+            "`width` must be a multiple of",
+        ),
         (
             lambda: make_block(8, 3, 4, "relu", keras.layers.LayerNormalization, None),
             "`width` must be a multiple of",

@@ -20,12 +20,14 @@ from harness import (
 )
 
 from keras_genai import networks
+from keras_genai.networks.bert import BERT
 from keras_genai.networks.cyclegan import CycleGANGenerator
 from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
+from keras_genai.networks.recurrent_encoder import RecurrentEncoder
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.networks.rnn import RNN
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
@@ -51,6 +53,7 @@ PAIR = ints(SOURCE), REAL, ints(LENGTH)
 OF_CLASS = [pictures(4), {"labels": LABELS}]
 TRANSLATED = [PICTURES, pictures(), {"condition": pictures(8, 8, 2)}]
 SHAPES = {"image_shape": SHAPE, "condition_shape": (8, 8, 2)}
+READ = {"tokens": ints(SOURCE), "tokens_mask": REAL}
 
 
 def case(kind, *inputs, call=None, **settings):
@@ -164,6 +167,22 @@ CASES = {
         units=4,
         num_layers=1,
     ),
+    "BERT": case(
+        BERT,
+        {**READ, "segments": ints(SOURCE, most=2)},
+        vocabulary_size=VOCABULARY,
+        context=8,
+        depth=1,
+        width=8,
+        num_heads=2,
+    ),
+    "RecurrentEncoder": case(
+        RecurrentEncoder,
+        READ,
+        vocabulary_size=VOCABULARY,
+        embedding_dim=4,
+        units=3,
+    ),
     "DenseAutoencoder": case(
         DenseAutoencoder,
         PICTURES,
@@ -192,6 +211,7 @@ BASES = {
     "LanguageNetwork",
     "Network",
     "SequencePairNetwork",
+    "TokenNetwork",
     "TwoStacks",
 }
 REFUSE_FLOAT16 = {"EncoderDecoder of Blenderbot", "T5"}

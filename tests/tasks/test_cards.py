@@ -2,12 +2,13 @@
 
 import pytest
 
-from keras_genai.models.bert import BERT
 from keras_genai.models.unet import UNet
+from keras_genai.networks.bert import BERT
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.t5 import T5
 from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.tasks import cards
+from keras_genai.tasks.features import FeatureExtractor
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 
@@ -55,7 +56,8 @@ def test_every_preset_has_a_card(make, decoding, tmp_path):
 
 
 def test_an_encoder_decodes_nothing():
-    assert "decoding" not in cards.card(BERT(20, 8, 1, 8, 2))
+    sizes = dict(vocabulary_size=20, context=8, depth=1, width=8, num_heads=2)
+    assert "decoding" not in cards.card(FeatureExtractor(BERT(**sizes)))
 
 
 def test_facts_and_a_sample_are_shown():

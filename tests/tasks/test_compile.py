@@ -15,7 +15,9 @@ SHAPE = (8, 8, 1)
 
 
 def bert():
-    return kg.models.BERT(11, 8, 1, 8, 2, pooler=True)
+    return kg.networks.BERT(
+        vocabulary_size=11, context=8, depth=1, width=8, num_heads=2
+    )
 
 
 HALVES = {
@@ -49,7 +51,7 @@ TASKS = {
     "T5": lambda: rewriter(T5, head_dim=4, **HALVES),
     "MaskedLM": lambda: kg.tasks.MaskedLM(bert()),
     "SequenceClassifier": lambda: kg.tasks.SequenceClassifier(bert()),
-    "value": lambda: kg.tasks.SequenceClassifier(bert(), labels=1),
+    "value": lambda: kg.tasks.SequenceClassifier(bert(), kg.modalities.Number()),
     "TokenClassifier": lambda: kg.tasks.TokenClassifier(bert()),
     "QuestionAnswering": lambda: kg.tasks.QuestionAnswering(bert()),
     "SentenceEmbedder": lambda: kg.tasks.SentenceEmbedder(bert()),

@@ -23,7 +23,9 @@ from harness import (
 from keras_genai import tasks
 from keras_genai.losses import GradientPenalty, Hinge, Wasserstein
 from keras_genai.modalities.image import Image, Video
+from keras_genai.modalities.number import Number
 from keras_genai.modalities.text import Label, Text
+from keras_genai.networks.bert import BERT
 from keras_genai.networks.cyclegan import CycleGANGenerator
 from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
@@ -35,11 +37,17 @@ from keras_genai.networks.rnn import RNN
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
 from keras_genai.networks.vae import DenseAutoencoder
+from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.classification import SequenceClassifier
+from keras_genai.tasks.embedding import SentenceEmbedder
+from keras_genai.tasks.features import FeatureExtractor
 from keras_genai.tasks.gan import GAN
 from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.masked import MaskedLM
 from keras_genai.tasks.paired import Pix2Pix
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.stylegan import StyleGAN
+from keras_genai.tasks.tagging import TokenClassifier
 from keras_genai.tasks.truncated import TruncatedLM
 from keras_genai.tasks.unpaired import CycleGAN
 from keras_genai.tasks.variational import VAE
@@ -126,6 +134,13 @@ def seq2seq(make):
     return case(Seq2SeqLM, make, TEXT, inputs=PAIR, targets=TARGETS)
 
 
+bert = functools.partial(of, BERT, context=8, depth=1, width=8, num_heads=2)
+COLUMNS = np.arange(ROWS) % 2
+READ = {
+    "tokens": ints(SOURCE),
+    "tokens_mask": np.arange(SOURCE) < np.array([[6], [2], [4], [3]]),
+    "segments": ints(SOURCE, most=2),
+}
 CASES = {
     "Seq2SeqLM": seq2seq(encoder_decoder()),
     "Seq2SeqLM of BART": seq2seq(encoder_decoder(style=BART)),
@@ -163,6 +178,63 @@ CASES = {
         draws=True,
     ),
     "TruncatedLM": case(TruncatedLM, rnn(), TEXT, inputs=TOKENS, targets=TARGETS),
+    "FeatureExtractor": case(
+        FeatureExtractor,
+        bert(),
+        TEXT,
+        inputs=READ,
+        targets={"hidden": pictures(SOURCE, 8), "pooled": pictures(8)},
+        loss="mse",
+    ),
+    "MaskedLM": case(
+        MaskedLM,
+        bert(has_pooler=False),
+        TEXT,
+        inputs={**READ, "places": ints(2, most=SOURCE)},
+        targets=ints(2),
+    ),
+    "QuestionAnswering": case(
+        QuestionAnswering,
+        bert(has_pooler=False),
+        TEXT,
+        inputs=READ,
+        targets={"start": COLUMNS, "end": COLUMNS + 1},
+        loss={"start": CROSS_ENTROPY, "end": CROSS_ENTROPY},
+    ),
+    "SentenceEmbedder": case(
+        SentenceEmbedder,
+        bert(has_pooler=False),
+        TEXT,
+        inputs=READ,
+        targets=pictures(7),
+        loss="mse",
+        dense=((7, "tanh", True),),
+    ),
+    "SequenceClassifier": case(
+        SequenceClassifier,
+        bert(),
+        Label(2),
+        TEXT,
+        inputs=READ,
+        targets=COLUMNS,
+    ),
+    "SequenceClassifier of a GPT": case(
+        SequenceClassifier,
+        gpt(),
+        Number(),
+        TEXT,
+        inputs=READ,
+        targets=pictures(1),
+        loss="mse",
+    ),
+    "TokenClassifier": case(
+        TokenClassifier,
+        bert(has_pooler=False),
+        Label(2),
+        TEXT,
+        inputs=READ,
+        targets=ints(SOURCE, most=2),
+    ),
     "VAE": case(
         VAE,
         of(DenseAutoencoder, latent_size=3, hidden=(9,)),
@@ -180,6 +252,8 @@ BASES = {
     "SampleTask",
     "Task",
     "TwoOptimizerTask",
+    "LabellingTask",
+    "TextTask",
 }
 EXPORTED = {"Denoiser"}  # made for a file of what runs without this library
 REFUSE_FLOAT16 = {"Seq2SeqLM of Blenderbot", "Seq2SeqLM of T5"}

@@ -7,12 +7,12 @@ import tensorflow as tf
 from keras_genai.models.dcgan import DCGAN
 
 from keras_genai.modalities.image import Image
-from keras_genai.models.bert import BERT
 from keras_genai.models.unet import UNet
+from keras_genai.networks.bert import BERT
 from keras_genai.networks.encoder_decoder import EncoderDecoder
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.vae import DenseAutoencoder
-from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.variational import VAE
@@ -29,7 +29,9 @@ def gpt():
 
 
 def classifier():
-    return SequenceClassifier(BERT(11, 8, depth=1, width=8, num_heads=2))
+    return SequenceClassifier(
+        BERT(vocabulary_size=11, context=8, depth=1, width=8, num_heads=2)
+    )
 
 
 def transformer():

@@ -31,16 +31,19 @@ def makers():
     import numpy as np
     from flat import flat
 
-    from keras_genai import models
+    from keras_genai.networks.bert import BERT
     from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
     from keras_genai.networks.gpt import GPT
+    from keras_genai.networks.recurrent_encoder import RecurrentEncoder
     from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
     from keras_genai.networks.rnn import RNN
     from keras_genai.networks.t5 import T5
-    from keras_genai.tasks import encoder
     from keras_genai.tasks.answering import QuestionAnswering
+    from keras_genai.tasks.classification import SequenceClassifier
     from keras_genai.tasks.language import CausalLM
+    from keras_genai.tasks.masked import MaskedLM
     from keras_genai.tasks.seq2seq import Seq2SeqLM
+    from keras_genai.tasks.tagging import TokenClassifier
     from keras_genai.tasks.truncated import TruncatedLM
 
     draws = np.random.default_rng(0)
@@ -56,7 +59,6 @@ def makers():
         "tokens_mask": real,
         "segments": ints(SOURCE, 2),
     }
-    sizes = {"width": 8, "num_heads": 2, "hidden": 12, "dropout": 0.0}
     halves = {
         "context": 8,
         "encoder_depth": 1,
@@ -78,7 +80,16 @@ def makers():
 
     def with_head(head, **settings):
         return lambda: head(
-            models.BERT(VOCABULARY, context=8, depth=1, **sizes), **settings
+            BERT(
+                vocabulary_size=VOCABULARY,
+                context=8,
+                depth=1,
+                width=8,
+                num_heads=2,
+                inner_width=12,
+                dropout=0.0,
+            ),
+            **settings,
         )
 
     gpt = {"context": 8, "depth": 1, "width": 8, "num_heads": 2, "inner_width": 12}
@@ -111,17 +122,17 @@ def makers():
             targets,
         ),
         "MaskedLM": (
-            with_head(encoder.MaskedLM),
+            with_head(MaskedLM),
             {**read, "places": ints(2, SOURCE)},
             ints(2),
         ),
         "SequenceClassifier": (
-            with_head(encoder.SequenceClassifier, dropout=0.0),
+            with_head(SequenceClassifier, dropout=0.0),
             read,
             columns,
         ),
         "TokenClassifier": (
-            with_head(encoder.TokenClassifier, dropout=0.0),
+            with_head(TokenClassifier, dropout=0.0),
             read,
             ints(SOURCE, 2),
         ),
@@ -131,8 +142,8 @@ def makers():
             {"start": columns, "end": columns + 1},
         ),
         "RecurrentEncoder": (
-            lambda: encoder.SequenceClassifier(
-                models.RecurrentEncoder(VOCABULARY, dropout=0.0, **recurrent),
+            lambda: SequenceClassifier(
+                RecurrentEncoder(vocabulary_size=VOCABULARY, dropout=0.0, **recurrent),
                 dropout=0.0,
             ),
             read,

@@ -13,10 +13,11 @@ import pytest
 
 from keras_genai import from_preset
 from keras_genai.data.tokenizers import characters
-from keras_genai.models.bert import BERT
+from keras_genai.modalities.text import Label
+from keras_genai.networks.bert import BERT
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.rnn import RNN
-from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.presets import PresetError, check_target
 from keras_genai.tasks.truncated import TruncatedLM
@@ -286,9 +287,10 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_opened(preset, value)
 
 
 def test_labels_are_anybodys_text(tmp_path):
-    backbone = BERT(9, context=8, depth=1, width=8, num_heads=2, name="backbone")
+    network = BERT(vocabulary_size=9, context=8, depth=1, width=8, num_heads=2)
     labels = ["n/a", "C/C++", "..", "a\\b", "\u2028", "x" * 500, "os.system"]
-    SequenceClassifier(backbone, labels=labels).save_to_preset(tmp_path / "it")
+    label = Label(len(labels), labels)
+    SequenceClassifier(network, label).save_to_preset(tmp_path / "it")
     assert list(from_preset(tmp_path / "it").labels) == labels
 
 

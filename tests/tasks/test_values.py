@@ -5,15 +5,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_genai import models
 from keras_genai.layers.embedding import TokenEmbedding
+from keras_genai.networks.bert import BERT
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.networks.rnn import RNN
-from keras_genai.tasks import encoder
 from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.masked import MaskedLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.tagging import TokenClassifier
 from keras_genai.tasks.truncated import TruncatedLM
 
 VOCABULARY, LENGTH = 11, 6
@@ -37,8 +39,13 @@ def rnn():
     return TruncatedLM(RNN(vocabulary_size=VOCABULARY, **sizes))
 
 
-def bert(pooler=False):
-    return models.BERT(VOCABULARY, 8, 1, 8, 2, pooler=pooler)
+def bert(has_pooler=False):
+    sizes = dict(vocabulary_size=VOCABULARY, context=8, depth=1, width=8, num_heads=2)
+    return BERT(**sizes, has_pooler=has_pooler)
+
+
+def classifier():
+    return SequenceClassifier(bert(True))
 
 
 def pairs(**others):
@@ -65,25 +72,25 @@ WRONG = {
     "source": (rewriter, pairs(inputs=spoiled(99)), FINE, "inputs"),
     "read targets": (rewriter, pairs(targets=spoiled(99)), FINE, "targets"),
     "segments": (
-        lambda: encoder.SequenceClassifier(bert(True)),
+        classifier,
         {"tokens": FINE, "segments": spoiled(2)},
         np.zeros(4, "int32"),
         "segments",
     ),
     "labels": (
-        lambda: encoder.SequenceClassifier(bert(True)),
+        classifier,
         FINE,
         np.array([0, 1, 0, 2]),
         "targets",
     ),
     "labels of tokens": (
-        lambda: encoder.TokenClassifier(bert()),
+        lambda: TokenClassifier(bert()),
         FINE,
         spoiled(2),
         "targets",
     ),
     "places": (
-        lambda: encoder.MaskedLM(bert()),
+        lambda: MaskedLM(bert()),
         {"tokens": FINE, "places": spoiled(LENGTH, (4, 2))},
         np.ones((4, 2), "int32"),
         "places",
@@ -162,9 +169,13 @@ def test_rows_of_unknown_length_may_not_be_beyond_the_context():
             {"inputs": FINE, "targets": FINE},
             r"`inputs` must be a dict with .* 'inputs_mask', .* Received: \['inputs', ",
         ),
-        (bert, {"words": FINE}, r"`inputs` must be a dict with \['tokens'\]"),
-        (bert, tf.constant(["a b"]), r"`tokens` must be ints .* `batch\(texts\)`"),
-        (bert, {"tokens": FINE, "segments": FINE[0]}, r"`segments` must be ints"),
+        (classifier, {"words": FINE}, r"`inputs` must be a dict with \['tokens'\]"),
+        (
+            classifier,
+            tf.constant(["a b"]),
+            r"`tokens` must be ints .* `batch\(texts\)`",
+        ),
+        (classifier, {"tokens": FINE, "segments": FINE[0]}, r"`segments` must be ints"),
     ],
 )
 def test_what_is_no_batch_is_told_in_one_line(make, x, said):

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from keras_genai import from_preset
-from keras_genai.models.recurrent_encoder import RecurrentEncoder
-from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.networks.recurrent_encoder import RecurrentEncoder
+from keras_genai.tasks.classification import SequenceClassifier
 
 TOKENS = np.random.default_rng(0).integers(1, 20, (3, 7)).astype("int32")
 
 
 def encoder(**arguments):
     keras.utils.set_random_seed(0)
-    return RecurrentEncoder(20, embedding_dim=4, units=3, **arguments)
+    return RecurrentEncoder(vocabulary_size=20, embedding_dim=4, units=3, **arguments)
 
 
 @pytest.mark.parametrize(

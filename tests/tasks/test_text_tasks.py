@@ -6,14 +6,17 @@ import pytest
 
 from keras_genai import from_preset
 from keras_genai.data import published, tokenizers
-from keras_genai.models.bert import BERT
+from keras_genai.modalities.number import Number
+from keras_genai.modalities.text import Label, Text
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.recurrent_encoder import RecurrentEncoder
 from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.embedding import SentenceEmbedder
-from keras_genai.tasks.encoder import (
-    MaskedLM,
-    SequenceClassifier,
-    TokenClassifier,
-)
+from keras_genai.tasks.features import FeatureExtractor
+from keras_genai.tasks.masked import MaskedLM
+from keras_genai.tasks.tagging import TokenClassifier
 
 TEXTS = ["the good cat sat", "a bad dog ran away", "the bad cat ran", "a good dog sat"]
 CONTEXT = "The cat sat in the old house. " * 6 + "The dog ran to the sea."
@@ -27,24 +30,22 @@ def tokenizer():
 
 @pytest.fixture
 def make(tokenizer):
-    """Makes a head on a new backbone."""
+    """Makes a head on a new network."""
 
-    def make(task, dtype="float32", **options):
+    def make(task, target=None, dtype="float32", **options):
         keras.utils.set_random_seed(0)
-        pooler = task is SequenceClassifier
-        backbone = BERT(
-            tokenizer.vocabulary_size,
+        network = BERT(
             context=32,
             depth=1,
             width=16,
             num_heads=2,
             dropout=0.0,
-            pooler=pooler,
-            dtype=dtype,
+            has_pooler=task in (SequenceClassifier, FeatureExtractor),
         )
-        model = task(backbone, dtype=dtype, **options)
-        model.tokenizer = tokenizer
-        return model
+        kinds = [Text(tokenizer)] if target is None else [target, Text(tokenizer)]
+        if task in (SequenceClassifier, TokenClassifier) and target is None:
+            kinds = [Label(2), *kinds]
+        return task(network, *kinds, dtype=dtype, **options)
 
     return make
 
@@ -83,9 +84,8 @@ def test_long_texts_are_cut_to_the_context_and_keep_their_frame(make, tokenizer)
 
 @pytest.mark.slow
 def test_a_sequence_classifier_learns_and_names_labels(make):
-    model = make(
-        SequenceClassifier, "mixed_bfloat16", labels=("bad", "good"), dropout=0.0
-    )
+    label = Label(2, ("bad", "good"))
+    model = make(SequenceClassifier, label, "mixed_bfloat16", dropout=0.0)
     loss = train(model, model.batch(TEXTS), np.array([1, 0, 0, 1]))
     assert loss < 0.1
     found = model.classify(TEXTS)
@@ -104,7 +104,7 @@ def test_the_answer_for_a_text_does_not_depend_on_its_company(make):
 
 
 def test_a_single_label_is_a_value(make):
-    model = make(SequenceClassifier, labels=1)
+    model = make(SequenceClassifier, Number())
     logits = model(model.batch([TEXTS[0]], pairs=[TEXTS[1]]))
     assert model.classify(TEXTS[0], TEXTS[1]).probability == pytest.approx(
         float(logits[0, 0]), abs=1e-6
@@ -113,7 +113,7 @@ def test_a_single_label_is_a_value(make):
 
 @pytest.mark.slow
 def test_a_token_classifier_learns_and_tags_words(make, tokenizer):
-    model = make(TokenClassifier, labels=("other", "animal"), dropout=0.0)
+    model = make(TokenClassifier, Label(2, ("other", "animal")), dropout=0.0)
     x = model.batch(TEXTS)
     animals = {tokenizer.core.token_to_id(word) for word in ("cat", "dog")}
     y = np.isin(x["tokens"], list(animals)).astype("int32")
@@ -230,10 +230,12 @@ def test_sentences_with_the_same_words_are_near(make):
     [
         (MaskedLM, {}),
         (MaskedLM, dict(tie_embeddings=False)),
-        (SequenceClassifier, dict(labels=("a", "b", "c"))),
-        (TokenClassifier, dict(labels=3)),
+        (SequenceClassifier, dict(target=Label(3, ("a", "b", "c")))),
+        (SequenceClassifier, dict(target=Number("likeness"))),
+        (TokenClassifier, dict(target=Label(3))),
         (QuestionAnswering, {}),
         (SentenceEmbedder, {}),
+        (FeatureExtractor, {}),
     ],
 )
 @pytest.mark.parametrize("format", ["keras_genai", "huggingface"])
@@ -247,7 +249,7 @@ def test_heads_travel_in_presets(make, task, options, format, tmp_path):
     half = from_preset(
         tmp_path / "preset", dtype="mixed_bfloat16", **_which(task, format)
     )
-    assert half.backbone.compute_dtype == "bfloat16"
+    assert half.network.compute_dtype == "bfloat16"
 
 
 def _which(task, format):
@@ -257,8 +259,10 @@ def _which(task, format):
 
 
 def test_wrong_arguments_are_one_clear_line(make):
-    with pytest.raises(ValueError, match="`labels` must be one or more"):
-        make(SequenceClassifier, labels=0)
+    with pytest.raises(ValueError, match="`num_classes` must be an int >= 1"):
+        Label(0)
+    with pytest.raises(ValueError, match="`names` must be 2 str, one for each"):
+        Label(2, ("a", "b", "c"))
     model = make(SequenceClassifier)
     with pytest.raises(TypeError, match="`texts` must be a sequence of str"):
         model.batch("text")
@@ -278,3 +282,82 @@ def test_a_gap_behind_the_context_is_named_as_such(make):
         model.fill(f"a [MASK] {far}")
     with pytest.raises(ValueError, match=r"must have a \[MASK\]"):
         model.fill("the cat sat " * 9)
+
+
+NETWORKS = {
+    "BERT": lambda: BERT(context=32, depth=1, width=16, num_heads=2, dropout=0.0),
+    "GPT": lambda: GPT(context=32, depth=1, width=16, num_heads=2),
+    "RecurrentEncoder": lambda: RecurrentEncoder(
+        context=32, embedding_dim=8, units=4, dropout=0.0
+    ),
+}
+every_network = pytest.mark.parametrize("name", NETWORKS)
+
+
+@every_network
+def test_a_label_and_a_value_sit_on_any_network(name, tokenizer, tmp_path):
+    for target in (Label(2, ("bad", "good")), Number()):
+        model = SequenceClassifier(NETWORKS[name](), target, Text(tokenizer))
+        found = model.classify(TEXTS)
+        alone = model.classify(TEXTS[2])
+        assert alone.label == found[2].label
+        assert alone.probability == pytest.approx(found[2].probability, abs=1e-5)
+        model.save_to_preset(tmp_path / "preset")
+        again = from_preset(tmp_path / "preset")
+        assert again.target == model.target
+        batch = model.batch(TEXTS)
+        np.testing.assert_array_equal(again(batch), model(batch))
+
+
+@every_network
+def test_what_stands_at_padding_does_not_change_what_is_pooled(name, tokenizer):
+    network = NETWORKS[name]()
+    model = FeatureExtractor(network, Text(tokenizer))
+    short = model.batch(TEXTS[:1], length=16)
+    longer = model.batch(TEXTS[:1], length=24)
+    real = short["tokens_mask"][0].sum()
+    longer["tokens"][:, real:] = 7
+    one, other = model(short), model(longer)
+    assert one["hidden"].shape == (1, 16, network.width)
+    np.testing.assert_allclose(one["pooled"], other["pooled"], atol=1e-5)
+    np.testing.assert_allclose(
+        one["hidden"][:, :real], other["hidden"][:, :real], atol=1e-5
+    )
+
+
+def test_a_gpt_is_pooled_at_its_last_real_token(tokenizer):
+    model = FeatureExtractor(NETWORKS["GPT"](), Text(tokenizer))
+    batch = model.batch(TEXTS)
+    found = model(batch)
+    last = batch["tokens_mask"].sum(axis=1) - 1
+    np.testing.assert_allclose(
+        found["pooled"], found["hidden"].numpy()[np.arange(4), last], atol=1e-6
+    )
+
+
+@pytest.mark.slow
+@every_network
+@pytest.mark.parametrize("target", [Label(2), Number()])
+def test_heads_learn_on_any_network(name, target, tokenizer):
+    keras.utils.set_random_seed(0)
+    model = SequenceClassifier(NETWORKS[name](), target, Text(tokenizer), dropout=0.0)
+    model.compile(keras.optimizers.Adam(0.01))
+    loader = model.loader(TEXTS, [1, 0, 0, 1], batch_size=4)
+    history = model.fit(loader, epochs=60, verbose=0).history["loss"]
+    assert history[-1] < 0.05
+
+
+@pytest.mark.slow
+@every_network
+def test_words_and_answers_and_vectors_sit_on_any_network(name, tokenizer):
+    text = Text(tokenizer)
+    tags = TokenClassifier(NETWORKS[name](), Label(3), text).tag(TEXTS[0])
+    assert [tag.word for tag in tags] == TEXTS[0].split()
+    answer = QuestionAnswering(NETWORKS[name](), text).answer("who?", CONTEXT)
+    assert answer.text == CONTEXT[answer.start : answer.end]
+    assert SentenceEmbedder(NETWORKS[name](), text).embed(TEXTS).shape[0] == 4
+
+
+def test_gaps_are_guessed_by_a_network_that_has_an_activation(tokenizer):
+    with pytest.raises(TypeError, match="`network` must be an object of BERT's kind"):
+        MaskedLM(NETWORKS["GPT"](), Text(tokenizer))

@@ -4,13 +4,20 @@ import keras
 import numpy as np
 import pytest
 
-from keras_genai.models.bert import BERT
+from keras_genai.networks.bert import BERT
 
 
 @pytest.fixture
 def model():
     keras.utils.set_random_seed(0)
-    model = BERT(11, context=8, depth=2, width=12, num_heads=3, hidden=20)
+    model = BERT(
+        vocabulary_size=11,
+        context=8,
+        depth=2,
+        width=12,
+        num_heads=3,
+        inner_width=20,
+    ).complete()
     for weight in model.trainable_variables:  # zeros hide mistakes
         noise = np.random.default_rng(len(weight.path)).normal(size=weight.shape)
         weight.assign_add(0.2 * noise)
@@ -37,7 +44,7 @@ def test_padding_is_never_seen(model, training):
         padded[:, :6] = TOKENS
         mask = (np.arange(8) < 6)[None]
         keras.utils.set_random_seed(1)
-        model.dropout.seed_generator.state.assign([0, 1])
+        model.drop.seed_generator.state.assign([0, 1])
         for block in model.blocks:
             block.dropout.seed_generator.state.assign([0, 2])
         found = model({"tokens": padded, "tokens_mask": mask}, training=training)
@@ -82,8 +89,8 @@ def test_half_precision_is_near_and_returns_float32(model, dtype, atol):
 
 def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="`width` must be a multiple of `num_heads`"):
-        BERT(5, width=10, num_heads=3)
+        BERT(vocabulary_size=5, width=10, num_heads=3)
     with pytest.raises(ValueError, match="`activation` must be one of"):
-        BERT(5, activation="tanh")
+        BERT(vocabulary_size=5, activation="tanh")
     with pytest.raises(ValueError, match="at most context=4"):
-        BERT(5, context=4, depth=1, width=4, num_heads=1)(TOKENS)
+        BERT(vocabulary_size=5, context=4, depth=1, width=4, num_heads=1)(TOKENS)
