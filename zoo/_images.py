@@ -87,7 +87,7 @@ def draw(model, seed, count=64, **options):
     """
     labels = options.pop("labels", None)
     if not getattr(model, "num_classes", None):
-        labels = None if not _reads_texts(model) else labels
+        labels = None
     elif labels is None:
         labels = sheet_labels(model.num_classes, count)
     count = count if labels is None else len(labels)
@@ -134,7 +134,7 @@ def _in_chunks(model, count, seed, labels, options):
 
 
 def _reads_texts(model):
-    return bool(getattr(model, "vocabulary_size", None))
+    return "prompts" in (kind.argument for kind in getattr(model, "given", ()))
 
 
 def train_classifier(splits, seed=0, **options):

@@ -29,6 +29,10 @@ class Modality:
         spoken: bool. Whether a terminal can show all of one.
         noun: str. What people call several of them.
         numbers: int. How many numbers one of them is.
+        argument: str. What `generate` and its likes call it, where samples are made
+            from it.
+        null: int, what a batch has where any sample of this kind may be meant; `None`
+            of kinds that cannot be left open.
     """
 
     key = "samples"
@@ -38,6 +42,7 @@ class Modality:
     spoken = False
     noun = "samples"
     numbers = 1
+    null = None
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -53,6 +58,10 @@ class Modality:
         return self
 
     @property
+    def argument(self):
+        return self.key
+
+    @property
     def fields(self):
         """dict of `keras_genai.modalities.fields.Field`: what a batch has of it."""
         return {}
@@ -65,6 +74,47 @@ class Modality:
             name: str or `None` (`key`), what errors call it.
         """
         return np.asarray(value)
+
+    def rows(self, value, count, name=None):
+        """What a person holds, a row for each of so many samples; one serves them all.
+
+        Args:
+            value: what there is, see `read`.
+            count: int.
+            name: str or `None` (`argument`), what errors call it.
+
+        Raises:
+            ValueError: if there are more or fewer, or as `read` says.
+        """
+        name = name or self.argument
+        array = self.read(value, name)
+        if len(array) == 1:
+            array = np.repeat(array, count, axis=0)
+        if len(array) != count:
+            raise ValueError(
+                f"`{name}` must be one, or as many as there are samples, {count}. "
+                f"Received: {len(array)}"
+            )
+        return array
+
+    def anything(self, count):
+        """Rows that leave open what is meant.
+
+        Raises:
+            ValueError: if this kind cannot be left open.
+        """
+        if self.null is None:
+            raise ValueError(f"`{self.argument}` must be given. Received: None")
+        field = self.fields[self.key]
+        return np.full((count, *field.shape), self.null, field.dtype)
+
+    def in_turn(self, count):
+        """Rows for samples of which nobody said what they shall be made from."""
+        return self.anything(count)
+
+    def told(self, tensor):
+        """What a network is told of a batch of this kind, a tensor in `fields`."""
+        return tensor
 
     def size(self, value):
         """int: how many samples a value holds."""

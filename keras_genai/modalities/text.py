@@ -51,13 +51,24 @@ class Text(Readable):
     length: int | None = None
     generated: bool = False
 
-    key = "tokens"
+    key, argument = "tokens", "prompts"
     conditions = ("prompt",)
+    null = 0
 
     def __post_init__(self):
-        if self.vocabulary_size is None and self.tokenizer is not None:
+        if self.tokenizer is None:
+            return
+        if self.vocabulary_size is None:
             size = self.tokenizer.vocabulary_size
             object.__setattr__(self, "vocabulary_size", size)
+        if self.length is not None and self.tokenizer.pad_token != 0:
+            # Or else a token that means something, unless it is the byte 0.
+            first = self.tokenizer.decode([0])
+            if first.strip("\0"):
+                raise ValueError(
+                    "`tokenizer` must have padding for its token 0, for texts of one "
+                    f"`length`. Received: {first!r} there"
+                )
 
     @property
     def options(self):
@@ -78,7 +89,7 @@ class Text(Readable):
         """Texts as tokens.
 
         Args:
-            value: str, or sequence of str.
+            value: str, or sequence of str; with a length also int tokens `(N, length)`.
             name: see `Modality`.
 
         Returns:
@@ -89,6 +100,10 @@ class Text(Readable):
         """
         name = name or "texts"
         texts = [value] if isinstance(value, str) else list(value)
+        if self.length is not None and not any(isinstance(text, str) for text in texts):
+            tokens = np.asarray(value)
+            self.fields[self.key].check(name, tokens)
+            return tokens.astype("int32")
         if self.tokenizer is None or not all(isinstance(text, str) for text in texts):
             came = "no tokenizer" if self.tokenizer is None else repr(value)[:80]
             raise ValueError(
@@ -107,7 +122,7 @@ class Text(Readable):
         return pad_sequence(rows, length=self.length)
 
     def wished(self, asked, count):
-        return {"labels": [asked["prompt"]] * count} if "prompt" in asked else {}
+        return {"prompts": [asked["prompt"]] * count} if "prompt" in asked else {}
 
     def unit(self, spec):
         first = tf.nest.flatten(spec)[0]
@@ -154,6 +169,10 @@ class Label(Readable):
         return self.names or tuple(f"LABEL_{i}" for i in range(self.num_classes))
 
     @property
+    def null(self):
+        return self.num_classes
+
+    @property
     def sizes(self):
         return {"num_classes": self.num_classes}
 
@@ -169,10 +188,28 @@ class Label(Readable):
         self.fields[self.key].check(name or self.key, values)
         return values.astype("int32")
 
+    def rows(self, value, count, name=None):
+        """int32 `(count,)`: classes, or one for all. See `Modality`."""
+        name, given = name or self.key, np.asarray(value)
+        if given.dtype.kind == "U":
+            given = self.read(given.reshape(given.shape or 1), name)
+        if given.ndim == 0:
+            given = np.full((count,), given)
+        good = given.dtype.kind in "iu" and given.shape == (count,)
+        if not good or given.min() < 0 or given.max() >= self.num_classes:
+            raise ValueError(
+                f"`{name}` must be an int, or {count} ints, from 0 to "
+                f"{self.num_classes - 1}. Received: {name}={value!r}"
+            )
+        return given.astype("int32")
+
+    def in_turn(self, count):
+        return np.arange(count, dtype="int32") % self.num_classes
+
     def wished(self, asked, count):
         if "label" in asked:
             return {"labels": np.full(count, asked["label"])}
-        return {"labels": np.arange(count) % self.num_classes}
+        return {"labels": self.in_turn(count)}
 
     def _number(self, word, name):
         if word not in self.names:

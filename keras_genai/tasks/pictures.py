@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.checks import MOST_NUMBERS, check_integer
+from keras_genai.modalities.text import Label
 
 
 def to_labels(labels, count, num_classes):
@@ -30,18 +31,8 @@ def to_labels(labels, count, num_classes):
                 f"Received: labels={labels!r}"
             )
         return None
-    if labels is None:
-        return np.arange(count, dtype="int32") % num_classes
-    given = np.asarray(labels)
-    if given.ndim == 0:
-        given = np.full((count,), given)
-    whole = given.dtype.kind in "iu" and given.shape == (count,)
-    if not whole or given.min() < 0 or given.max() >= num_classes:
-        raise ValueError(
-            f"`labels` must be an int, or {count} ints, from 0 to {num_classes - 1}. "
-            f"Received: labels={labels!r}"
-        )
-    return given.astype("int32")
+    kind = Label(num_classes)
+    return kind.in_turn(count) if labels is None else kind.rows(labels, count)
 
 
 def check_count(count, seed, image_shape):

@@ -30,6 +30,7 @@ from keras_genai.layers import (
     conditional_normalization,
     conditioning,
     convolution,
+    denoising,
     dense,
     embedding,
     equalized,
@@ -141,6 +142,7 @@ def bare(kind, *arguments, **options):
 
 FeedForward = feedforward.FeedForward
 READ = [TEXT, MEMORY, REAL]
+MEMORY_READ = [MEMORY, REAL]
 LOOK = {"inputs": READ}
 CASES = {
     "AdaptiveAugmentation": case(
@@ -194,14 +196,17 @@ CASES = {
         conditioning.Conditioning,
         WIDTH,
         UNITS,
-        vocabulary_size=7,
-        text_length=LENGTH,
-        inputs=[VECTOR[:, 0], ints(LENGTH, most=7)],
+        CLASSES,
+        text_width=UNITS,
+        inputs=[VECTOR[:, 0], LABELS, VECTOR],
     ),
     "ConditionalBatchNormalization": case(
         conditional_normalization.ConditionalBatchNormalization,
         CLASSES,
         inputs=[PICTURES, LABELS],
+    ),
+    "CrossAttention": case(
+        denoising.CrossAttention, 2, inputs=[PICTURES, *MEMORY_READ]
     ),
     "DecoderStack": Case(
         functools.partial(stack, stacks.DecoderStack),
@@ -214,6 +219,10 @@ CASES = {
         lambda layer, inputs: read(layer, *inputs),
     ),
     "Dense": case(dense.Dense, 3, "tanh"),
+    "DiTBlock": case(denoising.DiTBlock, 2, 12, inputs=[TEXT, VECTOR]),
+    "DiTBlock, of texts": case(
+        denoising.DiTBlock, 2, 12, reads=True, inputs=[TEXT, VECTOR, *MEMORY_READ]
+    ),
     "Downsample": case(convolution.Downsample, UNITS, inputs=PICTURES),
     "EncoderStack": Case(functools.partial(stack, stacks.EncoderStack), TEXT),
     "EncoderStack, biased": Case(
@@ -268,14 +277,8 @@ CASES = {
     ),
     "SimpleRNN": case(recurrent.SimpleRNN, UNITS),
     "SpectralNormalization": case(bare(spectral.SpectralNormalization)),
-    "TextEmbedding": case(
-        conditioning.TextEmbedding,
-        7,
-        LENGTH,
-        UNITS,
-        WIDTH,
-        1,
-        inputs=ints(LENGTH, most=7),
+    "TextEncoder": case(
+        conditioning.TextEncoder, 7, WIDTH, 1, inputs=ints(LENGTH, most=7)
     ),
     "TokenEmbedding": case(
         embedding.TokenEmbedding, 7, UNITS, inputs=ints(LENGTH, most=7)
@@ -285,6 +288,15 @@ CASES = {
         embedding.LARGEST_PRODUCT + 1,
         UNITS,
         inputs=ints(LENGTH, most=embedding.LARGEST_PRODUCT),
+    ),
+    "UNetBlock": case(
+        denoising.UNetBlock,
+        WIDTH,
+        0.1,
+        2,
+        looks=True,
+        reads=True,
+        inputs=[PICTURES, VECTOR, *MEMORY_READ],
     ),
     "Upsample": case(convolution.Upsample, UNITS, inputs=PICTURES),
     "VectorQuantizer": case(latent.VectorQuantizer, 5, UNITS, inputs=TEXT[..., :UNITS]),

@@ -23,6 +23,7 @@ from keras_genai import networks
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.cyclegan import CycleGANGenerator
 from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genai.networks.dit import DiT
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.patchgan import PatchDiscriminator
@@ -32,6 +33,7 @@ from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecod
 from keras_genai.networks.rnn import RNN
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
+from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import ConvolutionalAutoencoder, DenseAutoencoder
 
 VOCABULARY, LENGTH, SOURCE, SHAPE, CLASSES = 11, 5, 6, (8, 8, 1), 3
@@ -83,6 +85,29 @@ encoder_decoder = functools.partial(
     inner_width=12,
     **HALVES,
 )
+
+
+def denoiser(kind, **settings):
+    """A `Case` of a network that is told all it may be told."""
+    told = {
+        "labels": LABELS.astype("int32"),
+        "tokens": TOKENS,
+        "condition": 2 * pictures(8, 8, 2) - 1,
+    }
+    times = DRAWS.random(ROWS, "float32")
+    return case(
+        kind,
+        2 * PICTURES - 1,
+        times,
+        told,
+        sample_shape=SHAPE,
+        num_classes=CLASSES,
+        vocabulary_size=VOCABULARY,
+        condition_shape=(8, 8, 2),
+        **settings,
+    )
+
+
 CASES = {
     "EncoderDecoder": encoder_decoder(),
     "EncoderDecoder of BART": encoder_decoder(style=BART),
@@ -183,6 +208,8 @@ CASES = {
         embedding_dim=4,
         units=3,
     ),
+    "DiT": denoiser(DiT, patch=4, depth=1, width=8),
+    "UNet": denoiser(UNet, width=8, multipliers=(1,), blocks=1, attention_at=(0,)),
     "DenseAutoencoder": case(
         DenseAutoencoder,
         PICTURES,
@@ -208,6 +235,7 @@ CASES = {
 COUNTS = {"NGram"}  # has tables instead of weights; see tests/tasks/test_counting.py
 BASES = {
     "Autoencoder",
+    "DenoisingNetwork",
     "LanguageNetwork",
     "Network",
     "SequencePairNetwork",

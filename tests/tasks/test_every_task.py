@@ -28,6 +28,7 @@ from keras_genai.modalities.text import Label, Text
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.cyclegan import CycleGANGenerator
 from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genai.networks.dit import DiT
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.patchgan import PatchDiscriminator
@@ -36,9 +37,11 @@ from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecod
 from keras_genai.networks.rnn import RNN
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
+from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.classification import SequenceClassifier
+from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.features import FeatureExtractor
 from keras_genai.tasks.gan import GAN
@@ -121,6 +124,7 @@ def pix2pix(dtype):
 
 dcgan = functools.partial(rivals, DCGANGenerator, DCGANDiscriminator)
 SOURCE_IMAGE = Image(SHAPE, "condition")
+NOISE = {"inputs": {**LABELLED, "tokens": TOKENS}, "draws": True}
 gpt = functools.partial(of, GPT, context=8, depth=1, width=8, num_heads=2)
 rnn = functools.partial(of, RNN, embedding_dim=6, units=4, num_layers=1)
 HALVES = {"encoder_depth": 1, "decoder_depth": 1, "width": 8, "num_heads": 2}
@@ -234,6 +238,16 @@ CASES = {
         TEXT,
         inputs=READ,
         targets=ints(SOURCE, most=2),
+    ),
+    "Diffusion": case(
+        Diffusion, of(DiT, patch=4, depth=1, width=8), IMAGE, LABEL, **NOISE
+    ),
+    "Diffusion of a U-Net": case(
+        Diffusion,
+        of(UNet, width=8, multipliers=(1,), blocks=1, attention_at=(0,)),
+        IMAGE,
+        (LABEL, Text(vocabulary_size=VOCABULARY, length=LENGTH)),
+        **NOISE,
     ),
     "VAE": case(
         VAE,
