@@ -2,6 +2,7 @@
 __version__: str
 from . import convert as convert
 from . import data as data
+from . import declared as declared
 from . import evaluation as evaluation
 from . import layers as layers
 from . import likelihoods as likelihoods

@@ -12,6 +12,7 @@ from . import tokenizers as tokenizers
 from . import translation as translation
 from . import video as video
 from .loader import Loader as Loader
+from .loading import Buckets as Buckets
 from .loading import DataLoader as DataLoader
 from .loading import Dataset as Dataset
 from .loading import Splits as Splits
