@@ -8,7 +8,6 @@ from . import layers as layers
 from . import likelihoods as likelihoods
 from . import losses as losses
 from . import modalities as modalities
-from . import models as models
 from . import networks as networks
 from . import optimizers as optimizers
 from . import registry as registry

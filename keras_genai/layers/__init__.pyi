@@ -13,12 +13,15 @@ from .conditioning import ClassEmbedding as ClassEmbedding
 from .conditioning import Conditioning as Conditioning
 from .conditioning import Modulation as Modulation
 from .conditioning import NoiseEmbedding as NoiseEmbedding
-from .conditioning import TextEmbedding as TextEmbedding
+from .conditioning import TextEncoder as TextEncoder
 from .convolution import Downsample as Downsample
 from .convolution import GroupNorm as GroupNorm
 from .convolution import PictureAttention as PictureAttention
 from .convolution import ResidualBlock as ResidualBlock
 from .convolution import Upsample as Upsample
+from .denoising import CrossAttention as CrossAttention
+from .denoising import DiTBlock as DiTBlock
+from .denoising import UNetBlock as UNetBlock
 from .dense import Dense as Dense
 from .embedding import TokenEmbedding as TokenEmbedding
 from .equalized import Equalized as Equalized

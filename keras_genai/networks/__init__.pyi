@@ -4,6 +4,9 @@ from .bert import BERT as BERT
 from .cyclegan import CycleGANGenerator as CycleGANGenerator
 from .dcgan import DCGANDiscriminator as DCGANDiscriminator
 from .dcgan import DCGANGenerator as DCGANGenerator
+from .denoising import DenoisingNetwork as DenoisingNetwork
+from .denoising import Told as Told
+from .dit import DiT as DiT
 from .encoder_decoder import BLENDERBOT as BLENDERBOT
 from .encoder_decoder import BLENDERBOT_SMALL as BLENDERBOT_SMALL
 from .encoder_decoder import EncoderDecoder as EncoderDecoder
@@ -31,6 +34,7 @@ from .stylegan2 import StyleGAN2Discriminator as StyleGAN2Discriminator
 from .stylegan2 import StyleGAN2Generator as StyleGAN2Generator
 from .t5 import T5 as T5
 from .t5 import T5Style as T5Style
+from .unet import UNet as UNet
 from .vae import Autoencoder as Autoencoder
 from .vae import ConvolutionalAutoencoder as ConvolutionalAutoencoder
 from .vae import DenseAutoencoder as DenseAutoencoder
