@@ -49,7 +49,8 @@ def test_every_preset_has_a_card(make, decoding, tmp_path):
     model.save_to_preset(tmp_path / "preset")
     text = (tmp_path / "preset" / "README.md").read_text()
     assert text.startswith(f"# {model.name}\n")
-    assert f"{type(model).__name__}, {model.count_params():,} parameters" in text
+    made = f"{type(model).__name__} of {type(model.network).__name__}"
+    assert f"- model: {made}, {model.count_params():,} parameters" in text
     assert f"- decoding: {decoding}\n" in text
     assert cards.LIMITS in text
     assert "from_preset(" in text
