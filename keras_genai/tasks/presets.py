@@ -290,7 +290,9 @@ def _open(folder, sums, config, overrides):
 
     @as_preset_error(folder / CONFIG)
     def build():
-        cls = registry.lookup(config.model, keras.Model)
+        from keras_genai.tasks.base import Task  # which imports this module
+
+        cls = registry.lookup(config.model, Task)
         sizes.check_config(config.config, len(tensors) + len(tables))
         return cls.from_config(overridden(cls, config.config, overrides))
 
