@@ -3,16 +3,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from gans import cyclegan, dcgan, pix2pix, stylegan2, video_gan, wgan_gp
-from keras import ops
 
 from keras_genai import from_preset, losses
-from keras_genai.declared import LATER, ImageShape
 from keras_genai.modalities.image import Image, Video
 from keras_genai.modalities.text import Label
-from keras_genai.networks.base import Network
 from keras_genai.networks.cyclegan import CycleGANGenerator
 from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
+from keras_genai.networks.unet import UNet
 from keras_genai.tasks.paired import Pix2Pix
 from keras_genai.tasks.stylegan import Adaptation
 from keras_genai.tasks.unpaired import CycleGAN
@@ -287,26 +285,10 @@ def test_translators_are_given_one_picture(given):
         Pix2Pix(*parts, Image(SHAPE), given)
 
 
-class Denoiser(Network):
-    """One convolution of all that a denoiser is told."""
-
-    sample_shape: ImageShape = LATER
-    condition_shape: ImageShape = LATER
-
-    def make(self):
-        self.mix = keras.layers.Conv2D(self.sample_shape[-1], 1, name="mix")
-        channels = self.sample_shape[-1] + self.condition_shape[-1] + 1
-        self.mix.build((None, None, None, channels))
-
-    def call(self, noisy, time, condition, training=False):
-        time = ops.broadcast_to(time[:, None, None, None], (*noisy.shape[:-1], 1))
-        return self.mix(ops.concatenate([noisy, time, condition["condition"]], -1))
-
-
 def test_a_denoiser_is_the_generator_of_translators():
     kinds = Image(SHAPE), Image(SKETCH, "sketch")
-    paired = Pix2Pix(Denoiser(), PatchDiscriminator(width=2), *kinds)
-    denoisers = [Denoiser() for _ in range(2)]
+    denoisers = [UNet(width=8, multipliers=(1, 2), blocks=1) for _ in range(3)]
+    paired = Pix2Pix(denoisers.pop(), PatchDiscriminator(width=2), *kinds)
     judges = [PatchDiscriminator(width=2) for _ in range(2)]
     unpaired = CycleGAN(*denoisers, *judges, *kinds)
     random = np.random.default_rng(0)
@@ -317,4 +299,6 @@ def test_a_denoiser_is_the_generator_of_translators():
     for model in (paired, unpaired):
         model.compile("adam", run_eagerly=True)
         model.fit(data, verbose=0)
-        assert model.translate(data["sketch"]).shape == data["images"].shape
+        made = model.translate(data["sketch"])
+        assert made.shape == data["images"].shape
+        assert not np.array_equal(made, model.translate(1 - data["sketch"]))

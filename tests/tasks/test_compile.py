@@ -2,6 +2,7 @@
 
 import keras
 import pytest
+from gans import dcgan
 
 import keras_genai as kg
 from keras_genai.networks.encoder_decoder import EncoderDecoder
@@ -58,7 +59,7 @@ TASKS = {
     "VAE": lambda: kg.models.MLPVAE(SHAPE, 2, (8,)),
     "UNet": lambda: kg.models.UNet(SHAPE, width=8, multipliers=(1, 2), blocks=1),
     "PixelCNN": lambda: kg.models.PixelCNN(SHAPE, levels=4, width=8, depth=1),
-    "DCGAN": lambda: kg.models.DCGAN(SHAPE, latent=4, width=8),
+    "GAN": lambda: dcgan(SHAPE, latent_size=4, width=8),
 }
 
 

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_genai.models.dcgan import DCGAN
+from gans import dcgan
+from keras_genai.models.unet import UNet
 
 from keras_genai.modalities.image import Image
-from keras_genai.models.unet import UNet
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.encoder_decoder import EncoderDecoder
 from keras_genai.networks.gpt import GPT
@@ -96,7 +96,7 @@ def test_a_fitted_model_is_exported_as_it_is_then(tmp_path):
 
 
 def test_a_gan_draws_as_many_pictures_as_it_is_given(tmp_path):
-    model = DCGAN((8, 8, 1), latent=5, width=4)
+    model = dcgan((8, 8, 1), latent_size=5, width=4)
     model.export(tmp_path / "it", verbose=False)
     loaded = tf.saved_model.load(str(tmp_path / "it"))  # holds the weights
     drawn = loaded.serve({"images": PICTURES})

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_genai.models.dcgan import DCGAN
+from gans import dcgan
 
 import zoo
 from keras_genai.data import published, tokenizers
@@ -102,7 +102,7 @@ def test_a_batch_is_at_most_all_there_is(vae, gpt):
 
 
 def test_a_model_without_classes_needs_pictures_alone():
-    model = DCGAN(SHAPE, latent=2, width=2)
+    model = dcgan(SHAPE, latent_size=2, width=2)
     (batch,) = model.loader(list(PICTURES), batch_size=6).epoch()
     assert batch["images"].shape == (6, *SHAPE)
 

@@ -22,8 +22,12 @@ SECONDS = 240
 def makers():
     """dict of `(function that makes a model, inputs, targets)` by name."""
     from keras_genai import models
+    from keras_genai.modalities.image import Image
     from keras_genai.networks.gpt import GPT
+    from keras_genai.networks.patchgan import PatchDiscriminator
+    from keras_genai.networks.pix2pix import Pix2PixGenerator
     from keras_genai.tasks.language import CausalLM
+    from keras_genai.tasks.paired import Pix2Pix
 
     sizes = {"context": 8, "depth": 1, "width": 8, "num_heads": 2}
     draws = np.random.default_rng(0)
@@ -41,7 +45,12 @@ def makers():
             None,
         ),
         "Pix2Pix": (
-            lambda: models.Pix2Pix(SHAPE, SHAPE, width=2, dropout=0.0),
+            lambda: Pix2Pix(
+                Pix2PixGenerator(width=2, dropout=0.0),
+                PatchDiscriminator(width=2),
+                Image(SHAPE),
+                Image(SHAPE, "condition"),
+            ),
             {"images": pictures, "condition": pictures[::-1].copy()},
             None,
         ),
