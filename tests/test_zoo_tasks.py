@@ -23,8 +23,8 @@ SPECIAL = dict(pad_token="<pad>", start_token="<s>", end_token="</s>")
 TEXTS = ["the good cat sat", "a bad dog ran away to the sea"]
 
 
-def bert(has_pooler):
-    return BERT(context=24, depth=1, width=8, num_heads=2, has_pooler=has_pooler)
+def bert():
+    return BERT(context=24, depth=1, width=8, num_heads=2)
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +49,10 @@ def folders(tmp_path_factory):
     )
     models = {
         "classifier": (
-            SequenceClassifier(
-                bert(True), Label(3, ("bad", "good", "so-so")), Text(words)
-            ),
+            SequenceClassifier(bert(), Label(3, ("bad", "good", "so-so")), Text(words)),
             words,
         ),
-        "reader": (QuestionAnswering(bert(False), Text(words)), words),
+        "reader": (QuestionAnswering(bert(), Text(words)), words),
         "writer": (writer, tokens),
     }
     for name, (model, tokenizer) in models.items():

@@ -15,9 +15,7 @@ entry = Entry(
     task=_answering.reader,
     networks=dict(network=BERT),
     given=("tokens",),
-    config=dict(
-        context=64, depth=3, width=128, num_heads=4, dropout=0.0, has_pooler=False
-    ),
+    config=dict(context=64, depth=3, width=128, num_heads=4, dropout=0.0),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=_answering.source("people"),
     embedded=True,

@@ -13,7 +13,7 @@ from zoo.entry import Entry
 entry = Entry(
     task=MaskedLM,
     networks=dict(network=BERT),
-    config=dict(has_pooler=False),
+    config=dict(context=512, depth=12, width=768, num_heads=12),
     tiny=dict(context=64, depth=1, width=8, num_heads=2),
     source=_encoder.source,
     embedded=True,

@@ -20,7 +20,7 @@ entry = Entry(
     task=_answering.reader,
     networks=dict(network=BERT),
     given=("tokens",),
-    config=dict(context=LENGTH, depth=4, width=256, num_heads=4, has_pooler=False),
+    config=dict(context=LENGTH, depth=4, width=256, num_heads=4),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(
         _answering.source("squad"),

@@ -15,9 +15,7 @@ from zoo.entry import Entry
 entry = Entry(
     task=MaskedLM,
     networks=dict(network=BERT),
-    config=dict(
-        context=_sentiment.LENGTH, depth=2, width=128, num_heads=4, has_pooler=False
-    ),
+    config=dict(context=_sentiment.LENGTH, depth=2, width=128, num_heads=4),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(
         sentiment.sst2_masked, length=_sentiment.LENGTH, tokenizer=_sentiment.TOKENIZER

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_genai.checks import check_heads
-from keras_genai.declared import LATER, Count, Rate, Size
+from keras_genai.declared import LATER, Count, Later, Rate, Size
 from keras_genai.layers.embedding import TokenEmbedding
 from keras_genai.layers.feedforward import ACTIVATIONS
 from keras_genai.layers.positions import LearnedPositions
@@ -35,7 +35,8 @@ class BERT(TokenNetwork):
         activation: str, `"gelu"` (exact), `"gelu_tanh"`, `"relu"` or `"silu"`.
         num_segments: int. Kinds of sentences; BERT has a first and a second one.
         has_pooler: bool. Whether a layer of its own makes the vector of the whole
-            sequence; else it is that of the first token.
+            sequence; else it is that of the first token. By itself, there is one
+            unless a task does not read this vector.
 
     Call arguments:
         inputs: int tokens `(B, T)`, or a dict of `tokens` and, if wanted,
@@ -65,10 +66,16 @@ class BERT(TokenNetwork):
     dropout: Rate = 0.1
     activation: Literal["gelu", "gelu_tanh", "relu", "silu"] = "gelu"
     num_segments: Size = 2
-    has_pooler: bool = True
+    has_pooler: bool = LATER
 
     def check(self):
         check_heads(self.width, self.num_heads)
+
+    def complete(self, **sizes):
+        sizes = {"has_pooler": True, **sizes}
+        if not isinstance(self.has_pooler, Later):  # whatever a task would choose
+            del sizes["has_pooler"]
+        return super().complete(**sizes)
 
     def make(self):
         policy, width = self.dtype_policy, self.width

@@ -55,6 +55,10 @@ class SequenceClassifier(LabellingTask):
 
     verbs: ClassVar = ("classify",)
 
+    @property
+    def reads_pooled(self):
+        return self.pooling is None
+
     def call(self, inputs, training=False):
         hidden, mask = self.hidden(inputs)
         pool = POOLINGS.get(self.pooling, self.network.pooled)

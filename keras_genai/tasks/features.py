@@ -1,5 +1,7 @@
 """FeatureExtractor: the vectors of texts as they are, for what is built on them."""
 
+from typing import ClassVar
+
 from keras import ops
 
 from keras_genai.modalities.base import Modality
@@ -27,6 +29,8 @@ class FeatureExtractor(TextTask):
 
     network: TokenNetwork
     given: tuple[Modality, ...] = (Text(),)
+
+    reads_pooled: ClassVar = True
 
     def default_loss(self):
         return None

@@ -1,5 +1,7 @@
 """TextTask: heads on any network that reads tokens, and how texts are handed to it."""
 
+from typing import ClassVar
+
 import keras
 import numpy as np
 from keras import ops
@@ -28,7 +30,14 @@ class TextTask(LogitsTask):
     Attributes:
         vocabulary_size: int.
         context: int or `None`, the longest sequence; `None` is unlimited.
+        reads_pooled: bool. Whether it reads the network's vector of a whole text.
     """
+
+    reads_pooled: ClassVar = False
+
+    def sizes_of(self, field):
+        # A layer that nobody reads would learn nothing.
+        return {**super().sizes_of(field), "has_pooler": self.reads_pooled}
 
     @property
     def vocabulary_size(self):

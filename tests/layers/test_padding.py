@@ -35,7 +35,8 @@ def test_everything_is_real_without_a_mask():
 def bert(mask):
     inputs = {"tokens": TOKENS, "tokens_mask": mask}
     sizes = dict(vocabulary_size=20, context=8, depth=2, width=8, num_heads=2)
-    return BERT(**sizes, dropout=0.0), inputs, lambda outputs: outputs["hidden"]
+    network = BERT(**sizes, dropout=0.0).complete()
+    return network, inputs, lambda outputs: outputs["hidden"]
 
 
 def t5(mask):

@@ -182,7 +182,7 @@ def test_an_argument_that_cannot_be_is_named(make, settings, name, value):
             "`num_heads` must be a multiple of `num_memory_heads`",
         ),
         (
-            lambda: BERT(**{**BERT_SIZES, "num_heads": 3}),
+            lambda: BERT(**{**BERT_SIZES, "num_heads": 3}).complete(),
             "`width` must be a multiple of",
         ),
         (

@@ -17,6 +17,7 @@ def model():
         width=12,
         num_heads=3,
         inner_width=20,
+        has_pooler=True,
     ).complete()
     for weight in model.trainable_variables:  # zeros hide mistakes
         noise = np.random.default_rng(len(weight.path)).normal(size=weight.shape)
@@ -89,7 +90,7 @@ def test_half_precision_is_near_and_returns_float32(model, dtype, atol):
 
 def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="`width` must be a multiple of `num_heads`"):
-        BERT(vocabulary_size=5, width=10, num_heads=3)
+        BERT(vocabulary_size=5, width=10, num_heads=3).complete()
     with pytest.raises(ValueError, match="`activation` must be one of"):
         BERT(vocabulary_size=5, activation="tanh")
     with pytest.raises(ValueError, match="at most context=4"):

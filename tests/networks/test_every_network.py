@@ -200,6 +200,7 @@ CASES = {
         depth=1,
         width=8,
         num_heads=2,
+        has_pooler=True,
     ),
     "RecurrentEncoder": case(
         RecurrentEncoder,

@@ -18,9 +18,7 @@ def model():
     tokenizer = tokenizers.wordpiece(corpus, 120, lowercase=True)
     tokenizer = published.for_encoder(tokenizer)
     keras.utils.set_random_seed(0)
-    network = BERT(
-        context=32, depth=1, width=16, num_heads=2, dropout=0.0, has_pooler=False
-    )
+    network = BERT(context=32, depth=1, width=16, num_heads=2, dropout=0.0)
     return QuestionAnswering(network, Text(tokenizer))
 
 

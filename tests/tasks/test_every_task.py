@@ -192,14 +192,14 @@ CASES = {
     ),
     "MaskedLM": case(
         MaskedLM,
-        bert(has_pooler=False),
+        bert(),
         TEXT,
         inputs={**READ, "places": ints(2, most=SOURCE)},
         targets=ints(2),
     ),
     "QuestionAnswering": case(
         QuestionAnswering,
-        bert(has_pooler=False),
+        bert(),
         TEXT,
         inputs=READ,
         targets={"start": COLUMNS, "end": COLUMNS + 1},
@@ -207,7 +207,7 @@ CASES = {
     ),
     "SentenceEmbedder": case(
         SentenceEmbedder,
-        bert(has_pooler=False),
+        bert(),
         TEXT,
         inputs=READ,
         targets=pictures(7),
@@ -233,7 +233,7 @@ CASES = {
     ),
     "TokenClassifier": case(
         TokenClassifier,
-        bert(has_pooler=False),
+        bert(),
         Label(2),
         TEXT,
         inputs=READ,

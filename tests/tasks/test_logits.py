@@ -24,9 +24,9 @@ def gpt():
     return CausalLM(GPT(vocabulary_size=11, **sizes))
 
 
-def bert(has_pooler=False):
+def bert():
     sizes = dict(vocabulary_size=11, context=8, depth=1, width=8, num_heads=2)
-    return BERT(**sizes, dropout=0.0, has_pooler=has_pooler)
+    return BERT(**sizes, dropout=0.0)
 
 
 def score(model, x, y, **options):
@@ -40,8 +40,8 @@ def score(model, x, y, **options):
     [
         (gpt, X),
         (lambda: MaskedLM(bert()), X),
-        (lambda: SequenceClassifier(bert(True)), LABELS),
-        (lambda: SequenceClassifier(bert(True), Number()), LABELS.astype("float32")),
+        (lambda: SequenceClassifier(bert()), LABELS),
+        (lambda: SequenceClassifier(bert(), Number()), LABELS.astype("float32")),
         (lambda: TokenClassifier(bert()), X % 2),
         (lambda: QuestionAnswering(bert()), {"start": LABELS, "end": LABELS}),
     ],

@@ -40,7 +40,6 @@ def make(tokenizer):
             width=16,
             num_heads=2,
             dropout=0.0,
-            has_pooler=task in (SequenceClassifier, FeatureExtractor),
         )
         kinds = [Text(tokenizer)] if target is None else [target, Text(tokenizer)]
         if task in (SequenceClassifier, TokenClassifier) and target is None:
@@ -361,3 +360,19 @@ def test_words_and_answers_and_vectors_sit_on_any_network(name, tokenizer):
 def test_gaps_are_guessed_by_a_network_that_has_an_activation(tokenizer):
     with pytest.raises(TypeError, match="`network` must be an object of BERT's kind"):
         MaskedLM(NETWORKS["GPT"](), Text(tokenizer))
+
+
+def test_a_pooler_is_there_where_it_is_read(tokenizer):
+    sizes = dict(context=32, depth=1, width=16, num_heads=2)
+    text = Text(tokenizer)
+
+    def has_pooler(task, *target, **settings):
+        return task(BERT(**sizes), *target, text, **settings).network.has_pooler
+
+    assert has_pooler(SequenceClassifier, Label(2))
+    assert has_pooler(FeatureExtractor)
+    assert not has_pooler(SequenceClassifier, Label(2), pooling="mean")
+    assert not has_pooler(MaskedLM)
+    assert BERT(vocabulary_size=9, **sizes).complete().has_pooler
+    own = BERT(**sizes, has_pooler=False)
+    assert not SequenceClassifier(own, Label(2), text).network.has_pooler

@@ -39,13 +39,13 @@ def rnn():
     return TruncatedLM(RNN(vocabulary_size=VOCABULARY, **sizes))
 
 
-def bert(has_pooler=False):
+def bert():
     sizes = dict(vocabulary_size=VOCABULARY, context=8, depth=1, width=8, num_heads=2)
-    return BERT(**sizes, has_pooler=has_pooler)
+    return BERT(**sizes)
 
 
 def classifier():
-    return SequenceClassifier(bert(True))
+    return SequenceClassifier(bert())
 
 
 def pairs(**others):
