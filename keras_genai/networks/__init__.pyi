@@ -7,10 +7,12 @@ from .dcgan import DCGANGenerator as DCGANGenerator
 from .denoising import DenoisingNetwork as DenoisingNetwork
 from .denoising import Told as Told
 from .dit import DiT as DiT
+from .encoder_decoder import BART as BART
 from .encoder_decoder import BLENDERBOT as BLENDERBOT
 from .encoder_decoder import BLENDERBOT_SMALL as BLENDERBOT_SMALL
 from .encoder_decoder import EncoderDecoder as EncoderDecoder
 from .encoder_decoder import EncoderDecoderStyle as EncoderDecoderStyle
+from .encoder_decoder import TRANSFORMER as TRANSFORMER
 from .gpt import GPT as GPT
 from .gpt import GPT2 as GPT2
 from .gpt import LLAMA as LLAMA

@@ -160,6 +160,10 @@ class EncoderDecoder(TwoStacks):
         self.encoder_positions, self.decoder_positions = (
             self._make_positions(f"{side}_positions") for side in ("encoder", "decoder")
         )
+        self.encoder_norm = self.decoder_norm = self.head = self.logits_bias = None
+        if style.embedding_norm != "nothing":
+            self.encoder_norm = self._make_norm("encoder_norm")
+            self.decoder_norm = self._make_norm("decoder_norm")
         self.encoder = self._make_stack(
             EncoderStack, self.encoder_depth, self.num_heads, self.inner_width
         )
@@ -169,10 +173,6 @@ class EncoderDecoder(TwoStacks):
             style.decoder_num_heads or self.num_heads,
             style.decoder_inner_width or self.inner_width,
         )
-        self.encoder_norm = self.decoder_norm = self.head = self.logits_bias = None
-        if style.embedding_norm != "nothing":
-            self.encoder_norm = self._make_norm("encoder_norm")
-            self.decoder_norm = self._make_norm("decoder_norm")
         if not style.tie_embeddings:
             self.head = token_head(
                 self.vocabulary_size, self.width, self._table_start(), policy

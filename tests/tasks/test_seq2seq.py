@@ -1,5 +1,6 @@
 """`generate` of a model with an encoder, on a model small enough to check by hand."""
 
+import dataclasses
 import re
 from typing import ClassVar
 
@@ -9,6 +10,11 @@ import pytest
 import tensorflow as tf
 from toy_language import Letters
 
+from keras_genai.data import tokenizers
+from keras_genai.declared import LATER, Count
+from keras_genai.modalities.base import Modality
+from keras_genai.modalities.fields import Field
+from keras_genai.modalities.text import Text
 from keras_genai.networks.sequence_pair import SequencePairNetwork
 from keras_genai.samplers import (
     Beam,
@@ -167,3 +173,64 @@ def test_somebody_must_say_what_the_decoder_starts_with():
     model.generation = GenerationSettings()
     with pytest.raises(ValueError, match="decoder_start_token` must be"):
         model.generate([1])
+
+
+class Numbers(Field):
+    """Pairs of numbers, as many as there are."""
+
+    kinds, shape = "f", (None, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Strokes(Modality):
+    """How a pen moves: sequences of pairs of numbers."""
+
+    key = "strokes"
+
+    @property
+    def fields(self):
+        return {self.key: Numbers()}
+
+    def read(self, value, name=None):
+        return [np.asarray(row, "float32") for row in value]
+
+
+class Reader(SequencePairNetwork):
+    """Says at all places what the mean of what it read says."""
+
+    vocabulary_size: Count = LATER
+
+    def make(self):
+        self.dense = keras.layers.Dense(self.vocabulary_size, name="dense")
+        self.dense.build((None, 2))
+
+    def encode(self, inputs, inputs_mask):
+        real = tf.cast(inputs_mask, inputs.dtype)[:, :, None]
+        return tf.reduce_sum(inputs * real, 1) / tf.reduce_sum(real, 1)
+
+    def hidden(self, targets, memory):
+        return tf.repeat(memory[:, None], tf.shape(targets)[1], axis=1)
+
+    def logits(self, hidden):
+        return self.dense(hidden)
+
+
+def test_what_is_read_need_not_be_text():
+    special = dict(pad_token="<pad>", start_token="<s>", end_token="</s>")
+    letters = tokenizers.characters("ab", **special)
+    model = Seq2SeqLM(Reader(), Text(letters), given=Strokes())
+    pairs = [([[1.0, 2.0]] * 3, "aa"), ([[-1.0, 0.5]] * 5, "b")] * 2
+    data = model.loader(pairs, batch_size=4, shuffle=False)
+    ((batch, _, _),) = data.epoch()
+    assert batch["inputs"].shape == (4, 6, 2)
+    assert batch["inputs"].dtype == "float32"
+    np.testing.assert_array_equal(np.sum(batch["inputs_mask"], axis=1), [3, 5, 3, 5])
+    specs = model.input_specs()
+    assert specs["inputs"].shape == (None, None, 2)
+    assert specs["inputs"].dtype == "float32"
+    model.compile("adam")
+    assert np.isfinite(model.fit(data, verbose=0).history["loss"]).all()
+    again = Seq2SeqLM.from_config(model.get_config())
+    assert again.given == (Strokes(),)
+    with pytest.raises(ValueError, match="`given` must be one modality"):
+        Seq2SeqLM(Reader(), Text(letters), given=(Strokes(), Text(letters)))
