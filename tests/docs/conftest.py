@@ -39,6 +39,12 @@ def small(entry):
     )
 
 
+def steps_in(x=None, *_, **__):
+    """Two steps, or as many as the data have."""
+    known = getattr(x, "num_batches", None)  # of what Keras reads data with
+    return 2 if known is None else min(2, known)
+
+
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """A temporary folder in which the zoo is small and `fit` takes two steps."""
@@ -47,7 +53,7 @@ def tiny(monkeypatch, tmp_path):
     @functools.wraps(fit)
     def short_fit(model, *args, **kwargs):
         if "initial_epoch" not in kwargs or not kwargs["initial_epoch"]:
-            kwargs.update(epochs=1, steps_per_epoch=2)
+            kwargs.update(epochs=1, steps_per_epoch=steps_in(*args, **kwargs))
         return fit(model, *args, **kwargs)
 
     monkeypatch.setattr(zoo, "get", lambda name: small(get(name)))
