@@ -24,6 +24,7 @@ ALLOWED = {
     "backend": set(),
     "lazy": set(),
     "padding": set(),
+    "progress": set(),
     "standins": set(),
     "compat": set(),
     **{name: {"registry", "xla"} for name in BASE},
@@ -35,9 +36,18 @@ ALLOWED = {
     "modalities": {"registry", "files", "padding"},
     "data": {"registry", "files", "padding", "modalities"},
     "tasks": BASE
-    | {"declared", "networks", "samplers", "layers", "modalities", "data", "files"},
+    | {
+        "progress",
+        "declared",
+        "networks",
+        "samplers",
+        "layers",
+        "modalities",
+        "data",
+        "files",
+    },
     "training": {"registry", "files", "modalities"},
-    "evaluation": {"registry", "likelihoods", "data", "files"},
+    "evaluation": {"progress", "registry", "likelihoods", "data", "files"},
     "convert": {"registry", "networks", "tasks", "data", "files"},
     "serving": {"registry", "tasks", "samplers", "data", "files"},
 }

@@ -1,14 +1,13 @@
 """How a diffusion model is run: its denoiser, and what is compiled around it."""
 
 import math
-import sys
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from keras_genai.progress import bar, is_watched
 from keras_genai.samplers import diffusion
 from keras_genai.samplers.diffusion import Level, Walk
 from keras_genai.samplers.session import compiled
@@ -299,12 +298,11 @@ def _numbers(wish):
 def _pieces(wish):
     """Yields begin and end of the pieces of a walk, one unless somebody watches."""
     rounds = wish.steps * wish.resample
-    shown = sys.stderr.isatty() if wish.progress is None else wish.progress
-    if not shown:
+    if not is_watched(wish.progress):
         yield 0, rounds
         return
-    bar = keras.utils.Progbar(rounds, unit_name="step")
+    update = bar(rounds, "step")
     bounds = np.linspace(0, rounds, min(PIECES, rounds) + 1).round().astype(int)
     for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         yield begin, end
-        bar.update(end)
+        update(end)

@@ -33,8 +33,8 @@ from keras_genai.files.tensors import is_finite, read_header
 from keras_genai.files.text import read_text
 from keras_genai.tasks import cards, manifests, sizes
 from keras_genai.tasks.filling import build_filled
-from keras_genai.tasks.overrides import overridden
 from keras_genai.tasks.manifests import CONFIG, MANIFEST, TOKENIZER, WEIGHTS
+from keras_genai.tasks.overrides import overridden
 from keras_genai.tasks.refusals import PresetError, as_preset_error, listed
 
 if TYPE_CHECKING:
