@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_genai.checks import check_part
 from keras_genai.data import framing, masking
 from keras_genai.data.held import as_rows, in_batches
 from keras_genai.files.text import read_text
@@ -61,7 +60,11 @@ class MaskedLM(TextTask):
     tie_embeddings: bool = True
 
     def check(self):
-        check_part("network", self.network, "activation", "BERT's kind")
+        if not hasattr(self.network, "activation"):
+            raise TypeError(
+                "`network` must have an `activation` that its head shares, as BERT "
+                f"has. Received: a {type(self.network).__name__}"
+            )
 
     def make(self):
         self.given = (self.target,)
