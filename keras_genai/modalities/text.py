@@ -192,7 +192,7 @@ class Label(Readable):
         """int32 `(count,)`: classes, or one for all. See `Modality`."""
         name, given = name or self.key, np.asarray(value)
         if given.dtype.kind == "U":
-            given = self.read(given.reshape(given.shape or 1), name)
+            given = self.read(given, name).reshape(given.shape)
         if given.ndim == 0:
             given = np.full((count,), given)
         good = given.dtype.kind in "iu" and given.shape == (count,)

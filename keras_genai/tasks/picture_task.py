@@ -13,12 +13,14 @@ class PictureTask(SampleTask):
 
     casts_inputs = False
 
-    def check(self):
+    def _make_if_complete(self):
+        # Before its networks are made.
         if keras.config.image_data_format() != "channels_last":
             raise ValueError(
                 "`image_data_format` of Keras must be 'channels_last'. Received: "
                 f"{keras.config.image_data_format()!r}"
             )
+        super()._make_if_complete()
 
     @property
     def image_shape(self):

@@ -2,12 +2,14 @@
 
 import pytest
 
-from keras_genai.models.unet import UNet
+from keras_genai.modalities.image import Image
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.t5 import T5
+from keras_genai.networks.unet import UNet
 from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.tasks import cards
+from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.features import FeatureExtractor
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
@@ -33,7 +35,7 @@ def t5():
 
 
 def unet():
-    return UNet((8, 8, 1), width=8, multipliers=(1,))
+    return Diffusion(UNet(width=8, multipliers=(1,)), Image((8, 8, 1)))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from keras_genai.networks.rnn import RNN
 from keras_genai.networks.t5 import T5
 from keras_genai.tasks.truncated import TruncatedLM
 
-SHAPE = (8, 8, 1)
+IMAGE = kg.modalities.Image((8, 8, 1))
 
 
 def bert():
@@ -56,10 +56,16 @@ TASKS = {
     "TokenClassifier": lambda: kg.tasks.TokenClassifier(bert()),
     "QuestionAnswering": lambda: kg.tasks.QuestionAnswering(bert()),
     "SentenceEmbedder": lambda: kg.tasks.SentenceEmbedder(bert()),
-    "VAE": lambda: kg.models.MLPVAE(SHAPE, 2, (8,)),
-    "UNet": lambda: kg.models.UNet(SHAPE, width=8, multipliers=(1, 2), blocks=1),
-    "PixelCNN": lambda: kg.models.PixelCNN(SHAPE, levels=4, width=8, depth=1),
-    "GAN": lambda: dcgan(SHAPE, latent_size=4, width=8),
+    "VAE": lambda: kg.tasks.VAE(
+        kg.networks.DenseAutoencoder(latent_size=2, hidden=(8,)), IMAGE
+    ),
+    "Diffusion": lambda: kg.tasks.Diffusion(
+        kg.networks.UNet(width=8, multipliers=(1, 2), blocks=1), IMAGE
+    ),
+    "PixelModel": lambda: kg.tasks.PixelModel(
+        kg.networks.PixelCNN(width=8, depth=1), IMAGE, levels=4
+    ),
+    "GAN": lambda: dcgan(IMAGE.shape, latent_size=4, width=8),
 }
 
 

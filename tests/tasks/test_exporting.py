@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from gans import dcgan
-from keras_genai.models.unet import UNet
 
 from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Label
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.encoder_decoder import EncoderDecoder
 from keras_genai.networks.gpt import GPT
+from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.tasks.classification import SequenceClassifier
+from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.variational import VAE
@@ -50,6 +52,11 @@ def vae():
     return VAE(DenseAutoencoder(latent_size=3, hidden=(9,)), Image((8, 8, 1)))
 
 
+def unet():
+    network = UNet(width=8, multipliers=(1,), blocks=1)
+    return Diffusion(network, Image((8, 8, 1)), Label(3))
+
+
 CASES = {
     "gpt": (gpt, TOKENS),
     "classifier": (classifier, TEXTS),
@@ -59,7 +66,7 @@ CASES = {
     ),
     "vae": (vae, {"images": PICTURES}),
     "unet": (
-        lambda: UNet((8, 8, 1), width=8, multipliers=(1,), blocks=1, num_classes=3),
+        unet,
         {
             "noisy": PICTURES,
             "time": np.array([0.1, 0.5, 0.9], "float32"),
