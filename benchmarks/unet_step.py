@@ -28,8 +28,8 @@ def batches(options):
 def ours(options):
     import keras
     import tensorflow as tf
-
     from keras_genai.models.unet import UNet
+
     from keras_genai.samplers.diffusion import DDIM
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)

@@ -24,9 +24,25 @@ import keras
 
 from keras_genai import checks, compat, registry
 
+__all__ = [
+    "LATER",
+    "Count",
+    "Declared",
+    "ImageOrVideoShape",
+    "ImageShape",
+    "Later",
+    "Levels",
+    "NotNegative",
+    "Positive",
+    "Rate",
+    "Share",
+    "Size",
+    "Sizes",
+    "fields",
+    "part",
+]
+
 OF_KERAS = ("name", "dtype", "trainable")
-
-
 IN_ORDER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
@@ -199,15 +215,14 @@ class Declared(keras.Model):
         return model
 
 
+@functools.cache
 def fields(cls):
     """dict of `inspect.Parameter` by name: the fields of a class, its bases' first."""
-    if "_declared" not in vars(cls):
-        found = {}
-        for base in reversed(cls.__mro__):
-            if issubclass(base, Declared) and base is not Declared:
-                found.update(_own_fields(base))
-        cls._declared = found
-    return cls._declared
+    found = {}
+    for base in reversed(cls.__mro__):
+        if issubclass(base, Declared) and base is not Declared:
+            found.update(_own_fields(base))
+    return found
 
 
 def signature(cls):

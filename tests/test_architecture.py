@@ -48,10 +48,16 @@ ALLOWED = {
     },
     "training": {"registry", "files", "modalities"},
     "evaluation": {"progress", "registry", "likelihoods", "data", "files"},
-    "convert": {"registry", "networks", "tasks", "data", "files"},
+    "convert": {"registry", "declared", "layers", "networks", "modalities", "tasks"}
+    | {"data", "files"},
     "serving": {"registry", "tasks", "samplers", "data", "files"},
 }
-PROTOCOLS = ("base", "language", "sequence_pair")  # of networks, not one itself
+PROTOCOLS = (
+    "base",
+    "denoising",
+    "language",
+    "sequence_pair",
+)  # of networks, not one itself
 LAZY = ["keras_genai.lazy", "keras_genai.lazy.attach"]
 MODULES = sorted((ROOT / "keras_genai").rglob("*.py"))
 ZOO = sorted((ROOT / "zoo").rglob("*.py"))

@@ -86,7 +86,7 @@ PACKAGES = {
             "batches denoising editing exporting feeding picture_task sizes "
             "two_optimizers values"
         ),
-        hidden=words("Config Format Label"),
+        hidden=words("Config Format"),
     ),
     "training": Public(
         names=words(

@@ -262,7 +262,7 @@ class GPT(LanguageNetwork):
         }
 
     def decode(self, tokens, positions, cache, index):
-        """Logits of the next token, and the cache after `tokens`. See `LanguageNetwork`."""
+        """Logits of the next token, and the cache after `tokens`. See its base."""
         x, rotation = self._embed(tokens, positions)
         slots = write_slots(cache["positions"], positions, index, axis=1)
         mask = position_mask(positions, slots)
