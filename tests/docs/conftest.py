@@ -8,7 +8,6 @@ import pytest
 
 import zoo
 from keras_genai.networks.base import Network
-from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 
 def without_xla(compile, steps=2):
@@ -58,7 +57,6 @@ def tiny(monkeypatch, tmp_path):
 
     monkeypatch.setattr(zoo, "get", lambda name: small(get(name)))
     monkeypatch.setattr(keras.Model, "fit", short_fit)
-    for kind in (Network, Seq2SeqLM):
-        monkeypatch.setattr(kind, "jit_generate", False)
+    monkeypatch.setattr(Network, "jit_generate", False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
