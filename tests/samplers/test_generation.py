@@ -103,7 +103,7 @@ def test_a_model_with_two_methods_writes_what_its_forward_pass_predicts(guide):
     "sampler", [Greedy(), Sample(top_k=5, rules=(NoRepeatNgram(1),)), Beam(3)]
 )
 def test_a_cache_of_ones_own_writes_as_a_text_read_again(guide, sampler):
-    model = guide["model"]
+    model = guide["mine"]
     arguments = dict(max_length=10, sampler=sampler, seed=3)
     cached = generate(model, [[1, 2], [3]], **arguments)
     again = generate(lambda tokens: model(tokens), [[1, 2], [3]], **arguments)
