@@ -15,6 +15,7 @@ from zoo.entry import Entry
 entry = Entry(
     task=MaskedLM,
     networks=dict(network=BERT),
+    target="tokens",  # also where the sentences have labels
     config=dict(context=_sentiment.LENGTH, depth=2, width=128, num_heads=4),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(

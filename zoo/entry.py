@@ -74,6 +74,7 @@ class Entry:
             the modalities, and those of `config` that it has.
         networks: dict of classes of networks by the field of the task that wants one.
             Each is given those of `config` that it has.
+        target: str. The key of what is made, if it is not what the data name first.
         given: tuple of str. The keys of what samples are made from, as far as the data
             have it: `("labels",)`; the rest of the data is left alone.
         config: dict, arguments of the networks and of the task.
@@ -118,6 +119,7 @@ class Entry:
     plot: Callable | None = None
     needs: tuple[str, ...] = ()
     networks: dict[str, Callable] = dataclasses.field(default_factory=dict)
+    target: str = ""
     given: tuple[str, ...] = ()
     name: str = ""
 
@@ -168,7 +170,8 @@ class Entry:
         given = [splits.kind(key) for key in self.given]
         kinds = {"given": tuple(kind for kind in given if kind is not None)}
         if splits.kinds:
-            kinds["target"] = splits.kinds[0]
+            first = splits.kinds[0]
+            kinds["target"] = splits.kind(self.target) if self.target else first
         return {**splits.sizes, **kinds, "tokenizer": splits.tokenizer}
 
     def splits(self, batch_size=None, seed=0, data_dir=None):
