@@ -49,10 +49,12 @@ def test_a_finished_run_ships_with_the_score_of_its_files(ship):
     record = _weights.record("ngram_names")
     result = json.loads((ship.folder / "run" / "result.json").read_text("utf-8"))
     assert record.trained == record.shipped == result["value"]
-    assert (record.dtype, record.data) == ("int64", "names")
+    assert (record.dtype, record.data) == ("uint32", "names")
     folder = _weights.folder("ngram_names")
     assert record.size == sum(path.stat().st_size for path in folder.iterdir())
-    assert "licence of the data: MIT" in (folder / "README.md").read_text("utf-8")
+    card = (folder / "README.md").read_text("utf-8")
+    assert "CountingLM, 38,504 parameters" in card
+    assert "licence of the data: MIT" in card
     assert ship() == (None, "")  # and again, in its place
 
 
