@@ -185,12 +185,17 @@ class EncoderDecoder(TwoStacks):
                 name="logits_bias",
             )
 
+    # One object a weight: an initializer draws the same numbers every time.
     def _table_start(self):
-        # One object a weight: an initializer draws the same numbers every time.
         glorot = self.style.initializer == "glorot"
         return keras.initializers.RandomNormal(
             stddev=self.width**-0.5 if glorot else 0.02
         )
+
+    def _matrix_start(self):
+        if self.style.initializer == "glorot":
+            return keras.initializers.GlorotUniform()
+        return keras.initializers.RandomNormal(stddev=0.02)
 
     def _make_positions(self, name):
         layer = LearnedPositions(
@@ -209,7 +214,6 @@ class EncoderDecoder(TwoStacks):
         return layer
 
     def _make_stack(self, kind, depth, num_heads, inner_width):
-        glorot = self.style.initializer == "glorot"
         stack = make_stack(
             kind,
             depth,
@@ -218,9 +222,7 @@ class EncoderDecoder(TwoStacks):
             num_heads=num_heads,
             hidden=inner_width or 4 * self.width,
             activation=ACTIVATIONS[self.style.activation],
-            initializer=keras.initializers.GlorotUniform
-            if glorot
-            else self._table_start,
+            initializer=self._matrix_start,
             pre_norm=self.style.pre_norm,
             dropout=self.dropout,
             dtype=self.dtype_policy,

@@ -56,6 +56,11 @@ class RecurrentEncoderDecoder(SequencePairNetwork):
     dropout: Rate = 0.5
     tie_embeddings: bool = True
 
+    @property
+    def width(self):
+        """int: length of a hidden vector."""
+        return self.embedding_dim
+
     def check(self):
         if self.attention == "dot" and self.units % 2:
             raise ValueError(

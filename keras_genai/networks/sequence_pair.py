@@ -18,6 +18,7 @@ class SequencePairNetwork(Network):
 
     Attributes:
         vocabulary_size: int, V, of the tokens that it writes.
+        width: int, W, of a hidden vector.
         context: int or `None`. The largest number of positions on each side; `None` is
             unlimited.
 
