@@ -43,7 +43,7 @@ PACKAGES = {
     "convert": Public(modules=words("families huggingface"), only=True),
     "data": Public(
         modules=words(
-            "answering augmentation damage images masking pairs sentiment "
+            "answering augmentation captions damage images masking pairs sentiment "
             "summarization text tokenizers translation video"
         ),
         machinery=words("alphabet sentencepiece"),

@@ -1,6 +1,7 @@
 # Written by tools/stubs.py.
 from . import answering as answering
 from . import augmentation as augmentation
+from . import captions as captions
 from . import damage as damage
 from . import images as images
 from . import masking as masking

@@ -97,9 +97,9 @@ def validation_loader(arrays, batch_size):
 
 
 def floats(batch, seed=None):
-    """A batch of uint8 pictures, the labels apart, as float32 in [0, 1]."""
+    """A batch whose uint8 pictures are float32 in [0, 1], the rest as it is."""
     return {
-        key: value if key == "labels" else to_float(value)
+        key: to_float(value) if value.dtype == tf.uint8 else value
         for key, value in batch.items()
     }
 
