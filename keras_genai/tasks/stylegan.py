@@ -168,33 +168,30 @@ class StyleGAN(GAN):
     def generator_penalty(self, real, fake):
         if self.path_length is None:
             return None
-
-        def penalty():
-            # Half a batch is enough, and it costs as much as all else together.
-            count = ops.shape(fake)[0]
-            count = max(count // 2, 1) if isinstance(count, int) else count
-            condition = {
-                key: rows[:count] for key, rows in self.condition(real).items()
-            }
-            styles = self.draw_styles(count, condition, mix=True)
-            noise = self._noise(count)
-            return self.path_length(
-                lambda styles: self.generator.synthesize(styles, noise),
-                styles,
-                keras.random.normal(
-                    (count, *self.image_shape), dtype="float32", seed=self.seeds
-                ),
-                mean,
-            )
-
         mean = ops.convert_to_tensor(self.path_mean)
         value, mean = lazily(
             self.generator_optimizer.iterations,
             self.path_length.every,
-            penalty,
+            lambda: self._path_penalty(real, fake, mean),
             mean,
             scale=self.generator_optimizer.scale_loss(1.0),
         )
         self.path_mean.assign(mean)
         self.trackers["generator_penalty"].update_state(value)
         return value
+
+    def _path_penalty(self, real, fake, mean):
+        """What `path_length` returns, of fresh styles for the first half of a batch."""
+        # Half a batch is enough, and it costs as much as all else together.
+        count = ops.shape(fake)[0]
+        count = max(count // 2, 1) if isinstance(count, int) else count
+        condition = {key: rows[:count] for key, rows in self.condition(real).items()}
+        styles, noise = self.draw_styles(count, condition, mix=True), self._noise(count)
+        return self.path_length(
+            lambda styles: self.generator.synthesize(styles, noise),
+            styles,
+            keras.random.normal(
+                (count, *self.image_shape), dtype="float32", seed=self.seeds
+            ),
+            mean,
+        )
