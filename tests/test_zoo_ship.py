@@ -53,7 +53,7 @@ def test_a_finished_run_ships_with_the_score_of_its_files(ship):
     folder = _weights.folder("ngram_names")
     assert record.size == sum(path.stat().st_size for path in folder.iterdir())
     card = (folder / "README.md").read_text("utf-8")
-    assert "CountingLM, 38,504 parameters" in card
+    assert "CountingLM of NGram, 38,504 parameters" in card
     assert "licence of the data: MIT" in card
     assert ship() == (None, "")  # and again, in its place
 
