@@ -153,10 +153,16 @@ def _project(inputs, kernel, tokens):
     return tf.matmul(chosen, tf.matmul(inputs, kernel))
 
 
-def orthogonal(shape, dtype=None):
-    """Keras' initializer, in bfloat16 too: TensorFlow has no QR decomposition there."""
-    wide = "float32" if dtype == "bfloat16" else dtype
-    return ops.cast(keras.initializers.Orthogonal()(shape, wide), dtype)
+class _Orthogonal(keras.initializers.Orthogonal):
+    """Keras' initializer, in bfloat16 too: TensorFlow has no QR decomposition there.
+
+    It chooses its seed when it is made, as all of Keras' do, and not when the weight
+    gets its value, which may be after all other weights were made.
+    """
+
+    def __call__(self, shape, dtype=None):
+        wide = "float32" if dtype == "bfloat16" else dtype
+        return ops.cast(super().__call__(shape, wide), dtype)
 
 
 class Recurrent(keras.layers.Layer):
@@ -190,7 +196,7 @@ class Recurrent(keras.layers.Layer):
             (inputs_shape[-1], width), initializer="glorot_uniform", name="kernel"
         )
         self.recurrent_kernel = self.add_weight(
-            (self.units, width), initializer=orthogonal, name="recurrent_kernel"
+            (self.units, width), initializer=_Orthogonal(), name="recurrent_kernel"
         )
         self.bias = self.add_weight(
             self.bias_shape, initializer=self.initial_bias, name="bias"
