@@ -71,7 +71,8 @@ class Network(Declared):
         if isinstance(own, Later) or (own is None and not self.built):
             self._take(key, value)
         elif own != value and not (key in AT_LEAST and own and own > value):
+            allowed = f"an int >= {value}" if key in AT_LEAST else repr(value)
             raise ValueError(
-                f"`{key}` must be {value!r}, as the samples of the task have it. "
+                f"`{key}` must be {allowed}, as the samples of the task have it. "
                 f"Received: a {type(self).__name__} with {key}={own!r}"
             )
