@@ -13,7 +13,7 @@ from keras_genai.tasks.diffusion import Diffusion
 from zoo import _captions, _diffusion
 from zoo.entry import Entry, Recipe
 
-STEPS = 3_000
+STEPS = 2_500
 SHOWN = (
     "a three left of a seven",
     "a seven left of a three",
@@ -30,7 +30,7 @@ entry = Entry(
     networks=dict(network=UNet),
     given=("tokens",),
     config=dict(
-        width=24, multipliers=(1, 2, 2), blocks=1, attention_at=(1, 2), num_heads=4
+        width=16, multipliers=(1, 2, 4), blocks=1, attention_at=(1, 2), num_heads=4
     ),
     tiny=dict(width=8, multipliers=(1,), attention_at=()),
     source=captions.captioned_digits,
