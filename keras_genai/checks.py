@@ -130,9 +130,8 @@ def check_one_of(name, value, allowed):
 def check_instance(name, value, kind):
     """Raises a `TypeError` unless `value` is an instance of a class."""
     if not isinstance(value, kind):
-        raise TypeError(
-            f"`{name}` must be a {kind.__name__}. Received: {name}={value!r}"
-        )
+        came = " ".join(repr(value).split())[:200]
+        raise TypeError(f"`{name}` must be a {kind.__name__}. Received: {name}={came}")
 
 
 def check_heads(width, num_heads):

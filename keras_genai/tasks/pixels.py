@@ -45,8 +45,8 @@ class PixelModel(CodeModel):
         super().check()
         if self.image_shape[-1] != 1:
             raise ValueError(
-                "`target` must be pictures (height, width, 1): a PixelModel draws grey "
-                f"ones. Received: {self.image_shape}"
+                "`target` must be (height, width, 1): a PixelModel draws grey pictures. "
+                f"Received: {self.image_shape}"
             )
 
     @property

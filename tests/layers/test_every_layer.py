@@ -253,6 +253,11 @@ CASES = {
     "LuongAttention, additive": case(
         recurrent_attention.LuongAttention, "concat", **LOOK
     ),
+    "MaskedBlock": Case(
+        lambda dtype: masked.MaskedBlock(WIDTH, 0.1, CLASSES, dtype=dtype),
+        [draw(4, 4, WIDTH), LABELS],
+        lambda layer, inputs: layer(*inputs),
+    ),
     "MaskedConvolution": case(masked.MaskedConvolution, UNITS, 3, inputs=PICTURES),
     "MemoryProjection": Case(
         lambda dtype: MemoryProjection(Attention(2, 4, dtype=dtype), dtype=dtype), TEXT

@@ -28,6 +28,7 @@ from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecode
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
+from keras_genai.networks.pixelcnn import PixelCNN
 from keras_genai.networks.recurrent_encoder import RecurrentEncoder
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.networks.rnn import RNN
@@ -35,6 +36,7 @@ from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Gene
 from keras_genai.networks.t5 import T5
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import ConvolutionalAutoencoder, DenseAutoencoder
+from keras_genai.networks.vqvae import QuantizedAutoencoder
 
 VOCABULARY, LENGTH, SOURCE, SHAPE, CLASSES = 11, 5, 6, (8, 8, 1), 3
 DRAWS = np.random.default_rng(0)
@@ -109,6 +111,23 @@ def denoiser(kind, **settings):
 
 
 CASES = {
+    "PixelCNN": case(
+        PixelCNN,
+        ints(4, 4, most=6),
+        LABELS,
+        num_codes=6,
+        num_classes=CLASSES,
+        width=8,
+        depth=1,
+    ),
+    "QuantizedAutoencoder": case(
+        QuantizedAutoencoder,
+        PICTURES,
+        image_shape=SHAPE,
+        num_codes=6,
+        latent_size=4,
+        filters=(4, 4),
+    ),
     "EncoderDecoder": encoder_decoder(),
     "EncoderDecoder of BART": encoder_decoder(style=BART),
     "EncoderDecoder of Blenderbot": encoder_decoder(style=BLENDERBOT),

@@ -33,14 +33,17 @@ from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecode
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
+from keras_genai.networks.pixelcnn import PixelCNN
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.networks.rnn import RNN
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import DenseAutoencoder
+from keras_genai.networks.vqvae import QuantizedAutoencoder
 from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.classification import SequenceClassifier
+from keras_genai.tasks.codec import VQVAE
 from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.features import FeatureExtractor
@@ -48,6 +51,8 @@ from keras_genai.tasks.gan import GAN
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.masked import MaskedLM
 from keras_genai.tasks.paired import Pix2Pix
+from keras_genai.tasks.pixels import PixelModel
+from keras_genai.tasks.prior import GridPrior, SequencePrior
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.stylegan import StyleGAN
 from keras_genai.tasks.tagging import TokenClassifier
@@ -145,7 +150,34 @@ READ = {
     "tokens_mask": np.arange(SOURCE) < np.array([[6], [2], [4], [3]]),
     "segments": ints(SOURCE, most=2),
 }
+
+
+def codec(dtype):
+    network = QuantizedAutoencoder(
+        num_codes=CODES, latent_size=4, filters=(4, 4), dtype=dtype
+    )
+    return VQVAE(network, IMAGE)
+
+
+def prior(kind, **settings):
+    """Function of a dtype policy: a network of codes, and their codec."""
+    return lambda dtype: [kind(dtype=dtype, **settings), codec(dtype)]
+
+
 CASES = {
+    "GridPrior": case(
+        GridPrior, prior(PixelCNN, width=8, depth=1), LABEL, inputs=LABELLED
+    ),
+    "PixelModel": case(
+        PixelModel, of(PixelCNN, width=8, depth=1), IMAGE, LABEL, inputs=LABELLED
+    ),
+    "SequencePrior": case(
+        SequencePrior,
+        prior(GPT, context=4, depth=1, width=8, num_heads=2),
+        LABEL,
+        inputs=LABELLED,
+    ),
+    "VQVAE": Case(codec, PICTURES),
     "Seq2SeqLM": seq2seq(encoder_decoder()),
     "Seq2SeqLM of BART": seq2seq(encoder_decoder(style=BART)),
     "Seq2SeqLM of Blenderbot": seq2seq(encoder_decoder(style=BLENDERBOT)),
@@ -261,6 +293,8 @@ CASES = {
 COUNTS = {"CountingLM"}  # has tables instead of weights; see test_counting.py
 BASES = {
     "AdversarialTask",
+    "CodeModel",
+    "CodePrior",
     "LogitsTask",
     "PictureTask",
     "SampleTask",

@@ -101,7 +101,7 @@ def test_parts_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="`num_codes` must be 8"):
         GridPrior(PixelCNN(num_codes=9, width=4, depth=1), codec())
     sizes = dict(depth=1, width=4, num_heads=1)
-    with pytest.raises(ValueError, match="`vocabulary_size` must be 9"):
+    with pytest.raises(ValueError, match="`vocabulary_size` must be an int >= 9"):
         SequencePrior(GPT(vocabulary_size=8, context=4, **sizes), codec())
     with pytest.raises(ValueError, match="have a context of at least 4"):
         SequencePrior(GPT(context=3, **sizes), codec())
