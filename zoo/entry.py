@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pydantic
 
 import zoo
-from keras_genai.declared import Later
 
 # What the zoo gives a task, and nobody on a command line.
 OF_THE_ZOO = ("target", "given", "name", "dtype")
@@ -243,6 +242,8 @@ class Entry:
 
     def _arguments(self):
         """dict of the arguments that may be set, with their defaults."""
+        from keras_genai.declared import Later
+
         found = {}
         for make in (*self.networks.values(), self.task):
             for name, parameter in inspect.signature(make).parameters.items():

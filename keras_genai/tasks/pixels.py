@@ -45,7 +45,7 @@ class PixelModel(CodeModel):
         super().check()
         if self.image_shape[-1] != 1:
             raise ValueError(
-                "`target` must be (height, width, 1): a PixelModel draws grey pictures. "
+                "`target` must be (height, width, 1): a PixelModel draws greys. "
                 f"Received: {self.image_shape}"
             )
 
