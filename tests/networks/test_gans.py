@@ -285,6 +285,7 @@ def test_translators_are_given_one_picture(given):
         Pix2Pix(*parts, Image(SHAPE), given)
 
 
+@pytest.mark.slow
 def test_a_denoiser_is_the_generator_of_translators():
     kinds = Image(SHAPE), Image(SKETCH, "sketch")
     denoisers = [UNet(width=8, multipliers=(1, 2), blocks=1) for _ in range(3)]

@@ -80,6 +80,7 @@ def test_a_text_is_read_in_its_order_and_each_of_its_tokens(reader):
         assert np.abs(reader(*other) - said).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_what_is_padding_says_nothing(reader):
     np.testing.assert_allclose(reader(3, 1, 4, 0, 0), reader(3, 1, 4), atol=1e-5)
     np.testing.assert_allclose(reader(0, 0, 0, 0, 0), reader(0), atol=1e-5)

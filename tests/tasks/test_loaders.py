@@ -175,6 +175,7 @@ def test_texts_and_labels_teach_a_classifier(head):
         model.loader(["a"], ["x"])
 
 
+@pytest.mark.slow
 def test_pairs_of_texts_have_a_value(head):
     model = head(SequenceClassifier, Number("likeness"))
     loader = model.loader(TEXTS, [0.5, 1, 0, -3], pairs=TEXTS[::-1], shuffle=False)
@@ -214,6 +215,7 @@ def test_texts_are_masked_anew_every_time(head, words, tmp_path):
         model.loader("a dog")
 
 
+@pytest.mark.slow
 def test_tags_are_those_of_the_first_tokens_of_words(head, words):
     model = head(TokenClassifier, Label(3, ("other", "animal", "number")))
     texts = ["one dogs sat", ["a", "dog"]]
@@ -265,6 +267,7 @@ def test_answers_are_texts_or_places_in_what_is_read(head, words):
             model.loader(["who?"], ["The cat sat."], [answer])
 
 
+@pytest.mark.slow
 def test_pairs_of_sentences_have_a_cosine(head):
     model = head(SentenceEmbedder)
     pairs = list(zip(TEXTS, TEXTS[::-1], [1, 0.5, -1, 0], strict=True))
