@@ -21,13 +21,15 @@ SECONDS = 240
 
 def makers():
     """dict of `(function that makes a model, inputs, targets)` by name."""
-    from keras_genai import models
     from keras_genai.modalities.image import Image
+    from keras_genai.modalities.text import Label
     from keras_genai.networks.gpt import GPT
     from keras_genai.networks.patchgan import PatchDiscriminator
     from keras_genai.networks.pix2pix import Pix2PixGenerator
+    from keras_genai.networks.pixelcnn import PixelCNN
     from keras_genai.tasks.language import CausalLM
     from keras_genai.tasks.paired import Pix2Pix
+    from keras_genai.tasks.pixels import PixelModel
 
     sizes = {"context": 8, "depth": 1, "width": 8, "num_heads": 2}
     draws = np.random.default_rng(0)
@@ -40,7 +42,7 @@ def makers():
             tokens[:, 1:],
         ),
         "PixelCNN": (
-            lambda: models.PixelCNN(SHAPE, 2, 6, 1, num_classes=3),
+            lambda: PixelModel(PixelCNN(width=6, depth=1), Image(SHAPE), Label(3)),
             {"images": pictures, "labels": np.arange(2 * ROWS) % 3},
             None,
         ),
