@@ -28,12 +28,12 @@ def ours(options):
     import numpy as np
     import tensorflow as tf
 
-    from keras_genai.models.bert import BERT
+    from keras_genai.networks.bert import BERT
     from keras_genai.optimizers import adamw
-    from keras_genai.tasks.encoder import SequenceClassifier
+    from keras_genai.tasks.classification import SequenceClassifier
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    model = SequenceClassifier(BERT(VOCABULARY))
+    model = SequenceClassifier(BERT(vocabulary_size=VOCABULARY))
     model.compile(
         optimizer=adamw(2e-5, beta_2=0.999, weight_decay=0.01),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

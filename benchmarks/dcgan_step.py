@@ -27,10 +27,17 @@ def ours(options):
     import keras
     import tensorflow as tf
 
-    from keras_genai.models.dcgan import DCGAN
+    from keras_genai.modalities import Image
+    from keras_genai.networks import DCGANDiscriminator, DCGANGenerator
+    from keras_genai.tasks import GAN
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    model = DCGAN((SIDE, SIDE, 3), LATENT, WIDTH, dtype=options.precision)
+    model = GAN(
+        DCGANGenerator(latent_size=LATENT, width=WIDTH),
+        DCGANDiscriminator(width=WIDTH),
+        Image((SIDE, SIDE, 3)),
+        dtype=options.precision,
+    )
     model.compile(
         generator_optimizer=keras.optimizers.Adam(2e-4, 0.5),
         discriminator_optimizer=keras.optimizers.Adam(2e-4, 0.5),

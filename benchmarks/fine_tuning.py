@@ -54,7 +54,7 @@ def gradual(model, options):
     from keras_genai.optimizers import VECTORS, GradualAdamW
     from keras_genai.schedules import warmup_cosine
 
-    blocks = [[block.name] for block in reversed(model.backbone.blocks)]
+    blocks = [[block.name] for block in reversed(model.network.blocks)]
     groups = [["classifier"], *blocks, ["embedding"]]
     optimizer = GradualAdamW(
         warmup_cosine(1e-3, max(1, options.steps // 10), options.steps),
@@ -106,13 +106,16 @@ def fine_tune(options):
 
     import keras_genai
     from keras_genai.data import sentiment
-    from keras_genai.tasks.encoder import SequenceClassifier
+    from keras_genai.modalities.text import Label
+    from keras_genai.tasks.classification import SequenceClassifier
     from keras_genai.tasks.freezing import trained_parameters
 
     keras.utils.set_random_seed(options.seed)
     opened = keras_genai.from_preset(options.folder)
-    backbone = getattr(opened, "backbone", opened)
-    model = SequenceClassifier(backbone, sentiment.LABELS, DROPOUT, pooling="mean")
+    label = Label(len(sentiment.LABELS), sentiment.LABELS)
+    model = SequenceClassifier(
+        opened.network, label, opened.given, DROPOUT, pooling="mean"
+    )
     parts = PARTS if options.way.endswith("accumulated") else 1
     splits = sentiment.sst2(
         options.batch // parts,

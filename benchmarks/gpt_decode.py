@@ -57,11 +57,14 @@ def ours(options):
     import tensorflow as tf
 
     from keras_genai.layers.quantized import quantize, size_in_bytes
-    from keras_genai.models.gpt import GPT
+    from keras_genai.networks.gpt import GPT
     from keras_genai.samplers import Greedy
+    from keras_genai.tasks.language import CausalLM
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    model = GPT(VOCABULARY, CONTEXT, DEPTH, WIDTH, HEADS)
+    sizes = dict(context=CONTEXT, depth=DEPTH, width=WIDTH, num_heads=HEADS)
+    network = GPT(vocabulary_size=VOCABULARY, **sizes)
+    model = CausalLM(network)
     named = weights()
     arrays = {
         "embedding/embeddings": named["wte.weight"],
@@ -82,12 +85,12 @@ def ours(options):
                 arrays[f"{here}/{own}/{part}"] = named[f"{there}.{peer}.{kind}"]
     stored = model.preset_weights()
     for path, array in arrays.items():
-        stored[path].assign(array)
+        stored[f"{network.name}/{path}"].assign(array)
     del named, arrays, stored
     if options.weights == "int8":
         quantize(model)
     # Of all positions a token reads one row.
-    weight_bytes = size_in_bytes(model) - size_in_bytes(model.positions)
+    weight_bytes = size_in_bytes(model) - size_in_bytes(network.positions)
     tokens = list(prompts(options))
 
     def run():

@@ -26,11 +26,13 @@ def ours(options):
     import keras
     import tensorflow as tf
 
-    from keras_genai.models.gpt import GPT
+    from keras_genai.networks.gpt import GPT
     from keras_genai.optimizers import adamw
+    from keras_genai.tasks.language import CausalLM
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    model = GPT(VOCABULARY, LENGTH, DEPTH, WIDTH, HEADS)
+    sizes = dict(context=LENGTH, depth=DEPTH, width=WIDTH, num_heads=HEADS)
+    model = CausalLM(GPT(vocabulary_size=VOCABULARY, **sizes))
     model.compile(
         optimizer=adamw(1e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

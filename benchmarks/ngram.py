@@ -14,7 +14,8 @@ import time
 import alternate
 import numpy as np
 
-from keras_genai.models.ngram import NGram
+from keras_genai.networks.ngram import NGram
+from keras_genai.tasks.counting import CountingLM
 
 
 def zipf_words(count, vocabulary_size, seed=0):
@@ -35,13 +36,14 @@ def main():
 
     words = zipf_words(options.words, options.vocabulary_size)
     unseen = zipf_words(options.words, options.vocabulary_size, seed=1)
-    model = NGram(options.vocabulary_size, options.order)
+    network = NGram(vocabulary_size=options.vocabulary_size, order=options.order)
+    model = CountingLM(network)
     before = alternate.peak_mib()
 
     start = time.perf_counter()
     loss = model.fit_tokens(words).history["loss"][0]
     trained = time.perf_counter()
-    unseen_loss = -model.log_probabilities(unseen).mean()
+    unseen_loss = -network.log_probabilities(unseen).mean()
     scored = time.perf_counter()
 
     print(f"order {options.order}, {options.words:,} words, {np.unique(words).size:,}")

@@ -29,18 +29,14 @@ def ours(options):
     import keras
     import tensorflow as tf
 
-    from keras_genai.models.unet import UNet
+    from keras_genai.modalities import Image
+    from keras_genai.networks import UNet
     from keras_genai.samplers.diffusion import DDIM
+    from keras_genai.tasks import Diffusion
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    model = UNet(
-        (SIDE, SIDE, 3),
-        WIDTH,
-        (1, 2, 2),
-        blocks=2,
-        attention_at=(2,),
-        dtype=options.precision,
-    )
+    network = UNet(width=WIDTH, multipliers=(1, 2, 2), blocks=2, attention_at=(2,))
+    model = Diffusion(network, Image((SIDE, SIDE, 3)), dtype=options.precision)
     if options.job == "sample":
 
         def draw():

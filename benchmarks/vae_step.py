@@ -23,10 +23,13 @@ def ours(options):
     import keras
     import tensorflow as tf
 
-    from keras_genai.models.vae import ConvolutionalVAE
+    from keras_genai.modalities.image import Image
+    from keras_genai.networks.vae import ConvolutionalAutoencoder
+    from keras_genai.tasks.variational import VAE
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    model = ConvolutionalVAE((SIDE, SIDE, 1), LATENTS)
+    network = ConvolutionalAutoencoder(latent_size=LATENTS)
+    model = VAE(network, Image((SIDE, SIDE, 1)))
     model.compile(
         optimizer=keras.optimizers.Adam(1e-3),
         jit_compile=False,

@@ -2,12 +2,13 @@
 __version__: str
 from . import convert as convert
 from . import data as data
+from . import declared as declared
 from . import evaluation as evaluation
 from . import layers as layers
 from . import likelihoods as likelihoods
 from . import losses as losses
 from . import modalities as modalities
-from . import models as models
+from . import networks as networks
 from . import optimizers as optimizers
 from . import registry as registry
 from . import samplers as samplers

@@ -5,6 +5,7 @@ import numbers
 
 LARGEST_TABLE = 2**31 - 1  # TensorFlow counts the rows of a table in int32
 LARGEST_SIZE = 2**16  # of a layer: beyond it, a kernel alone fills a memory
+MOST_NUMBERS = 2**31 - 1  # of all pictures drawn at once: 8 GiB
 
 
 def check_number(name, value, allowed, accepts):
@@ -75,6 +76,30 @@ def check_given_sizes(**sizes):
     check_sizes(**{name: size for name, size in sizes.items() if size is not None})
 
 
+def check_layer_sizes(
+    name, values, allowed="a tuple of at least one int >= 1", most=LARGEST_SIZE
+):
+    """Raises unless `values` are the sizes of layers, one after the other.
+
+    Args:
+        name: str, the argument.
+        values: what came.
+        allowed: str that ends the sentence "must be ...".
+        most: int, the largest of them.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    good = isinstance(values, tuple | list) and all(
+        isinstance(value, numbers.Integral)
+        and not isinstance(value, bool)
+        and 1 <= value <= most
+        for value in values
+    )
+    if not good or not values:
+        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={values!r}")
+
+
 def check_rates(**rates):
     """Raises unless each is a number from 0 to below 1, as of dropout.
 
@@ -105,9 +130,8 @@ def check_one_of(name, value, allowed):
 def check_instance(name, value, kind):
     """Raises a `TypeError` unless `value` is an instance of a class."""
     if not isinstance(value, kind):
-        raise TypeError(
-            f"`{name}` must be a {kind.__name__}. Received: {name}={value!r}"
-        )
+        came = " ".join(repr(value).split())[:200]
+        raise TypeError(f"`{name}` must be a {kind.__name__}. Received: {name}={came}")
 
 
 def check_heads(width, num_heads):
@@ -122,4 +146,70 @@ def check_heads(width, num_heads):
         raise ValueError(
             "`width` must be a multiple of `num_heads`. "
             f"Received: {width=}, {num_heads=}"
+        )
+
+
+def check_image_shape(name, shape, ranks=(3,)):
+    """tuple of int: the shape of pictures, or of videos.
+
+    Args:
+        shape: what came.
+        name: str, the argument.
+        ranks: tuple of int. 3 of pictures, 4 of videos.
+
+    Raises:
+        ValueError: if it is another.
+    """
+    forms = {3: "(height, width, channels)", 4: "(frames, height, width, channels)"}
+    allowed = " or ".join(forms[rank] for rank in ranks)
+    allowed = f"{allowed}, ints from 1 to {LARGEST_SIZE}"
+    check_layer_sizes(name, shape, allowed)
+    if len(shape) not in ranks or math.prod(shape) > MOST_NUMBERS:
+        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={shape!r}")
+    return tuple(shape)
+
+
+def check_sides(image_shape, divisor):
+    """Raises a `ValueError` unless a number divides height and width.
+
+    Args:
+        image_shape: `(..., H, W, C)`.
+        divisor: int.
+    """
+    if any(side % divisor for side in image_shape[-3:-1]):
+        raise ValueError(
+            f"`image_shape` must have a height and width divisible by {divisor}. "
+            f"Received: image_shape={image_shape}"
+        )
+
+
+def check_part(name, part, needs, module):
+    """Raises unless `part` has what an object of its kind has.
+
+    Args:
+        name: str, the argument.
+        part: what came.
+        needs: str, an attribute of all of them.
+        module: str, where they are.
+
+    Raises:
+        TypeError: if it has not.
+    """
+    if isinstance(part, type) or not hasattr(part, needs):
+        raise TypeError(
+            f"`{name}` must be an object of {module}. Received: {name}={part!r}"
+        )
+
+
+def refuse_float16(model):
+    """Raises if a model of published weights that overflow in float16 computes in it.
+
+    Raises:
+        ValueError: if it does.
+    """
+    if model.compute_dtype == "float16":
+        raise ValueError(
+            f"`dtype` of a {type(model).__name__} must be float32 or bfloat16, or "
+            "mixed with it, because float16 overflows. "
+            f"Received: dtype={model.dtype_policy.name!r}"
         )

@@ -13,7 +13,7 @@ from keras.src.ops.function import map_graph
 from keras.src.trainers.data_adapters import get_data_adapter
 from keras.src.trainers.data_adapters.array_data_adapter import can_convert_arrays
 from keras.src.trainers.data_adapters.data_adapter import DataAdapter
-from keras.src.utils.naming import auto_name
+from keras.src.utils.naming import auto_name, to_snake_case
 from keras.src.utils.tracking import DotNotTrackScope
 from tensorflow.compiler.tf2xla.python.xla import optimization_barrier
 from tensorflow.python.framework import config as framework
@@ -25,6 +25,7 @@ __all__ = [
     "can_convert_arrays",
     "get_data_adapter",
     "optimization_barrier",
+    "to_snake_case",
 ]
 
 KERAS = "3.15"

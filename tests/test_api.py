@@ -122,22 +122,23 @@ def test_a_module_is_found_by_its_path_though_it_is_not_listed():
 )
 def test_a_keras_file_opens_after_the_import_of_the_package_alone(first, tmp_path):
     path = str(tmp_path / "model.keras")
-    kg.models.GPT(**TINY, name="written").save(path)
+    kg.tasks.CausalLM(kg.networks.GPT(**TINY), name="written").save(path)
     code = f"{first}\nprint(keras.saving.load_model({path!r}).name)"
     assert run(code).strip() == "written"
 
 
 @pytest.mark.slow
 def test_a_preset_imports_its_own_class_only(tmp_path):
-    kg.models.GPT(**TINY).save_to_preset(tmp_path / "preset")
+    model = kg.tasks.CausalLM(kg.networks.GPT(**TINY))
+    model.save_to_preset(tmp_path / "preset")
     code = (
         "import sys, keras_genai\n"
         f"keras_genai.from_preset({str(tmp_path / 'preset')!r})\n"
         "print([name for name in sys.modules if name.startswith('keras_genai')])"
     )
     found = run(code)
-    assert "keras_genai.models.gpt" in found
-    assert "keras_genai.models.bert" not in found
+    assert "keras_genai.networks.gpt" in found
+    assert "keras_genai.networks.bert" not in found
     assert "keras_genai.convert" not in found
 
 
@@ -158,4 +159,4 @@ def test_names_of_this_library_stay_its_own():
         "except ValueError as error:\n"
         "    print(kg.registry.lookup('GPT').__module__, error)"
     )
-    assert run(code).startswith("keras_genai.models.gpt `GPT` is already registered")
+    assert run(code).startswith("keras_genai.networks.gpt `GPT` is already registered")

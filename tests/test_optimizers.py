@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_genai.models.gpt import GPT
+from keras_genai.networks.gpt import GPT
 from keras_genai.optimizers import VECTORS, GradualAdamW, adamw, muon
+from keras_genai.tasks.language import CausalLM
 
 TOKENS = np.random.default_rng(0).integers(0, 11, (8, 8)).astype("int32")
 
@@ -19,7 +20,8 @@ def gradual(rate):
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [adamw, muon, gradual])
 def test_training_goes_on_in_the_same_way_from_a_file(make, tmp_path):
-    model = GPT(11, context=8, depth=1, width=8, num_heads=2)
+    sizes = dict(context=8, depth=1, width=8, num_heads=2)
+    model = CausalLM(GPT(vocabulary_size=11, **sizes))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(make(1e-2), loss)
     model.train_on_batch(TOKENS, TOKENS)

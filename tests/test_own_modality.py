@@ -4,6 +4,7 @@ This file is its own entry of the zoo, called `tones`: the tests copy it to a fo
 entries. Modality, network, task, data and recipe follow, then what is asked of them.
 """
 
+import dataclasses
 import io
 import os
 import pathlib
@@ -21,9 +22,11 @@ from keras import ops
 import zoo
 from keras_genai import from_preset
 from keras_genai.data.loading import DataLoader, Splits
+from keras_genai.declared import LATER, Size
 from keras_genai.files.text import read_bytes
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.fields import Field
+from keras_genai.networks.base import Network
 from keras_genai.tasks.sample_task import SampleTask
 from zoo import __main__ as command
 from zoo.entry import Entry, Recipe
@@ -47,13 +50,17 @@ class Signal(Field):
         return -1, 1
 
 
+@dataclasses.dataclass(frozen=True)
 class Wave(Modality):
     """Sounds, float in [-1, 1], as 16-bit files."""
 
+    length: int
+
     key, suffix, noun = "waves", ".wav", "sounds"
 
-    def __init__(self, length):
-        self.length = self.numbers = length
+    @property
+    def numbers(self):
+        return self.length
 
     @property
     def fields(self):
@@ -78,27 +85,32 @@ class Wave(Modality):
         return buffer.getvalue()
 
 
-class ToneModel(SampleTask):
-    """Three layers that give back what they hear, and make it of noise."""
+class ToneNetwork(Network):
+    """Three layers: sounds to codes and back."""
 
-    def __init__(self, length, width=16, **kwargs):
-        super().__init__(**kwargs)
-        self.length, self.width = length, width
-        self.inner = keras.layers.Dense(width, "tanh", name="inner")
+    length: Size = LATER
+    width: Size = 16
+
+    def make(self):
+        self.inner = keras.layers.Dense(self.width, "tanh", name="inner")
         self.code = keras.layers.Dense(2, "tanh", name="code")
-        self.outer = keras.layers.Dense(length, "tanh", name="outer")
-        self.inner.build((None, length))
-        self.code.build((None, width))
+        self.outer = keras.layers.Dense(self.length, "tanh", name="outer")
+        self.inner.build((None, self.length))
+        self.code.build((None, self.width))
         self.outer.build((None, 2))
-        self.built = True
 
-    @property
-    def target(self):
-        return Wave(self.length)
+    def call(self, waves):
+        return self.outer(self.code(self.inner(waves)))
+
+
+class ToneModel(SampleTask):
+    """Gives back what it hears, and makes sounds of noise."""
+
+    network: ToneNetwork
+    target: Wave
 
     def call(self, inputs):
-        waves = self.read(inputs)["waves"]
-        return self.outer(self.code(self.inner(waves)))
+        return self.network(self.read(inputs)["waves"])
 
     def compute_loss(self, x=None, y=None, y_pred=None, *_, **__):
         return ops.mean(ops.square(y_pred - self.read(x)["waves"]))
@@ -109,10 +121,7 @@ class ToneModel(SampleTask):
     def generate(self, count, seed=0):
         """float32 `(count, length)` in [-1, 1]."""
         codes = np.random.default_rng(seed).uniform(-1, 1, (count, 2))
-        return np.asarray(self.outer(codes.astype("float32")))
-
-    def get_config(self):
-        return {**super().get_config(), "length": self.length, "width": self.width}
+        return np.asarray(self.network.outer(codes.astype("float32")))
 
 
 def tones(batch_size, seed=0, data_dir=None, stand_in=False):
@@ -126,7 +135,7 @@ def tones(batch_size, seed=0, data_dir=None, stand_in=False):
         validation=DataLoader(held_out, 4, shuffle=False, fixed=True),
         held_out=held_out,
         name="tones",
-        others={"length": LENGTH},
+        kinds=(Wave(LENGTH),),
     )
 
 
@@ -139,7 +148,8 @@ def draw(model, seed, count=3):
 
 
 entry = Entry(
-    model=ToneModel,
+    task=ToneModel,
+    networks=dict(network=ToneNetwork),
     config=dict(width=8),
     tiny=dict(width=2),
     source=tones,

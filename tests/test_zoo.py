@@ -42,7 +42,7 @@ def built(request):
     entry = zoo.get(request.param)
     splits = entry.stand_in(batch_size=2)
     model = entry.build(splits, batch_size=2, **entry.tiny)
-    if getattr(model, "counts_tokens", False):  # which nothing can be asked before
+    if model.counts_tokens:  # which nothing can be asked before
         model.fit_tokens(splits.train.tokens)
     return entry, splits, model
 

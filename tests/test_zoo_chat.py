@@ -6,7 +6,9 @@ import types
 import pytest
 
 from keras_genai.data import tokenizers
-from keras_genai.models.gpt import GPT
+from keras_genai.modalities.text import Text
+from keras_genai.networks.gpt import GPT
+from keras_genai.tasks.language import CausalLM
 from zoo import _chat
 
 
@@ -24,8 +26,8 @@ def options(**changes):
 
 @pytest.mark.slow
 def test_a_preset_answers_until_quit(tmp_path, monkeypatch, capsys):
-    model = GPT(256, context=32, depth=1, width=8, num_heads=2)
-    model.tokenizer = tokenizers.byte_level()
+    network = GPT(context=32, depth=1, width=8, num_heads=2)
+    model = CausalLM(network, Text(tokenizers.byte_level()))
     model.save_to_preset(tmp_path / "preset")
     monkeypatch.setattr("sys.stdin", io.StringIO("hi\nquit\nnot read"))
     _chat.chat(options(preset=str(tmp_path / "preset")))

@@ -288,7 +288,7 @@ def test_guidance_is_the_entrys_unless_a_wish_says_otherwise(monkeypatch, tmp_pa
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("dcgan_digits", ["--prompt", "a"], "`--prompt` must be left out for a DCGAN"),
+        ("dcgan_digits", ["--prompt", "a"], "`--prompt` must be left out for a GAN"),
         ("dcgan_digits", ["--top-k", "2"], "`--top-k` must be left out"),
         ("dcgan_digits", ["--label", "10"], "from 0 to 9"),
         ("dcgan_digits", ["--count", "1000000000"], "GiB of memory"),

@@ -9,7 +9,9 @@ import pytest
 import train
 from keras_genai import from_preset
 from keras_genai.data import tokenizers
-from keras_genai.models.gpt import GPT
+from keras_genai.modalities.text import Text
+from keras_genai.networks.gpt import GPT
+from keras_genai.tasks.language import CausalLM
 from zoo import __main__ as command
 from zoo import _ship, _smaller, _weights
 from zoo._licences import licence
@@ -47,10 +49,12 @@ def test_a_finished_run_ships_with_the_score_of_its_files(ship):
     record = _weights.record("ngram_names")
     result = json.loads((ship.folder / "run" / "result.json").read_text("utf-8"))
     assert record.trained == record.shipped == result["value"]
-    assert (record.dtype, record.data) == ("int64", "names")
+    assert (record.dtype, record.data) == ("uint32", "names")
     folder = _weights.folder("ngram_names")
     assert record.size == sum(path.stat().st_size for path in folder.iterdir())
-    assert "licence of the data: MIT" in (folder / "README.md").read_text("utf-8")
+    card = (folder / "README.md").read_text("utf-8")
+    assert "CountingLM of NGram, 38,504 parameters" in card
+    assert "licence of the data: MIT" in card
     assert ship() == (None, "")  # and again, in its place
 
 
@@ -101,8 +105,8 @@ def test_data_of_unknown_terms_does_not_ship():
 def written(tmp_path_factory):
     """A small GPT, its preset, and that preset in each dtype."""
     folder = tmp_path_factory.mktemp("smaller")
-    model = GPT(256, context=16, depth=1, width=32, num_heads=2)
-    model.tokenizer = tokenizers.byte_level()
+    network = GPT(context=16, depth=1, width=32, num_heads=2)
+    model = CausalLM(network, Text(tokenizers.byte_level()))
     model.save_to_preset(folder / "trained")
     for dtype in _weights.DTYPES:
         (folder / dtype).mkdir()

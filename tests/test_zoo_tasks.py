@@ -9,11 +9,13 @@ import zoo
 from keras_genai import from_preset
 from keras_genai.data import published, tokenizers
 from keras_genai.layers.quantized import Int8Weights
-from keras_genai.models.bart import BART
-from keras_genai.models.bert import BERT
+from keras_genai.modalities.text import Label, Text
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.encoder_decoder import BART, EncoderDecoder
 from keras_genai.samplers import GenerationSettings
 from keras_genai.tasks.answering import QuestionAnswering
-from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.tasks.classification import SequenceClassifier
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import __main__ as command
 from zoo import _opening, _settings, _tasks, _weights
 
@@ -21,15 +23,8 @@ SPECIAL = dict(pad_token="<pad>", start_token="<s>", end_token="</s>")
 TEXTS = ["the good cat sat", "a bad dog ran away to the sea"]
 
 
-def backbone(tokenizer, pooler):
-    return BERT(
-        tokenizer.vocabulary_size,
-        context=24,
-        depth=1,
-        width=8,
-        num_heads=2,
-        pooler=pooler,
-    )
+def bert():
+    return BERT(context=24, depth=1, width=8, num_heads=2)
 
 
 @pytest.fixture(scope="module")
@@ -38,23 +33,26 @@ def folders(tmp_path_factory):
     folder = tmp_path_factory.mktemp("presets")
     words = published.for_encoder(tokenizers.wordpiece(TEXTS * 3, 80, lowercase=True))
     tokens = tokenizers.byte_level(**SPECIAL)
-    writer = BART(
-        tokens.vocabulary_size,
-        context=40,
-        encoder_depth=1,
-        decoder_depth=1,
-        width=8,
-        num_heads=2,
+    writer = Seq2SeqLM(
+        EncoderDecoder(
+            context=40,
+            encoder_depth=1,
+            decoder_depth=1,
+            width=8,
+            num_heads=2,
+            style=BART,
+        ),
+        Text(tokens),
         generation=GenerationSettings(
             max_length=6, decoder_start_token=2, end_tokens=(258,)
         ),
     )
     models = {
         "classifier": (
-            SequenceClassifier(backbone(words, True), ("bad", "good", "so-so")),
+            SequenceClassifier(bert(), Label(3, ("bad", "good", "so-so")), Text(words)),
             words,
         ),
-        "reader": (QuestionAnswering(backbone(words, False)), words),
+        "reader": (QuestionAnswering(bert(), Text(words)), words),
         "writer": (writer, tokens),
     }
     for name, (model, tokenizer) in models.items():
@@ -275,7 +273,10 @@ class _Named:
 
 @pytest.mark.parametrize(
     ("name", "folder", "kind"),
-    [("bart_scitldr", "writer", BART), ("bert_answers", "reader", QuestionAnswering)],
+    [
+        ("bart_scitldr", "writer", Seq2SeqLM),
+        ("bert_answers", "reader", QuestionAnswering),
+    ],
 )
 def test_an_entry_starts_from_a_folder_and_speaks_its_tokens(
     name, folder, kind, folders
@@ -290,7 +291,7 @@ def test_an_entry_starts_from_a_folder_and_speaks_its_tokens(
     assert splits.tokenizer.to_json() == stored.tokenizer.to_json()
     path, weight = next(iter(stored.preset_weights().items()))
     assert (model.preset_weights()[path].numpy() == weight.numpy()).all()
-    if kind is BART:
+    if kind is Seq2SeqLM:
         inputs, *_ = next(iter(splits.train.dataset()))
         assert (inputs["targets"][:, 0].numpy() == 2).all()
         assert model.generation.max_length == 64
@@ -304,7 +305,7 @@ def test_without_a_folder_it_says_that_weights_are_random(capsys):
 
 def test_a_classifiers_encoder_can_become_a_reader(folders):
     entry = zoo.get("bert_answers")
-    reader = entry.model(80, folder=str(folders / "classifier"))
+    reader = entry.task(BERT(), Text(), folder=str(folders / "classifier"))
     assert reader.answer("who?", "the cat sat").text
     with pytest.raises(ValueError, match="`folder` must have a BERT"):
-        entry.model(80, folder=str(folders / "writer"))
+        entry.task(BERT(), Text(), folder=str(folders / "writer"))

@@ -43,7 +43,7 @@ PACKAGES = {
     "convert": Public(modules=words("families huggingface"), only=True),
     "data": Public(
         modules=words(
-            "answering augmentation damage images masking pairs sentiment "
+            "answering augmentation captions damage images masking pairs sentiment "
             "summarization text tokenizers translation video"
         ),
         machinery=words("alphabet sentencepiece"),
@@ -67,9 +67,9 @@ PACKAGES = {
         ),
     ),
     "modalities": Public(names=words("grid png pictures target_of")),
-    "models": Public(
-        names=words("GPT2 LLAMA BART_LARGE BLENDERBOT BLENDERBOT_SMALL"),
-        machinery=words("ngram_lookup ngram_tables stylegan2_networks"),
+    "networks": Public(
+        names=words("GPT2 LLAMA TRANSFORMER BART BLENDERBOT BLENDERBOT_SMALL"),
+        machinery=words("ngram_lookup ngram_tables"),
         hidden=words("Weights"),
     ),
     "samplers": Public(
@@ -86,19 +86,19 @@ PACKAGES = {
             "batches denoising editing exporting feeding picture_task sizes "
             "two_optimizers values"
         ),
-        hidden=words("Config Format Label"),
+        hidden=words("Config Format"),
     ),
     "training": Public(
         names=words(
-            "EarlyStopping Outcome RunFolder RunStoppedError TrainingError count "
-            "deterministic require_tensorboard short_of_memory train"
+            "EarlyStopping Outcome RunFolder RunSettings RunStoppedError TrainingError "
+            "count deterministic require_tensorboard short_of_memory train"
         ),
         only=True,
     ),
 }
 UNLISTED = {"files"}  # packages that are found by the paths of their modules
 # Modules beside the packages that are public as they are.
-MODULES = {"likelihoods", "losses", "optimizers", "registry", "schedules"}
+MODULES = {"declared", "likelihoods", "losses", "optimizers", "registry", "schedules"}
 
 
 def packages():

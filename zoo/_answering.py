@@ -7,12 +7,11 @@ import keras
 from keras_genai import from_preset
 from keras_genai.data import answering
 from keras_genai.evaluation.answering import score_answers
-from keras_genai.models.bert import BERT
 from keras_genai.optimizers import adamw
 from keras_genai.schedules import warmup_cosine
 from keras_genai.tasks.answering import QuestionAnswering
-from keras_genai.tasks.encoder import EncoderTask
 from keras_genai.tasks.presets import CONFIG, find_folder, read_json
+from keras_genai.tasks.text_task import TextTask
 from zoo.entry import Recipe
 
 TEXT = (
@@ -46,7 +45,7 @@ def _told(
 ):
     """Questions on texts, with answers that are spans of them.
 
-    See `keras_genai.data.answering`; `folder` is that of `bert_reader`.
+    See `keras_genai.data.answering`; `folder` is that of `reader`.
     """
     if folder is not None:
         tokenizer = _opened(folder).tokenizer
@@ -54,25 +53,14 @@ def _told(
     return answering.source(spec)(batch_size, seed, data_dir, **own)
 
 
-def bert_reader(
-    vocabulary_size,
-    folder=None,
-    context=64,
-    depth=2,
-    width=128,
-    num_heads=4,
-    dropout=0.0,
-    dtype=None,
-    name=None,
-):
-    """A BERT that says where an answer begins and ends.
+def reader(network, given, folder=None, dtype=None, name=None):
+    """A task that says where an answer begins and ends.
 
     Args:
-        vocabulary_size: int.
+        network: `BERT` that begins anew, unless there is a `folder`.
+        given: `Text`.
         folder: path of a pretrained BERT with any head, or its name on the hub, whose
-            weights, sizes and tokenizer are taken; `None` makes an untrained one of
-            what follows.
-        context, depth, width, num_heads, dropout: see `BERT`.
+            weights, sizes and tokenizer are taken; or `None`.
         dtype: Keras dtype policy.
         name: str or `None`.
 
@@ -81,18 +69,7 @@ def bert_reader(
     """
     if folder is not None:
         return _opened(folder, dtype, name)
-    backbone = BERT(
-        vocabulary_size,
-        context,
-        depth,
-        width,
-        num_heads,
-        dropout=dropout,
-        pooler=False,
-        dtype=dtype,
-        name="backbone",
-    )
-    return QuestionAnswering(backbone, dtype=dtype, name=name)
+    return QuestionAnswering(network, given, dtype=dtype, name=name)
 
 
 def _opened(folder, dtype=None, name=None):
@@ -100,15 +77,13 @@ def _opened(folder, dtype=None, name=None):
     if "model_type" in read_json(find_folder(folder) / CONFIG):  # a published one
         return from_preset(folder, task="QuestionAnswering", dtype=dtype, name=name)
     model = from_preset(folder, dtype=dtype)
-    if not isinstance(model, EncoderTask):
+    if not isinstance(model, TextTask):
         raise ValueError(
             f"`folder` must have a BERT. Received: {folder}, a {type(model).__name__}"
         )
     if isinstance(model, QuestionAnswering):
         return model
-    reader = QuestionAnswering(model.backbone, dtype=dtype, name=name)
-    reader.tokenizer = model.tokenizer
-    return reader
+    return QuestionAnswering(model.network, model.given, dtype=dtype, name=name)
 
 
 def recipe(steps, rate, batch_size):

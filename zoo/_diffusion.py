@@ -3,8 +3,6 @@
 import keras
 import numpy as np
 
-from keras_genai.models.unet import UNet
-from keras_genai.models.vqvae import VQVAE
 from keras_genai.schedules import warmup_cosine
 from zoo import _images
 
@@ -46,9 +44,9 @@ def score(model, splits, count=1000, pictures=128, **options):
     if not pictures:
         return figures
     arrays = splits.held_out if splits.test is None else splits.test
-    labels = arrays["labels"][:pictures] if model.num_classes else None
+    given = {kind.argument: arrays[kind.key][:pictures] for kind in model.given}
     bits = model.variational_bound(
-        arrays["images"][:pictures], labels, steps=1000, draws=50
+        arrays["images"][:pictures], steps=1000, draws=50, **given
     )
     return {**figures, "bound_bits_per_dimension": float(np.mean(bits))}
 
@@ -57,7 +55,7 @@ def score_restoration(model, splits, factor=None, **options):
     """How near restored pictures are to the truth. See `_images.score_restoration`.
 
     Args:
-        model: `Diffusion` with `condition_shape`.
+        model: `Diffusion` that is given pictures.
         splits: `Splits` with conditions.
         factor: int or `None`. How much the conditions were shrunk.
         **options: of `restore`.
@@ -73,7 +71,7 @@ def show_restored(model, seed, source, **options):
     """Damaged pictures, what the model makes of them, and the truth, row by row.
 
     Args:
-        model: `Diffusion` with `condition_shape`.
+        model: `Diffusion` that is given pictures.
         seed: int.
         source: callable that returns `Splits` of embedded data.
         **options: of `restore`.
@@ -91,37 +89,3 @@ def show_restored(model, seed, source, **options):
     for first in range(0, len(damaged), 8):
         rows += [part[first : first + 8] for part in (damaged, restored, truth)]
     return np.stack(rows)
-
-
-def latent_unet(
-    image_shape,
-    codec=None,
-    width=64,
-    multipliers=(1, 2),
-    blocks=2,
-    num_classes=None,
-    dtype=None,
-    name=None,
-):
-    """U-Net over the latents of a VQ-VAE.
-
-    Args:
-        image_shape: `(H, W, C)`, of the data.
-        codec: trained `VQVAE`; `None` makes an untrained one, for tests.
-        width, multipliers, blocks, num_classes: see `UNet`.
-        dtype: Keras dtype policy.
-        name: str or `None`.
-
-    Returns:
-        `UNet`.
-    """
-    return UNet(
-        image_shape,
-        width,
-        multipliers,
-        blocks,
-        num_classes=num_classes,
-        codec=VQVAE(image_shape, name="codec") if codec is None else codec,
-        dtype=dtype,
-        name=name,
-    )

@@ -5,38 +5,11 @@ import functools
 import keras
 
 from keras_genai.data import masking
-from keras_genai.models.bert import BERT
 from keras_genai.optimizers import adamw
 from keras_genai.schedules import warmup_cosine
-from keras_genai.tasks.encoder import MaskedLM
 from zoo.entry import Recipe
 
 source = functools.partial(masking.python_docs, length=64)
-
-
-def masked_bert(
-    vocabulary_size=30522,
-    context=512,
-    depth=12,
-    width=768,
-    num_heads=12,
-    hidden=None,
-    dtype=None,
-    name=None,
-):
-    """A BERT with the head it was pre-trained with."""
-    backbone = BERT(
-        vocabulary_size,
-        context,
-        depth,
-        width,
-        num_heads,
-        hidden,
-        pooler=False,
-        dtype=dtype,
-        name="backbone",
-    )
-    return MaskedLM(backbone, dtype=dtype, name=name)
 
 
 def recipe(steps, rate, batch_size=8):

@@ -38,13 +38,14 @@ def score(
     videos = fakes.ndim == 5
     reader = Frames(classifier) if videos else classifier
     figures = distances.score(extractor or reader, held_out(splits), fakes)
-    if splits.num_classes is None:
+    num_classes = splits.sizes.get("num_classes")
+    if num_classes is None:
         return figures
     read = reader.classify(fakes)
     if labels is not None:
         figures["label_accuracy"] = float(np.mean(read == labels))
     else:
-        figures["class_entropy"] = distances.class_entropy(read, splits.num_classes)
+        figures["class_entropy"] = distances.class_entropy(read, num_classes)
     return {**figures, "classifier_accuracy": classifier.accuracy}
 
 
@@ -87,7 +88,7 @@ def draw(model, seed, count=64, **options):
     """
     labels = options.pop("labels", None)
     if not getattr(model, "num_classes", None):
-        labels = None if not _reads_texts(model) else labels
+        labels = None
     elif labels is None:
         labels = sheet_labels(model.num_classes, count)
     count = count if labels is None else len(labels)
@@ -134,7 +135,7 @@ def _in_chunks(model, count, seed, labels, options):
 
 
 def _reads_texts(model):
-    return bool(getattr(model, "vocabulary_size", None))
+    return "prompts" in (kind.argument for kind in getattr(model, "given", ()))
 
 
 def train_classifier(splits, seed=0, **options):
@@ -160,7 +161,7 @@ def train_classifier(splits, seed=0, **options):
         labels,
         test_images,
         test_labels,
-        num_classes=splits.num_classes,
+        num_classes=splits.sizes["num_classes"],
         seed=seed,
         **options,
     )
@@ -179,7 +180,7 @@ def _training_arrays(splits):
     images, labels = [], []
     for batch in splits.train.epoch():
         images.append(np.round(batch["images"].numpy() * 255).astype("uint8"))
-        if splits.num_classes is not None:
+        if splits.kind("labels") is not None:
             labels.append(batch["labels"].numpy())
     return np.concatenate(images), np.concatenate(labels) if labels else None
 

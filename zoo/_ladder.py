@@ -5,10 +5,12 @@ import functools
 import keras
 
 from keras_genai.data import text
-from keras_genai.models.ngram import NGram
-from keras_genai.models.rnn import RNNLM
+from keras_genai.networks.ngram import NGram
+from keras_genai.networks.rnn import RNN
 from keras_genai.optimizers import adamw
 from keras_genai.schedules import warmup_cosine
+from keras_genai.tasks.counting import CountingLM
+from keras_genai.tasks.truncated import TruncatedLM
 from zoo import _text
 from zoo.entry import Entry, Recipe
 
@@ -25,7 +27,8 @@ def counting(steps=1):
 def ngram(order):
     """`Entry` of a modified Kneser-Ney model of Tiny Shakespeare."""
     return Entry(
-        model=NGram,
+        task=CountingLM,
+        networks=dict(network=NGram),
         config=dict(order=order),
         tiny={},
         source=text.shakespeare,
@@ -42,7 +45,8 @@ def ngram(order):
 def recurrent(cell, units, steps, peak=2e-3, dropout=0.0, layers=2):
     """`Entry` of a recurrent model of Tiny Shakespeare, its state carried along."""
     return Entry(
-        model=RNNLM,
+        task=TruncatedLM,
+        networks=dict(network=RNN),
         config=dict(
             embedding_dim=units,
             units=units,

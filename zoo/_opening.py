@@ -121,16 +121,4 @@ def open_model(place, name, verb, int8=False, tokens=None):
 
 def verbs(model):
     """The verbs that fit a model, as a list of str."""
-    from keras_genai.tasks.answering import QuestionAnswering
-    from keras_genai.tasks.encoder import SequenceClassifier
-    from keras_genai.tasks.seq2seq import Seq2SeqLM
-
-    asked = {
-        "sample": True,
-        "chat": hasattr(model, "turns"),
-        "translate": isinstance(model, Seq2SeqLM),
-        "summarize": isinstance(model, Seq2SeqLM),
-        "classify": isinstance(model, SequenceClassifier),
-        "answer": isinstance(model, QuestionAnswering),
-    }
-    return [verb for verb, fits in asked.items() if fits]
+    return ["sample", *model.verbs]

@@ -87,7 +87,7 @@ def _compiled_model(entry, settings, splits, say):
 
 
 def _learn(model, splits, run, settings, say):
-    if getattr(model, "counts_tokens", False):
+    if model.counts_tokens:
         return training.count(model, splits, run, say=say)
     options = settings.training()
     samples = Samples(

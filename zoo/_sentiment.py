@@ -3,12 +3,9 @@
 import keras
 import numpy as np
 
-from keras_genai.data.sentiment import LABELS
-from keras_genai.models.bert import BERT
-from keras_genai.models.recurrent_encoder import RecurrentEncoder
 from keras_genai.optimizers import adamw
 from keras_genai.schedules import warmup_cosine
-from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.tasks.classification import SequenceClassifier
 from zoo.entry import Recipe
 
 LENGTH = 48  # tokens; 1 % of the sentences are longer
@@ -21,63 +18,14 @@ SENTENCES = (
 )
 
 
-def recurrent_classifier(
-    vocabulary_size,
-    embedding_dim=128,
-    units=128,
-    num_layers=1,
-    cell="lstm",
-    dropout=0.5,
-    token_dropout=0.0,
-    pooling="mean",
-    dtype=None,
-    name=None,
-):
-    """Recurrent layers that read both ways, and a classifier.
+def on_trained(target, given, trained, dropout=0.1, dtype=None, name=None):
+    """A classifier on the network of a masked language model.
 
     Args:
-        vocabulary_size, embedding_dim, units, num_layers, cell, dropout, token_dropout,
-            pooling: see `RecurrentEncoder`; `dropout` is the head's, too.
-        dtype: Keras dtype policy.
-        name: str or `None`.
-
-    Returns:
-        `SequenceClassifier`.
-    """
-    backbone = RecurrentEncoder(
-        vocabulary_size,
-        embedding_dim=embedding_dim,
-        units=units,
-        num_layers=num_layers,
-        cell=cell,
-        dropout=dropout,
-        token_dropout=token_dropout,
-        pooling=pooling,
-        dtype=dtype,
-        name="backbone",
-    )
-    return SequenceClassifier(backbone, LABELS, dropout, dtype=dtype, name=name)
-
-
-def bert_classifier(
-    vocabulary_size,
-    backbone=None,
-    context=LENGTH,
-    depth=2,
-    width=128,
-    num_heads=4,
-    dropout=0.1,
-    dtype=None,
-    name=None,
-):
-    """A classifier on a BERT.
-
-    Args:
-        vocabulary_size: int.
-        backbone: trained `MaskedLM`, whose encoder is taken; `None` makes an untrained
-            one of the next four arguments.
-        context, depth, width, num_heads: see `BERT`.
-        dropout: float. Rate before the head and inside the encoder.
+        target: `Label`.
+        given: `Text`.
+        trained: `MaskedLM`, whose network is taken, weights and all.
+        dropout: float. Rate before the head and inside the network.
         dtype: Keras dtype policy.
         name: str or `None`.
 
@@ -85,31 +33,20 @@ def bert_classifier(
         `SequenceClassifier`.
 
     Raises:
-        ValueError: if `backbone` has another vocabulary.
+        ValueError: if `trained` has another vocabulary than `given`.
     """
-    if backbone is None:
-        encoder = BERT(
-            vocabulary_size,
-            context,
-            depth,
-            width,
-            num_heads,
-            dropout=dropout,
-            pooler=False,
-            dtype=dtype,
-            name="backbone",
-        )
-    else:
-        trained = backbone.backbone
-        encoder = BERT.from_config({**trained.get_config(), "dropout": dropout})
-        encoder.set_weights(trained.get_weights())
-    if encoder.vocabulary_size != vocabulary_size:
+    old = trained.network
+    (text,) = given
+    if old.vocabulary_size != text.vocabulary_size:
         raise ValueError(
-            f"`backbone` must know {vocabulary_size} tokens, as the data does. "
-            f"Received: one of {encoder.vocabulary_size}"
+            f"`trained` must know {text.vocabulary_size} tokens, as the data does. "
+            f"Received: one of {old.vocabulary_size}"
         )
+    config = {**old.get_config(), "dropout": dropout}
+    network = type(old).from_config({**config, "dtype": dtype or config["dtype"]})
+    network.set_weights(old.get_weights())
     return SequenceClassifier(
-        encoder, LABELS, dropout, pooling="mean", dtype=dtype, name=name
+        network, target, given, dropout, pooling="mean", dtype=dtype, name=name
     )
 
 

@@ -90,8 +90,9 @@ class Settings:
         other = module.source(self.data)
         known = inspect.signature(other).parameters
         # A model of grey pictures reads the user's as such.
-        only = getattr(self.entry.model, "channels", None)
-        keywords = keywords if only is None else {**keywords, "channels": only}
+        for network in self.entry.networks.values():
+            if getattr(network, "channels", None) is not None:
+                keywords = {**keywords, "channels": network.channels}
         return functools.partial(
             other, **{key: value for key, value in keywords.items() if key in known}
         )

@@ -135,16 +135,18 @@ def _replacing(target):
 
 def _card(run):
     """The text of README.md: where the weights are from, and on which terms."""
+    from keras_genai import from_preset
     from keras_genai.tasks import cards
 
     result, entry = run.result, run.settings.entry
+    trained = from_preset(run.folder / "preset")  # of counts, as many as there are
     facts = {
         "data": run.splits.name,
         "licence of the data": licence(run.splits.name),
         "trained": f"{result.steps:,} steps, seed {result.seed}, {result.date}",
         f"{result.metric} as trained": f"{result.value:.4f}",
     }
-    return cards.card(run.model, entry.name, entry.paper, facts, result.sample)
+    return cards.card(trained, entry.name, entry.paper, facts, result.sample)
 
 
 def _record(run, folder, tolerance):

@@ -57,8 +57,10 @@ def _fact(name, value):
 
 
 def _model(entry):
-    name = getattr(entry.model, "__name__", type(entry.model).__name__)
-    return f"{name}: {_settings(entry.config)}"
+    makes = [entry.task, *entry.networks.values()]
+    names = " of ".join(make.__name__ for make in makes[:2])
+    more = "".join(f" and {make.__name__}" for make in makes[2:])
+    return f"{names}{more}: {_settings(entry.config)}"
 
 
 def _data(entry):

@@ -6,8 +6,6 @@ import sys
 from keras_genai import from_preset
 from keras_genai.data import summarization
 from keras_genai.evaluation.summarization import score_summaries
-from keras_genai.models.bart import BART
-from keras_genai.models.t5 import T5, V1_1
 from keras_genai.samplers import GenerationSettings
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _translation
@@ -62,26 +60,17 @@ def papers(
     )
 
 
-def bart(
-    vocabulary_size,
-    folder=None,
-    context=LENGTH,
-    depth=3,
-    width=256,
-    num_heads=4,
-    dropout=0.1,
-    generation=DECODING,
-    dtype=None,
-    name=None,
+def summarizer(
+    network, target, folder=None, generation=DECODING, dtype=None, name=None
 ):
-    """A BART to fine-tune.
+    """A model to fine-tune.
 
     Args:
-        vocabulary_size: int.
+        network: `SequencePairNetwork`, which begins with random weights where there is
+            no `folder`; that is said.
+        target: `Text`.
         folder: path of a pretrained `Seq2SeqLM`, or its name on the hub, whose weights,
-            sizes and tokenizer are taken; `None` makes an untrained BART of the next
-            five arguments, and says so.
-        context, depth, width, num_heads, dropout: see `BART`; both sides are as deep.
+            sizes and tokenizer are taken; or `None`.
         generation: `GenerationSettings`. A folder's special tokens stay.
         dtype: Keras dtype policy.
         name: str or `None`.
@@ -95,49 +84,7 @@ def bart(
     if folder is not None:
         return _pretrained(folder, generation, dtype, name)
     _say_random(name)
-    return BART(
-        vocabulary_size,
-        context,
-        depth,
-        depth,
-        width,
-        num_heads,
-        dropout=dropout,
-        generation=generation,
-        dtype=dtype,
-        name=name,
-    )
-
-
-def t5(
-    vocabulary_size,
-    folder=None,
-    depth=3,
-    width=256,
-    num_heads=4,
-    dropout=0.1,
-    generation=DECODING,
-    dtype=None,
-    name=None,
-):
-    """A T5 v1.1 to fine-tune; see `bart`."""
-    if folder is not None:
-        return _pretrained(folder, generation, dtype, name)
-    _say_random(name)
-    return T5(
-        vocabulary_size,
-        depth,
-        depth,
-        width,
-        num_heads,
-        width // num_heads,
-        2 * width,
-        dropout=dropout,
-        style=V1_1,
-        generation=generation,
-        dtype=dtype,
-        name=name,
-    )
+    return Seq2SeqLM(network, target, generation=generation, dtype=dtype, name=name)
 
 
 def _pretrained(folder, generation, dtype, name):

@@ -44,10 +44,10 @@ def write(model, seed, prompt, length=400):
 
 def score_windows_of_test(model, splits):
     """Nats per character of test and validation text, full n-gram windows only."""
-    skipped = model.order - 1
+    skipped = model.network.order - 1
 
     def score(tokens):
-        return -float(model.log_probabilities(tokens)[skipped:].mean())
+        return -float(model.network.log_probabilities(tokens)[skipped:].mean())
 
     return {
         "test_nats_per_character": score(splits.test),

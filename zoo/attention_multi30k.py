@@ -13,15 +13,17 @@ XLA 3.5.
 import functools
 
 from keras_genai.data import translation
-from keras_genai.models.seq2seq import RecurrentSeq2Seq
+from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.samplers import GenerationSettings
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _translation
 from zoo.entry import Entry, Recipe
 
 STEPS = 1_500
 
 entry = Entry(
-    model=RecurrentSeq2Seq,
+    task=Seq2SeqLM,
+    networks=dict(network=RecurrentEncoderDecoder),
     config=dict(
         embedding_dim=256,
         units=512,

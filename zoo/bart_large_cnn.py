@@ -4,13 +4,15 @@ Open:  keras_genai.from_preset("facebook/bart-large-cnn"), or a folder with its 
 Train: python train.py bart_large_cnn starts from random weights, on dates
 """
 
-from keras_genai.models.bart import BART
+from keras_genai.networks.encoder_decoder import BART, EncoderDecoder
 from keras_genai.samplers import GenerationSettings
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _seq2seq
 from zoo.entry import Entry
 
 entry = Entry(
-    model=BART,
+    task=Seq2SeqLM,
+    networks=dict(network=EncoderDecoder),
     config=dict(
         vocabulary_size=50264,
         context=1024,
@@ -18,7 +20,8 @@ entry = Entry(
         decoder_depth=12,
         width=1024,
         num_heads=16,
-        hidden=4096,
+        inner_width=4096,
+        style=BART,
         # As in fairseq's evaluation; the folder's own settings add its first token.
         generation=GenerationSettings(
             max_length=140,
@@ -35,7 +38,7 @@ entry = Entry(
         decoder_depth=1,
         width=8,
         num_heads=2,
-        hidden=16,
+        inner_width=16,
     ),
     source=_seq2seq.source,
     embedded=True,

@@ -8,13 +8,22 @@ Needs: pip install "keras_genai[eval]", for ROUGE
 it, a small BART begins with random weights, and 1,992 papers teach it little.
 """
 
+from keras_genai.networks.encoder_decoder import BART, EncoderDecoder
 from zoo import _summarization
 from zoo.entry import Entry
 
 entry = Entry(
-    model=_summarization.bart,
-    config=dict(depth=3, width=256, num_heads=4),
-    tiny=dict(depth=1, width=8, num_heads=2),
+    task=_summarization.summarizer,
+    networks=dict(network=EncoderDecoder),
+    config=dict(
+        context=_summarization.LENGTH,
+        encoder_depth=3,
+        decoder_depth=3,
+        width=256,
+        num_heads=4,
+        style=BART,
+    ),
+    tiny=dict(encoder_depth=1, decoder_depth=1, width=8, num_heads=2),
     source=_summarization.papers,
     recipe=_summarization.recipe(steps=750, rate=3e-5),
     evaluate=_summarization.score,

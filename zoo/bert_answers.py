@@ -7,12 +7,15 @@ Made-up lives of people with real names, no download. The people of the test are
 text that was trained on: to answer, the model has to find the name in the text.
 """
 
+from keras_genai.networks.bert import BERT
 from zoo import _answering
 from zoo.entry import Entry
 
 entry = Entry(
-    model=_answering.bert_reader,
-    config=dict(context=64, depth=3, width=128, num_heads=4),
+    task=_answering.reader,
+    networks=dict(network=BERT),
+    given=("tokens",),
+    config=dict(context=64, depth=3, width=128, num_heads=4, dropout=0.0),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=_answering.source("people"),
     embedded=True,

@@ -5,12 +5,15 @@ Open:  keras_genai.from_preset("google-bert/bert-base-uncased"), or a folder wit
 Train: python train.py bert_base_uncased starts from random weights, on Python's manual
 """
 
+from keras_genai.networks.bert import BERT
+from keras_genai.tasks.masked import MaskedLM
 from zoo import _encoder
 from zoo.entry import Entry
 
 entry = Entry(
-    model=_encoder.masked_bert,
-    config=dict(vocabulary_size=30522, context=512, depth=12, width=768, num_heads=12),
+    task=MaskedLM,
+    networks=dict(network=BERT),
+    config=dict(context=512, depth=12, width=768, num_heads=12),
     tiny=dict(context=64, depth=1, width=8, num_heads=2),
     source=_encoder.source,
     embedded=True,

@@ -10,14 +10,17 @@ a folder or a hub name of any BERT; without it, a small one begins with random w
 
 import functools
 
+from keras_genai.networks.bert import BERT
 from zoo import _answering
 from zoo.entry import Entry
 
 LENGTH = 384
 
 entry = Entry(
-    model=_answering.bert_reader,
-    config=dict(context=LENGTH, depth=4, width=256, num_heads=4, dropout=0.1),
+    task=_answering.reader,
+    networks=dict(network=BERT),
+    given=("tokens",),
+    config=dict(context=LENGTH, depth=4, width=256, num_heads=4),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(
         _answering.source("squad"),

@@ -14,9 +14,10 @@ from zoo import _sentiment
 from zoo.entry import Entry
 
 entry = Entry(
-    model=_sentiment.bert_classifier,
+    task=_sentiment.on_trained,
+    given=("tokens",),
     config=dict(dropout=0.3),
-    tiny=dict(depth=1, width=8, num_heads=2),
+    tiny={},
     source=functools.partial(
         sentiment.sst2,
         length=_sentiment.LENGTH,
@@ -31,5 +32,5 @@ entry = Entry(
     family="encoders",
     paper="Devlin et al. 2019, BERT, https://arxiv.org/abs/1810.04805",
     reference=_sentiment.FLOOR,
-    parts=dict(backbone="bert_sst2_mlm"),
+    parts=dict(trained="bert_sst2_mlm"),
 )

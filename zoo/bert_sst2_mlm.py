@@ -7,11 +7,15 @@ import dataclasses
 import functools
 
 from keras_genai.data import sentiment
+from keras_genai.networks.bert import BERT
+from keras_genai.tasks.masked import MaskedLM
 from zoo import _encoder, _sentiment
 from zoo.entry import Entry
 
 entry = Entry(
-    model=_encoder.masked_bert,
+    task=MaskedLM,
+    networks=dict(network=BERT),
+    target="tokens",  # also where the sentences have labels
     config=dict(context=_sentiment.LENGTH, depth=2, width=128, num_heads=4),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(

@@ -4,13 +4,16 @@ Open:  keras_genai.from_preset("facebook/blenderbot-400M-distill"), or its folde
 Train: python train.py blenderbot_400m_distill starts from random weights, on dates
 """
 
-from keras_genai.models.blenderbot import BLENDERBOT, Blenderbot
+from keras_genai.networks.encoder_decoder import BLENDERBOT, EncoderDecoder
 from keras_genai.samplers import GenerationSettings
+from keras_genai.tasks import turns
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _seq2seq
 from zoo.entry import Entry
 
 entry = Entry(
-    model=Blenderbot,
+    task=Seq2SeqLM,
+    networks=dict(network=EncoderDecoder),
     config=dict(
         vocabulary_size=8008,
         context=128,
@@ -18,8 +21,9 @@ entry = Entry(
         decoder_depth=12,
         width=1280,
         num_heads=32,
-        hidden=5120,
+        inner_width=5120,
         style=BLENDERBOT,
+        turns=turns.BLENDERBOT,
         generation=GenerationSettings(
             max_length=60,
             min_length=20,
@@ -35,7 +39,7 @@ entry = Entry(
         decoder_depth=2,
         width=8,
         num_heads=2,
-        hidden=16,
+        inner_width=16,
     ),
     source=_seq2seq.source,
     embedded=True,

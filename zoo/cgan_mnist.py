@@ -8,14 +8,17 @@ import functools
 
 from keras_genai.data import images
 from keras_genai.losses import Hinge
-from keras_genai.models.dcgan import DCGAN
+from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genai.tasks.gan import GAN
 from zoo import _adversarial, _images
 from zoo.entry import Entry, Recipe
 
 entry = Entry(
-    model=DCGAN,
-    config=dict(latent=100, width=64, num_classes=10, loss=Hinge(), spectral=True),
-    tiny=dict(latent=4, width=4),
+    task=GAN,
+    networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
+    given=("labels",),
+    config=dict(latent_size=100, width=64, norm="spectral", loss=Hinge()),
+    tiny=dict(latent_size=4, width=4),
     source=images.mnist,
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-4, beta_1=0.0, beta_2=0.9),

@@ -12,15 +12,16 @@ import keras
 
 from keras_genai.data import images
 from keras_genai.likelihoods import Bernoulli
-from keras_genai.models.vae import ConvolutionalVAE
-from keras_genai.tasks.variational import EvidenceBound
+from keras_genai.networks.vae import ConvolutionalAutoencoder
+from keras_genai.tasks.variational import VAE, EvidenceBound
 from zoo import _images, _variational
 from zoo.entry import Entry, Recipe
 
 EPOCH = 546  # batches of 128 in 70,000 pictures
 
 entry = Entry(
-    model=ConvolutionalVAE,
+    task=VAE,
+    networks=dict(network=ConvolutionalAutoencoder),
     config=dict(latent_size=2, likelihood=Bernoulli(), objective=EvidenceBound()),
     tiny=dict(filters=(2, 2), hidden=4),
     source=functools.partial(images.mnist, validation=0, everything=True),

@@ -6,15 +6,24 @@ Run:       python train.py cyclegan_digits
 import functools
 
 from keras_genai.data import pairs
-from keras_genai.models.cyclegan import CycleGAN
+from keras_genai.networks.cyclegan import CycleGANGenerator
+from keras_genai.networks.patchgan import PatchDiscriminator
+from keras_genai.tasks.unpaired import CycleGAN
 from zoo import _adversarial
 from zoo.entry import Entry, Recipe
 
 SOURCE = functools.partial(pairs.changed, image_size=16)
 
 entry = Entry(
-    model=CycleGAN,
-    config=dict(condition_shape=None, width=16, num_blocks=3, pool_size=50),
+    task=CycleGAN,
+    networks=dict(
+        generator_a=CycleGANGenerator,
+        generator_b=CycleGANGenerator,
+        discriminator_a=PatchDiscriminator,
+        discriminator_b=PatchDiscriminator,
+    ),
+    given=("condition",),
+    config=dict(width=16, num_blocks=3, pool_size=50),
     tiny=dict(width=2, num_blocks=1),
     source=SOURCE,
     recipe=Recipe(

@@ -6,14 +6,17 @@ Run:       python train.py dcgan_digits
 import functools
 
 from keras_genai.data import images
-from keras_genai.models.dcgan import DCGAN
+from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genai.tasks.gan import GAN
 from zoo import _adversarial, _images
 from zoo.entry import Entry, Recipe
 
 entry = Entry(
-    model=DCGAN,
-    config=dict(latent=64, width=48, num_classes=10),
-    tiny=dict(latent=4, width=4),
+    task=GAN,
+    networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
+    given=("labels",),
+    config=dict(latent_size=64, width=48),
+    tiny=dict(latent_size=4, width=4),
     source=images.digits,
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-4),

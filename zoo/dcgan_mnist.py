@@ -6,14 +6,16 @@ Run:       python train.py dcgan_mnist --data-dir FOLDER_WITH_MNIST
 import functools
 
 from keras_genai.data import images
-from keras_genai.models.dcgan import DCGAN
+from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genai.tasks.gan import GAN
 from zoo import _adversarial, _images
 from zoo.entry import Entry, Recipe
 
 entry = Entry(
-    model=DCGAN,
-    config=dict(latent=100, width=64),
-    tiny=dict(latent=4, width=4),
+    task=GAN,
+    networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
+    config=dict(latent_size=100, width=64),
+    tiny=dict(latent_size=4, width=4),
     source=images.mnist,
     recipe=Recipe(
         compile=lambda steps=10_000: _adversarial.adam(2e-4),

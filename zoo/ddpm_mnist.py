@@ -7,8 +7,9 @@ Goal:      a classifier reads the digit that was asked for 97 % of the time.
 import functools
 
 from keras_genai.data import images
-from keras_genai.models.unet import UNet
+from keras_genai.networks.unet import UNet
 from keras_genai.schedules import CosineNoise
+from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.predictions import MinSNR, Velocity
 from zoo import _diffusion, _images
 from zoo.entry import Entry, Recipe
@@ -16,13 +17,14 @@ from zoo.entry import Entry, Recipe
 STEPS = 7_000
 
 entry = Entry(
-    model=UNet,
+    task=Diffusion,
+    networks=dict(network=UNet),
+    given=("labels",),
     config=dict(
         width=32,
         multipliers=(1, 2, 2),
         blocks=1,
         num_heads=1,
-        num_classes=10,
         schedule=CosineNoise(),
         prediction=Velocity(),
         weighting=MinSNR(),

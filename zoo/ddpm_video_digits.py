@@ -6,15 +6,18 @@ Run:       python train.py ddpm_video_digits
 import functools
 
 from keras_genai.data import video
-from keras_genai.models.unet import UNet
+from keras_genai.networks.unet import UNet
+from keras_genai.tasks.diffusion import Diffusion
 from zoo import _diffusion, _images
 from zoo.entry import Entry, Recipe
 
 STEPS = 3_000
 
 entry = Entry(
-    model=UNet,
-    config=dict(width=48, multipliers=(1, 2), blocks=1, num_classes=10),
+    task=Diffusion,
+    networks=dict(network=UNet),
+    given=("labels",),
+    config=dict(width=48, multipliers=(1, 2), blocks=1),
     tiny=dict(width=8, multipliers=(1,)),
     source=functools.partial(
         video.moving_digits, image_size=16, digit_size=8, fastest=2.0

@@ -6,15 +6,18 @@ Run:       python train.py dit_digits
 import functools
 
 from keras_genai.data import images
-from keras_genai.models.dit import DiT
+from keras_genai.networks.dit import DiT
+from keras_genai.tasks.diffusion import Diffusion
 from zoo import _diffusion, _images
 from zoo.entry import Entry, Recipe
 
 STEPS = 5_000
 
 entry = Entry(
-    model=DiT,
-    config=dict(patch=2, depth=4, width=128, num_heads=4, dropout=0.1, num_classes=10),
+    task=Diffusion,
+    networks=dict(network=DiT),
+    given=("labels",),
+    config=dict(patch=2, depth=4, width=128, num_heads=4, dropout=0.1),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=images.digits,
     recipe=Recipe(

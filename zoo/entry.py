@@ -10,9 +10,8 @@ import pydantic
 
 import zoo
 
-AT_LEAST = ("num_classes", "vocabulary_size")  # of classes and tokens, more is fine
-SIZES = ("image_shape", "condition_shape", *AT_LEAST)
-MADE_FROM = ("num_classes", "condition_shape")
+# What the zoo gives a task, and nobody on a command line.
+OF_THE_ZOO = ("target", "given", "name", "dtype")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +69,14 @@ class Entry:
     """One model of the zoo.
 
     Args:
-        model: callable that makes the model from `config`.
-        config: dict, arguments of `model`.
+        task: class of a `Task`, or a function that makes one. It is given the networks,
+            the modalities, and those of `config` that it has.
+        networks: dict of classes of networks by the field of the task that wants one.
+            Each is given those of `config` that it has.
+        target: str. The key of what is made, if it is not what the data name first.
+        given: tuple of str. The keys of what samples are made from, as far as the data
+            have it: `("labels",)`; the rest of the data is left alone.
+        config: dict, arguments of the networks and of the task.
         tiny: dict, overrides that make it small enough for a test.
         source: a source of `keras_genai.data`, or a `functools.partial` of one:
             called with `batch_size`, `seed` and `data_dir` it returns `Splits`;
@@ -96,7 +101,7 @@ class Entry:
         needs: names of modules of the `eval` extra that `evaluate` imports.
     """
 
-    model: Callable
+    task: Callable
     config: dict
     tiny: dict
     source: Callable
@@ -112,6 +117,9 @@ class Entry:
     hub: str = ""
     plot: Callable | None = None
     needs: tuple[str, ...] = ()
+    networks: dict[str, Callable] = dataclasses.field(default_factory=dict)
+    target: str = ""
+    given: tuple[str, ...] = ()
     name: str = ""
 
     def build(self, splits=None, batch_size=None, precision=None, **overrides):
@@ -129,15 +137,20 @@ class Entry:
                 the data, or if `splits` must be given.
         """
         self._check(overrides)
-        config = {"dtype": precision or self.recipe.precision, **self.config}
         splits = splits or self._known_splits()
-        check_fit(overrides, splits)
-        config.update(self._of_the_data(splits))
+        config = {**self.config, **overrides}
         if "lanes" in config:  # the model carries one state a row of the batch
             config["lanes"] = batch_size or self.recipe.batch_size
-        model = self.model(**{**config, "name": self.name or None, **overrides})
-        model.tokenizer = splits.tokenizer
-        return model
+        dtype = {"dtype": precision or self.recipe.precision}
+        networks = {
+            field: make(**dtype, **_known(make, config))
+            for field, make in self.networks.items()
+        }
+        parts = {**networks, **self._of_the_data(splits), "name": self.name or None}
+        for field, name in self.parts.items():
+            if field not in overrides:  # one that learned nothing, for a look at it
+                parts[field] = zoo.get(name).build(splits, precision=precision)
+        return self.task(**dtype, **_known(self.task, {**config, **parts}))
 
     def _known_splits(self):
         """`Splits` of the shapes and tokens of the data, without a download."""
@@ -152,12 +165,13 @@ class Entry:
         return found
 
     def _of_the_data(self, splits):
-        """The arguments of the model that its data decides."""
-        found = {
-            key: splits.sizes.get(key) for key in MADE_FROM if key in self.config
-        }  # models without are unconditional
-        known = self._arguments().keys() - {*MADE_FROM}
-        return found | {key: splits.sizes[key] for key in splits.sizes.keys() & known}
+        """What the task is given that its data decides: modalities and sizes."""
+        given = [splits.kind(key) for key in self.given]
+        kinds = {"given": tuple(kind for kind in given if kind is not None)}
+        if splits.kinds:
+            first = splits.kinds[0]
+            kinds["target"] = splits.kind(self.target) if self.target else first
+        return {**splits.sizes, **kinds, "tokenizer": splits.tokenizer}
 
     def splits(self, batch_size=None, seed=0, data_dir=None):
         """Training and held-out data, as loaders. See `keras_genai.data`."""
@@ -227,42 +241,24 @@ class Entry:
         return self.config.get(key, self._arguments()[key])
 
     def _arguments(self):
-        found = inspect.signature(self.model).parameters.values()
-        return {
-            parameter.name: None
-            if parameter.default is parameter.empty
-            else parameter.default
-            for parameter in found
-            if parameter.kind is not parameter.VAR_KEYWORD
-        }
+        """dict of the arguments that may be set, with their defaults."""
+        from keras_genai.declared import Later
+
+        found = {}
+        for make in (*self.networks.values(), self.task):
+            for name, parameter in inspect.signature(make).parameters.items():
+                if parameter.kind is not parameter.VAR_KEYWORD:
+                    default = parameter.default
+                    open_ = default is parameter.empty or isinstance(default, Later)
+                    found[name] = None if open_ else default
+        hidden = {*self.networks, *OF_THE_ZOO}
+        return {name: each for name, each in found.items() if name not in hidden}
 
     def _check(self, overrides):
         known = self._arguments()
         for key in overrides:
             if key not in known:
                 raise ValueError(unknown("key", key, known))
-
-
-def check_fit(overrides, splits):
-    """Raises if an argument of the model contradicts the data it is to learn.
-
-    Args:
-        overrides: dict of arguments of a model.
-        splits: `Splits`.
-
-    Raises:
-        ValueError: for pictures of another shape, or classes or tokens too few.
-    """
-    decided = {**dict.fromkeys(SIZES), **splits.sizes}
-    for key, given in overrides.items():
-        own = decided.get(key, given)
-        more = key in AT_LEAST and own is not None
-        good = type(given) is int and given >= own if more else given == own
-        if given is not None and not good:
-            allowed = f"an int >= {own}" if more else own
-            raise ValueError(
-                f"`{key}` must be {allowed}, as the data has it. Received: {given!r}"
-            )
 
 
 def unwrapped(source):
@@ -287,3 +283,9 @@ def unknown(argument, value, known):
         f"`{argument}` must be one of {', '.join(sorted(known))}. "
         f"{hint}Received: {value}"
     )
+
+
+def _known(make, arguments):
+    """Those arguments that a class or a function has."""
+    known = inspect.signature(make).parameters
+    return {key: value for key, value in arguments.items() if key in known}

@@ -4,13 +4,15 @@ Open:  keras_genai.from_preset("google/flan-t5-base"), or a folder with its file
 Train: python train.py flan_t5_base starts from random weights, on dates
 """
 
-from keras_genai.models.t5 import T5, V1_1
+from keras_genai.networks.t5 import T5, V1_1
 from keras_genai.samplers import GenerationSettings
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _seq2seq
 from zoo.entry import Entry
 
 entry = Entry(
-    model=T5,
+    task=Seq2SeqLM,
+    networks=dict(network=T5),
     config=dict(
         vocabulary_size=32128,
         encoder_depth=12,
@@ -18,7 +20,7 @@ entry = Entry(
         width=768,
         num_heads=12,
         head_dim=64,
-        hidden=2048,
+        inner_width=2048,
         style=V1_1,
         generation=GenerationSettings(max_length=128),
     ),
@@ -28,7 +30,7 @@ entry = Entry(
         width=8,
         num_heads=2,
         head_dim=3,
-        hidden=12,
+        inner_width=12,
     ),
     source=_seq2seq.source,
     embedded=True,

@@ -6,9 +6,10 @@ Run:       python train.py flow_digits
 import functools
 
 from keras_genai.data import images
-from keras_genai.models.unet import UNet
+from keras_genai.networks.unet import UNet
 from keras_genai.samplers.diffusion import Euler
 from keras_genai.schedules import StraightPath
+from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.predictions import Flow, Uniform
 from zoo import _diffusion, _images
 from zoo.entry import Entry, Recipe
@@ -16,13 +17,14 @@ from zoo.entry import Entry, Recipe
 STEPS = 3_000
 
 entry = Entry(
-    model=UNet,
+    task=Diffusion,
+    networks=dict(network=UNet),
+    given=("labels",),
     config=dict(
         width=32,
         multipliers=(1, 2, 2),
         blocks=1,
         dropout=0.1,
-        num_classes=10,
         schedule=StraightPath(),
         prediction=Flow(),
         weighting=Uniform(),

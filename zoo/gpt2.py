@@ -9,16 +9,18 @@ import functools
 import keras
 
 from keras_genai.data import text
-from keras_genai.models.gpt import GPT
+from keras_genai.networks.gpt import GPT
 from keras_genai.optimizers import adamw
 from keras_genai.schedules import warmup_cosine
+from keras_genai.tasks.language import CausalLM
 from zoo import _text
 from zoo.entry import Entry, Recipe
 
 STEPS = 300
 
 entry = Entry(
-    model=GPT,
+    task=CausalLM,
+    networks=dict(network=GPT),
     config=dict(
         vocabulary_size=50257,
         context=1024,

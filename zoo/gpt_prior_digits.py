@@ -10,14 +10,18 @@ import functools
 import keras
 
 from keras_genai.data import images
-from zoo import _images, _priors, _variational
+from keras_genai.networks.gpt import GPT
+from keras_genai.tasks.prior import SequencePrior
+from zoo import _images, _variational
 from zoo.entry import Entry, Recipe
 
 STEPS = 2_000
 
 entry = Entry(
-    model=_priors.gpt_prior,
-    config=dict(width=64, depth=2, num_heads=4, dropout=0.2, num_classes=10),
+    task=SequencePrior,
+    networks=dict(network=GPT),
+    given=("labels",),
+    config=dict(context=16, width=64, depth=2, num_heads=4, dropout=0.2),
     tiny=dict(width=8, depth=1, num_heads=2),
     source=images.digits,
     recipe=Recipe(

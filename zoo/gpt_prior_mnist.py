@@ -10,16 +10,20 @@ import functools
 import keras
 
 from keras_genai.data import images
+from keras_genai.networks.gpt import GPT
 from keras_genai.schedules import warmup_cosine
-from zoo import _images, _priors, _variational
+from keras_genai.tasks.prior import SequencePrior
+from zoo import _images, _variational
 from zoo.entry import Entry, Recipe
 
 EPOCH = 468  # batches of 128 in 60,000 pictures
 STEPS = 8 * EPOCH
 
 entry = Entry(
-    model=_priors.gpt_prior,
-    config=dict(width=96, depth=3, num_heads=4, dropout=0.05, num_classes=10),
+    task=SequencePrior,
+    networks=dict(network=GPT),
+    given=("labels",),
+    config=dict(context=49, width=96, depth=3, num_heads=4, dropout=0.05),
     tiny=dict(width=8, depth=1, num_heads=2),
     source=functools.partial(images.mnist, validation=0),
     recipe=Recipe(

@@ -12,9 +12,10 @@ import functools
 import keras
 
 from keras_genai.data import text
-from keras_genai.models.gpt import GPT, Style
+from keras_genai.networks.gpt import GPT, Style
 from keras_genai.optimizers import muon
 from keras_genai.schedules import warmup_cosine
+from keras_genai.tasks.language import CausalLM
 from zoo import _text
 from zoo.entry import Entry, Recipe
 
@@ -22,7 +23,8 @@ CONTEXT = 256  # characters
 STEPS = 1_800
 
 entry = Entry(
-    model=GPT,
+    task=CausalLM,
+    networks=dict(network=GPT),
     config=dict(
         context=CONTEXT,
         depth=6,

@@ -7,11 +7,15 @@ Aim:   above 0.802, the test accuracy of a bag of words
 import functools
 
 from keras_genai.data import sentiment
+from keras_genai.networks.recurrent_encoder import RecurrentEncoder
+from keras_genai.tasks.classification import SequenceClassifier
 from zoo import _sentiment
 from zoo.entry import Entry
 
 entry = Entry(
-    model=_sentiment.recurrent_classifier,
+    task=SequenceClassifier,
+    networks=dict(network=RecurrentEncoder),
+    given=("tokens",),
     config=dict(embedding_dim=128, units=96, dropout=0.5, token_dropout=0.2),
     tiny=dict(embedding_dim=8, units=8),
     source=functools.partial(

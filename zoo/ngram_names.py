@@ -7,13 +7,15 @@ Reference: test loss 2.106370 on the split of EurekaLabsAI/ngram (`--data-dir`).
 import functools
 
 from keras_genai.data import text
-from keras_genai.models.ngram import NGram
-from keras_genai.models.ngram_smoothing import AddK
+from keras_genai.networks.ngram import NGram
+from keras_genai.networks.ngram_smoothing import AddK
+from keras_genai.tasks.counting import CountingLM
 from zoo import _ladder, _text
 from zoo.entry import Entry, Recipe
 
 entry = Entry(
-    model=NGram,
+    task=CountingLM,
+    networks=dict(network=NGram),
     config=dict(order=4, smoothing=AddK(0.1)),
     tiny={},
     source=text.names,

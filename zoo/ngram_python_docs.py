@@ -6,12 +6,14 @@ Run: python train.py ngram_python_docs
 import functools
 
 from keras_genai.data import text
-from keras_genai.models.ngram import NGram
+from keras_genai.networks.ngram import NGram
+from keras_genai.tasks.counting import CountingLM
 from zoo import _ladder, _text
 from zoo.entry import Entry, Recipe
 
 entry = Entry(
-    model=NGram,
+    task=CountingLM,
+    networks=dict(network=NGram),
     config=dict(order=6),
     tiny={},
     source=text.python_docs,

@@ -7,15 +7,19 @@ import functools
 
 from keras_genai.data import images
 from keras_genai.data.pairs import Edges
-from keras_genai.models.pix2pix import Pix2Pix
+from keras_genai.networks.patchgan import PatchDiscriminator
+from keras_genai.networks.pix2pix import Pix2PixGenerator
+from keras_genai.tasks.paired import Pix2Pix
 from zoo import _adversarial
 from zoo.entry import Entry, Recipe
 
 SOURCE = functools.partial(images.digits, image_size=32, condition=Edges())
 
 entry = Entry(
-    model=Pix2Pix,
-    config=dict(condition_shape=None, width=24),
+    task=Pix2Pix,
+    networks=dict(generator=Pix2PixGenerator, discriminator=PatchDiscriminator),
+    given=("condition",),
+    config=dict(width=24),
     tiny=dict(width=2),
     source=SOURCE,
     recipe=Recipe(

@@ -8,13 +8,16 @@ import functools
 import keras
 
 from keras_genai.data import images
-from keras_genai.models.pixelcnn import PixelCNN
+from keras_genai.networks.pixelcnn import PixelCNN
+from keras_genai.tasks.pixels import PixelModel
 from zoo import _images, _variational
 from zoo.entry import Entry, Recipe
 
 entry = Entry(
-    model=PixelCNN,
-    config=dict(levels=2, width=64, depth=4, dropout=0.2, num_classes=10),
+    task=PixelModel,
+    networks=dict(network=PixelCNN),
+    given=("labels",),
+    config=dict(levels=2, width=64, depth=4, dropout=0.2),
     tiny=dict(width=4, depth=1),
     source=images.digits,
     recipe=Recipe(

@@ -10,16 +10,20 @@ import functools
 import keras
 
 from keras_genai.data import images
+from keras_genai.networks.pixelcnn import PixelCNN
 from keras_genai.schedules import warmup_cosine
-from zoo import _images, _priors, _variational
+from keras_genai.tasks.prior import GridPrior
+from zoo import _images, _variational
 from zoo.entry import Entry, Recipe
 
 EPOCH = 468  # batches of 128 in 60,000 pictures
 STEPS = 8 * EPOCH
 
 entry = Entry(
-    model=_priors.pixelcnn_prior,
-    config=dict(width=128, depth=5, dropout=0.05, num_classes=10),
+    task=GridPrior,
+    networks=dict(network=PixelCNN),
+    given=("labels",),
+    config=dict(width=128, depth=5, dropout=0.05),
     tiny=dict(width=4, depth=1),
     source=functools.partial(images.mnist, validation=0),
     recipe=Recipe(

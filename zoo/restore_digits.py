@@ -7,7 +7,8 @@ Goal:      3 dB PSNR above the better of copying and a median filter.
 import functools
 
 from keras_genai.data import damage, images
-from keras_genai.models.unet import UNet
+from keras_genai.networks.unet import UNet
+from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.predictions import Clean, Uniform
 from zoo import _diffusion
 from zoo.entry import Entry, Recipe
@@ -18,13 +19,14 @@ BEST = dict(steps=1, draws=4)  # the mean of what may be meant has the least err
 SHARP = dict(steps=20)
 
 entry = Entry(
-    model=UNet,
+    task=Diffusion,
+    networks=dict(network=UNet),
+    given=("condition",),
     config=dict(
         width=32,
         multipliers=(1, 2, 2),
         blocks=1,
         dropout=0.1,
-        condition_shape=(8, 8, 1),
         prediction=Clean(),
         weighting=Uniform(),
     ),

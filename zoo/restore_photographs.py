@@ -8,7 +8,8 @@ import functools
 
 from keras_genai.data import damage, images
 from keras_genai.data.augmentation import Flip
-from keras_genai.models.unet import UNet
+from keras_genai.networks.unet import UNet
+from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.predictions import Clean, Uniform
 from zoo import _diffusion
 from zoo.entry import Entry, Recipe
@@ -21,12 +22,13 @@ BEST = dict(steps=1, draws=4)  # the mean of what may be meant has the least err
 SHARP = dict(steps=20)
 
 entry = Entry(
-    model=UNet,
+    task=Diffusion,
+    networks=dict(network=UNet),
+    given=("condition",),
     config=dict(
         width=32,
         multipliers=(1, 2, 2),
         blocks=1,
-        condition_shape=(32, 32, 3),
         prediction=Clean(),
         weighting=Uniform(),
     ),

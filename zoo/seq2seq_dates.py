@@ -10,8 +10,9 @@ year first, then at the month, then at the day.
 import functools
 
 from keras_genai.data import translation
-from keras_genai.models.seq2seq import RecurrentSeq2Seq
+from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.samplers import GenerationSettings
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _translation
 from zoo.entry import Entry, Recipe
 
@@ -24,7 +25,8 @@ DATES = (
 )
 
 entry = Entry(
-    model=RecurrentSeq2Seq,
+    task=Seq2SeqLM,
+    networks=dict(network=RecurrentEncoderDecoder),
     config=dict(
         embedding_dim=32,
         units=96,

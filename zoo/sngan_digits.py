@@ -7,21 +7,23 @@ import functools
 
 from keras_genai.data import images
 from keras_genai.losses import Hinge
-from keras_genai.models.dcgan import DCGAN
+from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genai.tasks.gan import GAN
 from zoo import _adversarial, _images
 from zoo.entry import Entry, Recipe
 
 entry = Entry(
-    model=DCGAN,
+    task=GAN,
+    networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
     config=dict(
-        latent=64,
+        latent_size=64,
         width=48,
+        norm="spectral",
         loss=Hinge(),
-        spectral=True,
         # So smooth a discriminator learns slowly: it needs several steps for one.
         discriminator_steps=3,
     ),
-    tiny=dict(latent=4, width=4),
+    tiny=dict(latent_size=4, width=4),
     source=images.digits,
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-4, critic_rate=4e-4),

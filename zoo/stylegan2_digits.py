@@ -6,19 +6,17 @@ Run:       python train.py stylegan2_digits
 import functools
 
 from keras_genai.data import images
-from keras_genai.models.stylegan2 import Adaptation, StyleGAN2
+from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from keras_genai.tasks.stylegan import Adaptation, StyleGAN
 from zoo import _adversarial, _images
 from zoo.entry import Entry, Recipe
 
 entry = Entry(
-    model=StyleGAN2,
-    config=dict(
-        latent=64,
-        width=8,
-        num_classes=10,
-        adaptation=Adaptation(speed=5e-5),
-    ),
-    tiny=dict(latent=4, width=2, mapping_depth=1),
+    task=StyleGAN,
+    networks=dict(generator=StyleGAN2Generator, discriminator=StyleGAN2Discriminator),
+    given=("labels",),
+    config=dict(latent_size=64, width=8, adaptation=Adaptation(speed=5e-5)),
+    tiny=dict(latent_size=4, width=2, mapping_depth=1),
     source=functools.partial(images.digits, image_size=32),
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-3, beta_1=0.0, beta_2=0.99),

@@ -10,15 +10,32 @@ small T5 begins with random weights, and 1,992 papers teach it little.
 
 import functools
 
+from keras_genai.networks.t5 import T5, V1_1
 from zoo import _summarization
 from zoo.entry import Entry
 
 PREFIX = "summarize: "
 
 entry = Entry(
-    model=_summarization.t5,
-    config=dict(depth=3, width=256, num_heads=4),
-    tiny=dict(depth=1, width=8, num_heads=2),
+    task=_summarization.summarizer,
+    networks=dict(network=T5),
+    config=dict(
+        encoder_depth=3,
+        decoder_depth=3,
+        width=256,
+        num_heads=4,
+        head_dim=64,
+        inner_width=512,
+        style=V1_1,
+    ),
+    tiny=dict(
+        encoder_depth=1,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
+        head_dim=4,
+        inner_width=16,
+    ),
     source=functools.partial(_summarization.papers, prefix=PREFIX),
     recipe=_summarization.recipe(steps=750, rate=3e-4),
     evaluate=_summarization.score,

@@ -11,26 +11,28 @@ beam search.
 import functools
 
 from keras_genai.data import translation
-from keras_genai.models.transformer import Transformer
+from keras_genai.networks.encoder_decoder import EncoderDecoder
 from keras_genai.samplers import GenerationSettings
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _translation
 from zoo.entry import Entry, Recipe
 
 STEPS = 3_200
 
 entry = Entry(
-    model=Transformer,
+    task=Seq2SeqLM,
+    networks=dict(network=EncoderDecoder),
     config=dict(
         context=100,
         encoder_depth=3,
         decoder_depth=3,
         width=256,
         num_heads=8,
-        hidden=512,
+        inner_width=512,
         dropout=0.2,
         generation=GenerationSettings(max_length=80, num_beams=5),
     ),
-    tiny=dict(encoder_depth=1, decoder_depth=1, width=8, num_heads=2, hidden=12),
+    tiny=dict(encoder_depth=1, decoder_depth=1, width=8, num_heads=2, inner_width=12),
     source=functools.partial(
         translation.multi30k, tokenizer="bpe:8000", max_tokens=2048
     ),

@@ -9,13 +9,14 @@ import keras
 
 from keras_genai.data import images
 from keras_genai.likelihoods import Bernoulli
-from keras_genai.models.vae import MLPVAE
-from keras_genai.tasks.variational import EvidenceBound
+from keras_genai.networks.vae import DenseAutoencoder
+from keras_genai.tasks.variational import VAE, EvidenceBound
 from zoo import _images, _variational
 from zoo.entry import Entry, Recipe
 
 entry = Entry(
-    model=MLPVAE,
+    task=VAE,
+    networks=dict(network=DenseAutoencoder),
     config=dict(
         latent_size=8,
         hidden=(256, 128),

@@ -6,14 +6,18 @@ Run:       python train.py video_gan_digits
 import functools
 
 from keras_genai.data import video
-from keras_genai.models.video_gan import VideoGAN
+from keras_genai.losses import Hinge
+from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genai.tasks.gan import GAN
 from zoo import _adversarial, _images
 from zoo.entry import Entry, Recipe
 
 entry = Entry(
-    model=VideoGAN,
-    config=dict(latent=64, width=32, num_classes=10),
-    tiny=dict(latent=4, width=2),
+    task=GAN,
+    networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
+    given=("labels",),
+    config=dict(latent_size=64, width=32, norm="spectral", loss=Hinge()),
+    tiny=dict(latent_size=4, width=2),
     source=functools.partial(
         video.moving_digits, image_size=16, digit_size=8, fastest=2.0
     ),

@@ -8,14 +8,16 @@ import functools
 import keras
 
 from keras_genai.data import images
-from keras_genai.models.vqvae import VQVAE
+from keras_genai.networks.vqvae import QuantizedAutoencoder
+from keras_genai.tasks.codec import VQVAE
 from zoo import _variational
 from zoo.entry import Entry, Recipe
 
 SOURCE = images.digits
 
 entry = Entry(
-    model=VQVAE,
+    task=VQVAE,
+    networks=dict(network=QuantizedAutoencoder),
     config=dict(num_codes=64, latent_size=8, filters=(64,), data_variance=0.1416),
     tiny=dict(filters=(2,), num_codes=4, latent_size=2),
     source=SOURCE,

@@ -12,7 +12,8 @@ import functools
 import keras
 
 from keras_genai.data import images
-from keras_genai.models.vqvae import VQVAE
+from keras_genai.networks.vqvae import QuantizedAutoencoder
+from keras_genai.tasks.codec import VQVAE
 from zoo import _variational
 from zoo.entry import Entry, Recipe
 
@@ -20,7 +21,8 @@ EPOCH = 468  # batches of 128 in 60,000 pictures
 SOURCE = functools.partial(images.mnist, validation=0)
 
 entry = Entry(
-    model=VQVAE,
+    task=VQVAE,
+    networks=dict(network=QuantizedAutoencoder),
     config=dict(num_codes=64, latent_size=16, data_variance=0.09493),
     tiny=dict(filters=(2, 2), num_codes=4, latent_size=2),
     source=SOURCE,

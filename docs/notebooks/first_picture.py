@@ -9,9 +9,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from keras_genai.data import images
-from keras_genai.modalities import grid
-from keras_genai.models import UNet
+from keras_genai.modalities import Image, Label, grid
+from keras_genai.networks import UNet
 from keras_genai.samplers.diffusion import DDIM, DPMSolver
+from keras_genai.tasks import Diffusion
 
 EPOCHS = 50
 
@@ -35,13 +36,12 @@ show(batch["images"][:16])
 # %% [markdown]
 # ## The model
 #
-# It is told the noise level and the class. Schedule, prediction and weighting are
-# objects; these are the defaults.
+# The network is told the noise level and the class; what it learns from is the task's
+# affair. Schedule, prediction and weighting are objects; these are the defaults.
 
 # %%
-model = UNet(
-    splits.image_shape, width=32, multipliers=(1, 2, 2), blocks=1, num_classes=10
-)
+network = UNet(width=32, multipliers=(1, 2, 2), blocks=1)
+model = Diffusion(network, Image((8, 8, 1)), given=Label(10))
 model.compile("adam")  # a diffusion model has a loss of its own
 history = model.fit(splits.train, epochs=EPOCHS)
 

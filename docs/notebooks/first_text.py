@@ -8,11 +8,12 @@
 from keras_genai import from_preset
 from keras_genai.data import text
 from keras_genai.evaluation.language import score_text
-from keras_genai.models import GPT, NGram
-from keras_genai.models.gpt import Style
+from keras_genai.modalities import Text
+from keras_genai.networks import GPT, NGram, Style
 from keras_genai.optimizers import adamw
 from keras_genai.samplers import Beam, RepetitionPenalty, Sample
 from keras_genai.schedules import warmup_cosine
+from keras_genai.tasks import CausalLM, CountingLM
 
 CONTEXT = 128  # characters
 STEPS = 1_500
@@ -37,26 +38,25 @@ print(tokens.shape, repr(splits.tokenizer.decode(tokens[0].numpy())[:60]))
 
 # %%
 held_out = splits.held_out[:4_000]
-counted = NGram(splits.tokenizer.vocabulary_size, order=6)
+counted = CountingLM(NGram(order=6), Text(splits.tokenizer))
 counted.fit_tokens(splits.train.tokens[:100_000])
 print("6-gram:", score_text(counted, held_out).nats_per_token)
 
 # %% [markdown]
 # ## The model
 #
-# A `Style` says what the blocks are made of; here rotary positions and RMSNorm,
-# without biases.
+# A network is layers, a task trains it on a kind of sample. A `Style` says what the
+# blocks are made of; here rotary positions and RMSNorm, without biases.
 
 # %%
-model = GPT(
-    splits.tokenizer.vocabulary_size,
+network = GPT(
     context=CONTEXT,
     depth=4,
     width=128,
     num_heads=4,
     style=Style(positions="rotary", norm="rms", use_bias=False),
 )
-model.tokenizer = splits.tokenizer
+model = CausalLM(network, Text(splits.tokenizer))
 model.compile(adamw(warmup_cosine(3e-3, 100, STEPS)), jit_compile=True)
 print(f"{model.count_params():,} parameters")
 

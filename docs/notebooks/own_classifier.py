@@ -5,7 +5,7 @@
 # learns to tell two kinds of sentences apart from a few examples: whole, and with a
 # low-rank adapter. With a published BERT, replace the first half by
 # `from_preset("google-bert/bert-base-uncased", task="SequenceClassifier",
-# labels=...)`.
+# target=Label(...))`.
 
 # %%
 import numpy as np
@@ -13,9 +13,10 @@ import numpy as np
 from keras_genai import from_preset
 from keras_genai.data import masking
 from keras_genai.layers import adapters
-from keras_genai.models import BERT
+from keras_genai.modalities import Label, Text
+from keras_genai.networks import BERT
 from keras_genai.optimizers import adamw
-from keras_genai.tasks.encoder import MaskedLM, SequenceClassifier
+from keras_genai.tasks import MaskedLM, SequenceClassifier
 from keras_genai.tasks.freezing import trained_parameters
 
 LENGTH = 64  # tokens
@@ -27,17 +28,9 @@ LENGTH = 64  # tokens
 
 # %%
 splits = masking.python_docs(batch_size=16, length=LENGTH, tokenizer="wordpiece:2000")
-encoder = BERT(
-    splits.tokenizer.vocabulary_size,
-    context=LENGTH,
-    depth=2,
-    width=64,
-    num_heads=4,
-    pooler=False,
-    name="encoder",
-)
-gaps = MaskedLM(encoder)
-gaps.tokenizer = splits.tokenizer
+text = Text(splits.tokenizer)
+encoder = BERT(context=LENGTH, depth=2, width=64, num_heads=4)
+gaps = MaskedLM(encoder, text)
 gaps.compile(adamw(1e-3), jit_compile=True)
 history = gaps.fit(splits.train, epochs=1, steps_per_epoch=500)
 
@@ -65,11 +58,10 @@ texts, labels = [texts[place] for place in order], labels[order]
 train, test = slice(0, 48), slice(48, None)
 
 # %%
-model = SequenceClassifier(encoder, labels=tuple(kinds), pooling="mean")
-model.tokenizer = splits.tokenizer
+model = SequenceClassifier(encoder, Label(2, tuple(kinds)), given=text, pooling="mean")
 model.compile(adamw(1e-3), metrics=["accuracy"])
-batch = model.batch(texts[train])
-history = model.fit(batch, labels[train], batch_size=16, epochs=20, verbose=0)
+known = model.loader(texts[train], labels[train], batch_size=16)
+history = model.fit(known, epochs=20, verbose=0)
 loss, accuracy = model.evaluate(model.batch(texts[test]), labels[test], verbose=0)
 print(f"whole weights: {accuracy:.2f} of the unseen sentences")
 print(model.classify("the method is defined here"))
@@ -84,7 +76,7 @@ print(model.classify("the method is defined here"))
 adapters.add(model, ("query", "memory"), rank=4, whole=("classifier",))
 print(f"{trained_parameters(model):,} of {model.count_params():,} weights are trained")
 model.compile(adamw(1e-3), metrics=["accuracy"])
-history = model.fit(batch, labels[train], batch_size=16, epochs=5, verbose=0)
+history = model.fit(known, epochs=5, verbose=0)
 adapters.save(model, "my_adapter")
 
 # %%

@@ -3,7 +3,7 @@
 from keras_genai.convert import encoder_decoder
 from keras_genai.convert.mapping import Count, Depth
 from keras_genai.data import published
-from keras_genai.models.bart import BART, BARTStyle
+from keras_genai.networks.encoder_decoder import BART
 
 
 class BartSettings(encoder_decoder.EncoderDecoderSettings):
@@ -27,18 +27,6 @@ class BartSettings(encoder_decoder.EncoderDecoderSettings):
     }
 
 
-def build(settings, checkpoint, **overrides):
-    """The model of a folder."""
-    arguments = encoder_decoder.arguments(settings, checkpoint)
-    style = BARTStyle(**encoder_decoder.style(settings))
-    return BART(**{**arguments, "style": style, **overrides})
-
-
-def rules(model):
-    """Which weight is which tensor."""
-    return encoder_decoder.rules(model, pre_norm=False)
-
-
 def read_tokenizer(folder, options, size):
     """Byte-level BPE of vocab.json and merges.txt, between `<s>` and `</s>`."""
     core = published.byte_level_bpe(
@@ -55,11 +43,7 @@ def read_tokenizer(folder, options, size):
 
 FAMILY = encoder_decoder.family(
     "bart",
-    "Bart",
     BartSettings,
-    BART,
-    build,
-    rules,
-    encoder_decoder.describe,
+    encoder_decoder.Kind("Bart", BART, unread=2),
     read_tokenizer,
 )

@@ -19,18 +19,22 @@ from keras_genai.convert.mapping import (
     Settings,
     attention,
     linear,
+    made,
     norm,
     same,
+    within,
 )
 from keras_genai.data import published
-from keras_genai.models.bert import BERT
+from keras_genai.declared import fields
+from keras_genai.modalities.number import Number
+from keras_genai.modalities.text import Label
+from keras_genai.networks.bert import BERT
 from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.embedding import SentenceEmbedder
-from keras_genai.tasks.encoder import (
-    MaskedLM,
-    SequenceClassifier,
-    TokenClassifier,
-)
+from keras_genai.tasks.features import FeatureExtractor
+from keras_genai.tasks.masked import MaskedLM
+from keras_genai.tasks.tagging import TokenClassifier
 
 _ACTIVATIONS = {
     "gelu": "gelu",
@@ -89,104 +93,128 @@ class BertSettings(Settings):
         return self
 
     @property
-    def labels(self):
-        """Tuple of str, or int where they have no names."""
+    def label(self):
+        """`Label`, with names where they have some."""
         if self.id2label is None:
-            return self.num_labels or 2
-        return tuple(self.id2label[str(index)] for index in range(len(self.id2label)))
+            return Label(self.num_labels or 2)
+        names = [self.id2label[str(index)] for index in range(len(self.id2label))]
+        return Label(len(names), names)
+
+    @property
+    def head_dropout(self):
+        own = self.classifier_dropout
+        return self.hidden_dropout_prob if own is None else own
 
 
-def body(settings, pooler, overrides):
-    """The `BERT` that a config.json describes, and the overrides that are left."""
-    config = {
+def body(settings, has_pooler):
+    """The arguments of the `BERT` that a config.json describes."""
+    return {
         "vocabulary_size": settings.vocab_size,
         "context": settings.max_position_embeddings,
         "depth": settings.num_hidden_layers,
         "width": settings.hidden_size,
         "num_heads": settings.num_attention_heads,
-        "hidden": settings.intermediate_size,
+        "inner_width": settings.intermediate_size,
         "dropout": settings.hidden_dropout_prob,
         "activation": _ACTIVATIONS[settings.hidden_act],
         "num_segments": settings.type_vocab_size,
-        "pooler": pooler,
+        "has_pooler": has_pooler,
     }
-    for key in config.keys() & overrides.keys():
-        config[key] = overrides.pop(key)
-    if "dtype" in overrides:
-        config["dtype"] = overrides["dtype"]
-    return config
 
 
 def build_body(settings, checkpoint, **overrides):
-    """A `BERT`, with a pooler if one is stored."""
-    pooler = any("pooler.dense" in name for name in checkpoint.names)
-    config = body(settings, pooler, overrides)
-    return BERT(**config, **{k: v for k, v in overrides.items() if k != "dtype"})
+    """A `BERT` without a head, with a pooler if one is stored."""
+    has_pooler = any("pooler.dense" in name for name in checkpoint.names)
+    network = (BERT, body(settings, has_pooler))
+    return made(FeatureExtractor, {"network": network}, overrides)
 
 
-def builder(task, pooler, arguments):
+def builder(task, has_pooler, arguments):
     """A function that builds a head.
 
     Args:
         task: class of the head.
-        pooler: bool. Whether its backbone has one.
+        has_pooler: bool. Whether its network has one.
         arguments: function from the settings to a dict of the head's arguments.
     """
 
     def build(settings, checkpoint, **overrides):
-        head = arguments(settings)
-        head.update({key: overrides[key] for key in head.keys() & overrides.keys()})
-        backbone = BERT(**body(settings, pooler, overrides))
-        return task(backbone, **{**head, **overrides})
+        network = (BERT, body(settings, has_pooler))
+        return made(task, {"network": network}, overrides, **arguments(settings))
 
     return build
 
 
-def _labelled(settings):
-    dropout = settings.classifier_dropout
-    return {
-        "labels": settings.labels,
-        "dropout": settings.hidden_dropout_prob if dropout is None else dropout,
-    }
+def _classified(settings):
+    label = settings.label
+    if label.num_classes == 1:  # of a single one, there is nothing but a value
+        label = Number(label.words[0])
+    return {"target": label, "dropout": settings.head_dropout}
+
+
+def _tagged(settings):
+    return {"target": settings.label, "dropout": settings.head_dropout}
 
 
 def _masked(settings):
     return {"tie_embeddings": settings.tie_word_embeddings}
 
 
-def describe(model):
-    """The config.json of a `BERT` or of a head on one.
+def _next_sentence(settings):
+    return {"target": Label(2, ("is_next", "is_random")), "dropout": 0.0}
 
-    Raises:
-        ValueError: if the backbone is another model.
-    """
-    backbone = getattr(model, "backbone", model)
-    if type(backbone) is not BERT:
-        raise ValueError(f"`backbone` must be a BERT. Received: {backbone.name}")
+
+def describe(model):
+    """The config.json of a task whose network is a `BERT`."""
+    network = model.network
     pad = getattr(model.tokenizer, "pad_token", None)
-    config = {
-        "vocab_size": backbone.vocabulary_size,
-        "hidden_size": backbone.width,
-        "num_hidden_layers": backbone.depth,
-        "num_attention_heads": backbone.num_heads,
-        "intermediate_size": backbone.hidden,
+    return {
+        "vocab_size": network.vocabulary_size,
+        "hidden_size": network.width,
+        "num_hidden_layers": network.depth,
+        "num_attention_heads": network.num_heads,
+        "intermediate_size": network.inner_width or 4 * network.width,
         "hidden_act": {v: k for k, v in reversed(_ACTIVATIONS.items())}[
-            backbone.activation
+            network.activation
         ],
-        "hidden_dropout_prob": backbone.dropout_rate,
+        "hidden_dropout_prob": network.dropout,
         "attention_probs_dropout_prob": 0.0,
-        "max_position_embeddings": backbone.context,
-        "type_vocab_size": backbone.num_segments,
+        "max_position_embeddings": network.context,
+        "type_vocab_size": network.num_segments,
         "layer_norm_eps": 1e-12,
         "pad_token_id": 0 if pad is None else pad,
-        "tie_word_embeddings": getattr(model, "tie_embeddings", True),
+        "tie_word_embeddings": True,
     }
-    if hasattr(model, "labels"):
-        names = {str(index): label for index, label in enumerate(model.labels)}
-        config["id2label"] = names
-        config["label2id"] = {label: int(index) for index, label in names.items()}
-        config["classifier_dropout"] = model.dropout.rate
-    return config
+
+
+def describe_masked(model):
+    """The config.json of a `MaskedLM`."""
+    return {**describe(model), "tie_word_embeddings": model.tie_embeddings}
+
+
+def describe_labels(model):
+    """The config.json of a head that says labels."""
+    names = {str(index): label for index, label in enumerate(model.labels)}
+    return {
+        **describe(model),
+        "id2label": names,
+        "label2id": {label: int(index) for index, label in names.items()},
+        "classifier_dropout": model.dropout,
+    }
+
+
+def describe_classifier(model):
+    """The config.json of a `SequenceClassifier` that reads the pooler.
+
+    Raises:
+        ValueError: if it reads anything else.
+    """
+    if model.pooling is not None or not model.network.has_pooler:
+        raise ValueError(
+            "`pooling` must be the network's own pooler. Received: "
+            f"pooling={model.pooling!r}, has_pooler={model.network.has_pooler}"
+        )
+    return describe_labels(model)
 
 
 def describe_embedder(model):
@@ -195,10 +223,11 @@ def describe_embedder(model):
     Raises:
         ValueError: if it is more: that needs folders in the folder.
     """
-    plain = SentenceEmbedder(model.backbone).get_config()
-    config = model.get_config()
-    ignored = ("backbone", "name", "dtype", "trainable")
-    others = [key for key in plain if plain[key] != config[key] and key not in ignored]
+    usual = fields(SentenceEmbedder)
+    own = [key for key in usual if key not in ("network", "given", "pooling")]
+    others = [key for key in own if getattr(model, key) != usual[key].default]
+    if model.pooling != ("mean",):
+        others.append("pooling")
     if others:
         raise ValueError(f"{', '.join(others)} must be as they are by themselves")
     return describe(model)
@@ -206,7 +235,7 @@ def describe_embedder(model):
 
 def rules(model):
     """Which weight of the body is which tensor."""
-    backbone = getattr(model, "backbone", model)
+    network = model.network
     names = "bert.embeddings"
     found = [
         *same("embedding/embeddings", f"{names}.word_embeddings.weight"),
@@ -214,11 +243,11 @@ def rules(model):
         *same("segments/embeddings", f"{names}.token_type_embeddings.weight"),
         *norm("embedding_norm", f"{names}.LayerNorm"),
     ]
-    for index in range(backbone.depth):
+    for index in range(network.depth):
         found += _block(f"block_{index}", f"bert.encoder.layer.{index}")
-    if backbone.has_pooler:
+    if network.has_pooler:
         found += linear("pooler", "bert.pooler.dense")
-    return found
+    return within(network, found)
 
 
 def _block(ours, theirs):
@@ -275,16 +304,22 @@ def _labelled_head(model):
     return linear("classifier", "classifier")
 
 
-def _architecture(name, task, pooler, arguments, head, **options):
-    build = builder(task, pooler, arguments)
-    unused = () if pooler else (_POOLER,)
-    unused = (*unused, *options.pop("unused", ()))
+def _architecture(name, task, has_pooler, arguments, describe=describe, **options):
+    unused = () if has_pooler else (_POOLER,)
     return Architecture(
-        name, task, build, rules, describe, head=head, unused=unused, **options
+        name,
+        task,
+        BERT,
+        builder(task, has_pooler, arguments),
+        rules,
+        describe,
+        unused=(*unused, *options.pop("unused", ())),
+        **options,
     )
 
 
 _MASKED = dict(
+    describe=describe_masked,
     head=masked_head,
     aliases=masked_aliases,
     unused=(_NEXT_SENTENCE, re.escape(_BIAS)),
@@ -294,46 +329,48 @@ FAMILY = Family(
     model_type="bert",
     settings=BertSettings,
     architectures=(
-        Architecture("BertModel", BERT, build_body, rules, describe),
+        Architecture("BertModel", FeatureExtractor, BERT, build_body, rules, describe),
         _architecture("BertForMaskedLM", MaskedLM, False, _masked, **_MASKED),
         _architecture("BertForPreTraining", MaskedLM, False, _masked, **_MASKED),
         _architecture(
             "BertForSequenceClassification",
             SequenceClassifier,
             True,
-            _labelled,
-            _labelled_head,
+            _classified,
+            describe_classifier,
+            head=_labelled_head,
         ),
         _architecture(
             "BertForNextSentencePrediction",
             SequenceClassifier,
             True,
-            lambda settings: {"labels": ("is_next", "is_random"), "dropout": 0.0},
-            lambda model: linear("classifier", "cls.seq_relationship"),
+            _next_sentence,
+            describe_classifier,
+            head=lambda model: linear("classifier", "cls.seq_relationship"),
         ),
         _architecture(
             "BertForTokenClassification",
             TokenClassifier,
             False,
-            _labelled,
-            _labelled_head,
+            _tagged,
+            describe_labels,
+            head=_labelled_head,
         ),
         _architecture(
             "BertForQuestionAnswering",
             QuestionAnswering,
             False,
             lambda settings: {},
-            lambda model: linear("span", "qa_outputs"),
+            head=lambda model: linear("span", "qa_outputs"),
         ),
         # A sentence embedder is the body, perhaps with dense layers behind it.
-        Architecture(
+        _architecture(
             "BertModel",
             SentenceEmbedder,
-            builder(SentenceEmbedder, False, lambda settings: {}),
-            rules,
+            False,
+            lambda settings: {},
             describe_embedder,
             head=sentence_transformers.head,
-            unused=(_POOLER,),
         ),
     ),
     prefix="bert.",

@@ -3,7 +3,8 @@
 from keras_genai.convert import encoder_decoder
 from keras_genai.convert.mapping import Count, Depth
 from keras_genai.data import published
-from keras_genai.models.blenderbot import Blenderbot, BlenderbotStyle
+from keras_genai.networks.encoder_decoder import BLENDERBOT, BLENDERBOT_SMALL
+from keras_genai.tasks import turns
 
 _DECODING = {
     "bos_token_id": 1,
@@ -45,31 +46,6 @@ class BlenderbotSmallSettings(BlenderbotSettings):
     decoding = _DECODING
 
 
-def build(settings, checkpoint, **overrides):
-    """The model of a folder."""
-    arguments = encoder_decoder.arguments(settings, checkpoint)
-    style = BlenderbotStyle(
-        pre_norm=not isinstance(settings, BlenderbotSmallSettings),
-        **encoder_decoder.style(settings),
-    )
-    return Blenderbot(**{**arguments, "style": style, **overrides})
-
-
-def rules(model):
-    """Which weight is which tensor."""
-    return encoder_decoder.rules(model, model.style.pre_norm)
-
-
-def describe_large(model):
-    """config.json of a model that normalises first."""
-    return _described(model, True, "Blenderbot")
-
-
-def describe_small(model):
-    """config.json of a model that normalises afterwards."""
-    return _described(model, False, "BlenderbotSmall")
-
-
 def read_tokenizer(folder, options, size):
     """Byte-level BPE of vocab.json and merges.txt; `</s>` ends a turn."""
     core = published.byte_level_bpe(
@@ -84,33 +60,16 @@ def read_tokenizer(folder, options, size):
     return core
 
 
-def _described(model, pre_norm, name):
-    if model.style.pre_norm is not pre_norm:
-        raise ValueError(
-            f"`style.pre_norm` must be {pre_norm} in a {name}. "
-            f"Received: {model.style.pre_norm}"
-        )
-    return encoder_decoder.describe(model)
-
-
 FAMILY = encoder_decoder.family(
     "blenderbot",
-    "Blenderbot",
     BlenderbotSettings,
-    Blenderbot,
-    build,
-    rules,
-    describe_large,
+    encoder_decoder.Kind("Blenderbot", BLENDERBOT, turns.BLENDERBOT),
     read_tokenizer,
 )
 FAMILY_SMALL = encoder_decoder.family(
     "blenderbot-small",
-    "BlenderbotSmall",
     BlenderbotSmallSettings,
-    Blenderbot,
-    build,
-    rules,
-    describe_small,
+    encoder_decoder.Kind("BlenderbotSmall", BLENDERBOT_SMALL, turns.BLENDERBOT),
     # Its old files hold pieces of words in a format of their own: tokenizer.json only.
     lambda folder, options, size: None,
 )

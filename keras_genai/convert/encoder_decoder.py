@@ -1,6 +1,9 @@
-"""What the tables of BART and Blenderbot share."""
+"""What the tables of BART and Blenderbot share: `EncoderDecoder` in several styles."""
 
+import dataclasses
 from typing import ClassVar, Literal
+
+import numpy as np
 
 from keras_genai.convert.generation import read_generation, write_generation
 from keras_genai.convert.mapping import (
@@ -11,9 +14,14 @@ from keras_genai.convert.mapping import (
     Settings,
     attention,
     linear,
+    made,
     norm,
     same,
+    within,
 )
+from keras_genai.networks.encoder_decoder import EncoderDecoder, EncoderDecoderStyle
+from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.turns import INSTRUCTION, Turns
 
 # transformers' names of activations, and ours.
 ACTIVATIONS = {
@@ -26,6 +34,8 @@ ACTIVATIONS = {
 }
 # Stored, and read by nobody, when each side has a token table of its own.
 UNUSED = (r"shared\.weight",)
+# In these, all checkpoints of a class are alike.
+ALIKE = ("pre_norm", "embedding_norm", "logits_bias")
 
 
 class EncoderDecoderSettings(Settings):
@@ -60,22 +70,124 @@ def fixed(pre_norm):
     }
 
 
-def family(model_type, name, settings, model, build, rules, describe, tokenizer):
-    """A `Family` of one architecture.
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """One class of transformers, as an `EncoderDecoder`.
+
+    Args:
+        name: str, with which it begins.
+        style: `EncoderDecoderStyle`. Of it, config.json decides what is not `ALIKE`.
+        turns: `Turns`, how conversations were written down for it.
+        unread: int. Rows in front of its tables of positions that nobody reads.
+    """
+
+    name: str
+    style: EncoderDecoderStyle
+    turns: Turns = INSTRUCTION
+    unread: int = 0
+
+    def build(self, settings, checkpoint, **overrides):
+        """The model of a folder."""
+        network = {
+            "vocabulary_size": settings.vocab_size,
+            "context": settings.max_position_embeddings,
+            **settings.depths,
+            "width": settings.d_model,
+            "num_heads": settings.encoder_attention_heads,
+            "inner_width": settings.encoder_ffn_dim,
+            "dropout": settings.dropout,
+            "style": self._style(settings),
+        }
+        generation = read_generation(
+            checkpoint.config,
+            checkpoint.generation,
+            settings.decoding,
+            settings.vocab_size,
+        )
+        return made(
+            Seq2SeqLM,
+            {"network": (EncoderDecoder, network)},
+            overrides,
+            generation=generation,
+            turns=self.turns,
+        )
+
+    def _style(self, settings):
+        heads, inner = settings.decoder_attention_heads, settings.decoder_ffn_dim
+        return dataclasses.replace(
+            self.style,
+            activation=ACTIVATIONS[settings.activation_function],
+            scale_embedding=settings.scale_embedding,
+            tie_embeddings=settings.tie_word_embeddings,
+            decoder_num_heads=None
+            if heads == settings.encoder_attention_heads
+            else heads,
+            decoder_inner_width=None if inner == settings.encoder_ffn_dim else inner,
+        )
+
+    def rules(self, model):
+        """Which weight is which tensor."""
+        network = model.network
+        found = [*_tables(network), *_stacks(network)]
+        for side in ("encoder", "decoder"):
+            theirs = f"model.{side}"
+            found += _positions(
+                f"{side}_positions/table",
+                f"{theirs}.embed_positions.weight",
+                self.unread,
+            )
+            if self.style.pre_norm:
+                found += norm(f"{side}/norm", f"{theirs}.layer_norm")
+            else:
+                found += norm(f"{side}_norm", f"{theirs}.layernorm_embedding")
+        return within(network, found)
+
+    def describe(self, model):
+        """config.json of a model."""
+        network, look = model.network, model.network.style
+        for choice in ALIKE:
+            if getattr(look, choice) != getattr(self.style, choice):
+                raise ValueError(
+                    f"`style.{choice}` must be {getattr(self.style, choice)!r} in a "
+                    f"{self.name}. Received: {getattr(look, choice)!r}"
+                )
+        theirs = {ours: name for name, ours in reversed(ACTIVATIONS.items())}
+        inner_width = network.inner_width or 4 * network.width
+        return {
+            "vocab_size": network.vocabulary_size,
+            "max_position_embeddings": network.context,
+            "encoder_layers": network.encoder_depth,
+            "decoder_layers": network.decoder_depth,
+            "d_model": network.width,
+            "encoder_attention_heads": network.num_heads,
+            "decoder_attention_heads": look.decoder_num_heads or network.num_heads,
+            "encoder_ffn_dim": inner_width,
+            "decoder_ffn_dim": look.decoder_inner_width or inner_width,
+            "activation_function": theirs[look.activation],
+            "scale_embedding": look.scale_embedding,
+            "dropout": network.dropout,
+            "tie_word_embeddings": look.tie_embeddings,
+            "is_encoder_decoder": True,
+            "decoder_start_token_id": model.generation.decoder_start_token,
+        }
+
+
+def family(model_type, settings, kind, tokenizer):
+    """A `Family` of one class.
 
     Args:
         model_type: str.
-        name: str, with which the classes of transformers begin.
         settings: subclass of `EncoderDecoderSettings`.
-        model, build, rules, describe: see `Architecture`.
+        kind: `Kind`.
         tokenizer: see `Family`.
     """
     architecture = Architecture(
-        name=f"{name}ForConditionalGeneration",
-        model=model,
-        build=build,
-        rules=rules,
-        describe=describe,
+        name=f"{kind.name}ForConditionalGeneration",
+        task=Seq2SeqLM,
+        network=EncoderDecoder,
+        build=kind.build,
+        rules=kind.rules,
+        describe=kind.describe,
         head=head,
         aliases=aliases,
         unused=UNUSED,
@@ -90,53 +202,31 @@ def family(model_type, name, settings, model, build, rules, describe, tokenizer)
     )
 
 
-def arguments(settings, checkpoint):
-    """Arguments of `BART` and `Blenderbot`, without the style."""
-    return dict(
-        vocabulary_size=settings.vocab_size,
-        context=settings.max_position_embeddings,
-        encoder_depth=settings.encoder_layers,
-        decoder_depth=settings.decoder_layers,
-        width=settings.d_model,
-        num_heads=settings.encoder_attention_heads,
-        hidden=settings.encoder_ffn_dim,
-        dropout=settings.dropout,
-        generation=read_generation(
-            checkpoint.config,
-            checkpoint.generation,
-            settings.decoding,
-            settings.vocab_size,
-        ),
-    )
+def head(model):
+    """Rules of the output layer."""
+    rules = [
+        Rule(
+            ("logits_bias",),
+            ("final_logits_bias",),
+            lambda row: (row.reshape(-1),),
+            lambda bias: (bias[None],),
+        )
+    ]
+    if not model.network.style.tie_embeddings:
+        rules += linear("head", "lm_head", bias=False)
+    return within(model.network, rules)
 
 
-def style(settings):
-    """Arguments that `BARTStyle` and `BlenderbotStyle` have in common."""
-    heads, hidden = settings.decoder_attention_heads, settings.decoder_ffn_dim
-    return dict(
-        activation=ACTIVATIONS[settings.activation_function],
-        scale_embedding=settings.scale_embedding,
-        tie_embeddings=settings.tie_word_embeddings,
-        decoder_num_heads=None if heads == settings.encoder_attention_heads else heads,
-        decoder_hidden=None if hidden == settings.encoder_ffn_dim else hidden,
-    )
+def aliases(model):
+    """Tensors that are the token table once more."""
+    if not model.network.style.tie_embeddings:
+        return {}
+    names = ("model.encoder.embed_tokens", "model.decoder.embed_tokens", "lm_head")
+    return {f"{name}.weight": "model.shared.weight" for name in names}
 
 
-def rules(model, pre_norm):
-    """Which weight is which tensor."""
-    found = [*_tables(model), *_stacks(model)]
-    for side in ("encoder", "decoder"):
-        theirs = f"model.{side}"
-        found += same(f"{side}_positions/table", f"{theirs}.embed_positions.weight")
-        if pre_norm:
-            found += norm(f"{side}/norm", f"{theirs}.layer_norm")
-        else:
-            found += norm(f"{side}_norm", f"{theirs}.layernorm_embedding")
-    return found
-
-
-def _tables(model):
-    if model.style.tie_embeddings:
+def _tables(network):
+    if network.style.tie_embeddings:
         return same("embedding/embeddings", "model.shared.weight")
     return [
         *same("embedding/embeddings", "model.encoder.embed_tokens.weight"),
@@ -144,8 +234,8 @@ def _tables(model):
     ]
 
 
-def _stacks(model):
-    depths = {"encoder": model.encoder_depth, "decoder": model.decoder_depth}
+def _stacks(network):
+    depths = {"encoder": network.encoder_depth, "decoder": network.decoder_depth}
     rules = []
     for side, depth in depths.items():
         for index in range(depth):
@@ -161,50 +251,17 @@ def _stacks(model):
     return rules
 
 
-def head(model):
-    """Rules of the output layer."""
-    rules = [
-        Rule(
-            ("logits_bias",),
-            ("final_logits_bias",),
-            lambda row: (row.reshape(-1),),
-            lambda bias: (bias[None],),
-        )
-    ]
-    if not model.style.tie_embeddings:
-        rules += linear("head", "lm_head", bias=False)
-    return rules
+def _positions(ours, theirs, unread):
+    """A table of positions; what is `unread` in the file may be anything."""
 
+    def read(table):
+        return (np.split(table, [unread])[1],)
 
-def aliases(model):
-    """Tensors that are the token table once more."""
-    if not model.style.tie_embeddings:
-        return {}
-    names = ("model.encoder.embed_tokens", "model.decoder.embed_tokens", "lm_head")
-    return {f"{name}.weight": "model.shared.weight" for name in names}
+    def write(table):
+        rows = np.split(np.concatenate([table] * unread), [unread])[0]
+        return (np.concatenate([rows, table]),)
 
-
-def describe(model):
-    """config.json of a model."""
-    look, settings = model.style, model.generation
-    theirs = {ours: name for name, ours in reversed(ACTIVATIONS.items())}
-    return {
-        "vocab_size": model.vocabulary_size,
-        "max_position_embeddings": model.context,
-        "encoder_layers": model.encoder_depth,
-        "decoder_layers": model.decoder_depth,
-        "d_model": model.width,
-        "encoder_attention_heads": model.num_heads,
-        "decoder_attention_heads": look.decoder_num_heads or model.num_heads,
-        "encoder_ffn_dim": model.hidden,
-        "decoder_ffn_dim": look.decoder_hidden or model.hidden,
-        "activation_function": theirs[look.activation],
-        "scale_embedding": look.scale_embedding,
-        "dropout": model.dropout_rate,
-        "tie_word_embeddings": look.tie_embeddings,
-        "is_encoder_decoder": True,
-        "decoder_start_token_id": settings.decoder_start_token,
-    }
+    return [Rule((ours,), (theirs,), read, write)] if unread else same(ours, theirs)
 
 
 def _attention(ours, theirs):

@@ -19,11 +19,14 @@ from keras_genai.convert.mapping import (
     Rule,
     Settings,
     linear,
+    made,
     norm,
     same,
+    within,
 )
 from keras_genai.data import published
-from keras_genai.models.gpt import GPT, GPT2
+from keras_genai.networks.gpt import GPT, GPT2
+from keras_genai.tasks.language import CausalLM
 
 
 class GPT2Settings(Settings):
@@ -61,47 +64,48 @@ class GPT2Settings(Settings):
 
 
 def build(settings, checkpoint, **overrides):
-    """The `GPT` that a config.json describes."""
+    """The language model that a config.json describes."""
     warn_of_decoding(checkpoint.generation)
     style = dataclasses.replace(GPT2, tie_embeddings=settings.tie_word_embeddings)
-    return GPT(
-        **{
-            "vocabulary_size": settings.vocab_size,
-            "context": settings.n_positions,
-            "depth": settings.n_layer,
-            "width": settings.n_embd,
-            "num_heads": settings.n_head,
-            "dropout": settings.resid_pdrop,
-            "hidden": settings.n_inner,
-            "style": style,
-            **overrides,
-        }
-    )
+    network = {
+        "vocabulary_size": settings.vocab_size,
+        "context": settings.n_positions,
+        "depth": settings.n_layer,
+        "width": settings.n_embd,
+        "num_heads": settings.n_head,
+        "dropout": settings.resid_pdrop,
+        "inner_width": settings.n_inner,
+        "style": style,
+    }
+    return made(CausalLM, {"network": (GPT, network)}, overrides)
 
 
 def describe(model):
-    """The config.json of a `GPT`.
+    """The config.json of a language model whose network is a `GPT`.
 
     Raises:
         ValueError: if its style or its heads are not GPT-2's.
     """
-    tied = dataclasses.replace(model.style, tie_embeddings=True)
-    if tied != GPT2 or model.head_dim * model.num_heads != model.width:
-        raise ValueError(f"GPT-2 has one style and whole heads, this is {model.style}")
+    network = model.network
+    tied = dataclasses.replace(network.style, tie_embeddings=True)
+    if tied != GPT2 or network.head_size * network.num_heads != network.width:
+        raise ValueError(
+            f"GPT-2 has one style and whole heads, this is {network.style}"
+        )
     end = getattr(model.tokenizer, "end_token", None)
     return {
-        "vocab_size": model.vocabulary_size,
-        "n_positions": model.context,
-        "n_embd": model.width,
-        "n_layer": model.depth,
-        "n_head": model.num_heads,
-        "n_inner": model.hidden,
+        "vocab_size": network.vocabulary_size,
+        "n_positions": network.context,
+        "n_embd": network.width,
+        "n_layer": network.depth,
+        "n_head": network.num_heads,
+        "n_inner": network.inner_width,
         "activation_function": "gelu_new",
         "layer_norm_epsilon": 1e-5,
-        "resid_pdrop": model.dropout_rate,
-        "embd_pdrop": model.dropout_rate,
+        "resid_pdrop": network.dropout,
+        "embd_pdrop": network.dropout,
         "attn_pdrop": 0.0,
-        "tie_word_embeddings": model.style.tie_embeddings,
+        "tie_word_embeddings": network.style.tie_embeddings,
         "bos_token_id": end,
         "eos_token_id": end,
     }
@@ -109,16 +113,17 @@ def describe(model):
 
 def rules(model):
     """Which weight is which tensor."""
+    network = model.network
     found = [
         *same("embedding/embeddings", "transformer.wte.weight"),
         *same("positions/table", "transformer.wpe.weight"),
         *norm("norm", "transformer.ln_f"),
     ]
-    for index in range(model.depth):
-        found += _block(f"block_{index}", f"transformer.h.{index}", model.width)
-    if not model.style.tie_embeddings:
+    for index in range(network.depth):
+        found += _block(f"block_{index}", f"transformer.h.{index}", network.width)
+    if not network.style.tie_embeddings:
         found += linear("head", "lm_head", bias=False)
-    return found
+    return within(network, found)
 
 
 def _block(ours, theirs, width):
@@ -157,7 +162,7 @@ def _fused(ours, theirs, width):
 
 def aliases(model):
     """A tied head is the token table."""
-    if model.style.tie_embeddings:
+    if model.network.style.tie_embeddings:
         return {"lm_head.weight": "transformer.wte.weight"}
     return {}
 
@@ -177,9 +182,13 @@ FAMILY = Family(
     model_type="gpt2",
     settings=GPT2Settings,
     architectures=(
-        Architecture("GPT2LMHeadModel", GPT, build, rules, describe, aliases=aliases),
+        Architecture(
+            "GPT2LMHeadModel", CausalLM, GPT, build, rules, describe, aliases=aliases
+        ),
         # The body alone has no head but the table it is tied to.
-        Architecture("GPT2Model", GPT, build, rules, describe, aliases=aliases),
+        Architecture(
+            "GPT2Model", CausalLM, GPT, build, rules, describe, aliases=aliases
+        ),
     ),
     prefix="transformer.",
     tokenizer=read_tokenizer,

@@ -96,7 +96,7 @@ def read(folder, task=None, **overrides):
     settings = _validate(family, config, folder)
     tokenizer = read_tokenizer(folder, family, settings.vocab_size, FAMILIES)
     tensors = Tensors(folder)
-    if architecture.model is SentenceEmbedder:
+    if architecture.task is SentenceEmbedder:
         found = read_sentence(above, folder, read_options(folder))
         overrides = {**found.arguments, **overrides}
         tensors = Joined(tensors, found.dense)
@@ -146,9 +146,8 @@ def outlined(build, depths):
             model = build(**dict.fromkeys(depths, 1))
     finally:
         compat.set_pending([])
-    body = getattr(model, "backbone", model)
     for name, depth in depths.items():
-        setattr(body, name, depth)
+        setattr(model.network, name, depth)
     return model
 
 
@@ -226,12 +225,12 @@ def _find_architecture(family, config, task, folder):
             )
         return own, False
     name = task if isinstance(task, str) else task.__name__
-    if own is not None and own.model.__name__ == name:
+    if own is not None and own.task.__name__ == name:
         return own, False
     for each in family.architectures:
-        if each.model.__name__ == name:
+        if each.task.__name__ == name:
             return each, True
-    tasks = sorted({each.model.__name__ for each in family.architectures})
+    tasks = sorted({each.task.__name__ for each in family.architectures})
     raise ValueError(f"`task` must be one of {', '.join(tasks)}. Received: {task!r}")
 
 
@@ -251,7 +250,8 @@ def _find_writer(model):
     reasons = []
     for family in FAMILIES.values():
         for architecture in family.architectures:
-            if type(model) is not architecture.model:
+            found = type(model), type(getattr(model, "network", None))
+            if found != (architecture.task, architecture.network):
                 continue
             try:
                 architecture.describe(model)

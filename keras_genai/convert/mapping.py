@@ -16,7 +16,7 @@ the model's depth and style. The same rules read and write:
             *attention("block_0/attention", "layers.0.self_attn.q_proj", ...),
         ]
 
-The left side is a path of `Task.preset_weights()`, the right side a tensor's name with
+The left side is a path of a weight in its network, the right side a tensor's name with
 the family's `prefix`. Stored names with or without `prefix` are both understood when
 reading (`GPT2Model` leaves it out). What is stored and in no rule is an error, unless
 it is in the list of `keras_genai.convert.buffers` or a pattern of `unused` matches it;
@@ -31,6 +31,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pydantic
+
+from keras_genai import registry
+from keras_genai.tasks.overrides import overridden
 
 Count = Annotated[int, pydantic.Field(ge=1, le=2**22)]
 Depth = Annotated[int, pydantic.Field(ge=1, le=512)]
@@ -92,7 +95,8 @@ class Architecture:
 
     Args:
         name: str, the class in transformers.
-        model: the class here.
+        task: the class of the task here.
+        network: the class of its `network`.
         build: `build(settings, checkpoint, **overrides)` that returns the model.
             `checkpoint` has `names`, the stored tensors as in the rules, `config`,
             the whole config.json as a dict, `generation`, a dict of
@@ -109,7 +113,8 @@ class Architecture:
     """
 
     name: str
-    model: type
+    task: type
+    network: type
     build: Callable
     rules: Callable
     describe: Callable
@@ -142,6 +147,34 @@ class Family:
     prefix: str
     tokenizer: Callable
     rename: Callable = lambda name: name
+
+
+def made(task, networks, overrides, **arguments):
+    """The task of published settings, some of them replaced.
+
+    Args:
+        task: class of a task.
+        networks: dict of a field of it to the class and the arguments of a network.
+        overrides: dict, arguments that a user names; see
+            `keras_genai.tasks.overrides.overridden`.
+        **arguments: further arguments of the task.
+    """
+    plain = {
+        field: {"class": network.__name__, "config": registry.to_plain(config)}
+        for field, (network, config) in networks.items()
+    }
+    config = {**plain, **registry.to_plain(arguments)}
+    return task.from_config(overridden(task, config, overrides))
+
+
+def within(network, rules):
+    """Rules of a network's weights, as they are called in a task that has it."""
+    return [
+        dataclasses.replace(
+            rule, ours=tuple(f"{network.name}/{path}" for path in rule.ours)
+        )
+        for rule in rules
+    ]
 
 
 def same(ours, theirs):

@@ -14,8 +14,8 @@ import warnings
 from keras_genai.convert.mapping import linear
 from keras_genai.convert.reading import read_list, read_object
 from keras_genai.convert.tensors import Tensors
+from keras_genai.layers.token_pooling import POOLINGS
 from keras_genai.tasks.embedding import SIMILARITIES
-from keras_genai.tasks.pooling import POOLINGS
 from keras_genai.tasks.presets import PresetError
 
 MODULES, MAIN = "modules.json", "config_sentence_transformers.json"
@@ -116,7 +116,7 @@ def read_sentence(folder, body, options):
     arguments |= {
         "prompts": prompts,
         "default_prompt": main.get("default_prompt_name"),
-        "similarity": similarity,
+        "measure": similarity,
     }
     return Sentence(arguments, body, dense)
 

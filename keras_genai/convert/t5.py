@@ -15,11 +15,14 @@ from keras_genai.convert.mapping import (
     attention,
     joined,
     linear,
+    made,
     norm,
     same,
+    within,
 )
 from keras_genai.data import published
-from keras_genai.models.t5 import T5, T5Style
+from keras_genai.networks.t5 import T5, T5Style
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 # `feed_forward_proj`, as our activation and whether it is gated. "gated-gelu" has
 # meant the tanh form since the first such checkpoint.
@@ -78,27 +81,28 @@ def build(settings, checkpoint, **overrides):
         max_distance=settings.relative_attention_max_distance,
         epsilon=settings.layer_norm_epsilon,
     )
-    arguments = dict(
-        vocabulary_size=settings.vocab_size,
+    network = {
+        "vocabulary_size": settings.vocab_size,
         **settings.depths,
-        width=settings.d_model,
-        num_heads=settings.num_heads,
-        head_dim=settings.d_kv,
-        hidden=settings.d_ff,
-        dropout=settings.dropout_rate,
-        style=style,
-        generation=read_generation(
-            checkpoint.config,
-            checkpoint.generation,
-            {"eos_token_id": 1},
-            settings.vocab_size,
-        ),
+        "width": settings.d_model,
+        "num_heads": settings.num_heads,
+        "head_dim": settings.d_kv,
+        "inner_width": settings.d_ff,
+        "dropout": settings.dropout_rate,
+        "style": style,
+    }
+    generation = read_generation(
+        checkpoint.config,
+        checkpoint.generation,
+        {"eos_token_id": 1},
+        settings.vocab_size,
     )
-    return T5(**{**arguments, **overrides})
+    return made(Seq2SeqLM, {"network": (T5, network)}, overrides, generation=generation)
 
 
 def rules(model):
     """Which weight is which tensor."""
+    network = model.network
     found = same("embedding/embeddings", "shared.weight")
     for side in ("encoder", "decoder"):
         first = f"{side}.block.0.layer.0.SelfAttention"
@@ -106,39 +110,39 @@ def rules(model):
             f"{side}/position_bias/table", f"{first}.relative_attention_bias.weight"
         )
         found += norm(f"{side}/norm", f"{side}.final_layer_norm", bias=False)
-    for index in range(model.encoder_depth):
+    for index in range(network.encoder_depth):
         ours, theirs = f"encoder/block_{index}", f"encoder.block.{index}.layer"
         found += _attention(f"{ours}/attention", f"{theirs}.0.SelfAttention")
         found += norm(f"{ours}/attention_norm", f"{theirs}.0.layer_norm", bias=False)
-        found += _feedforward(model, ours, f"{theirs}.1")
-    for index in range(model.decoder_depth):
+        found += _feedforward(network, ours, f"{theirs}.1")
+    for index in range(network.decoder_depth):
         ours, theirs = f"decoder/block_{index}", f"decoder.block.{index}.layer"
         found += _attention(f"{ours}/attention", f"{theirs}.0.SelfAttention")
         found += norm(f"{ours}/attention_norm", f"{theirs}.0.layer_norm", bias=False)
         found += _attention(f"{ours}/cross_attention", f"{theirs}.1.EncDecAttention")
         found += norm(f"{ours}/cross_norm", f"{theirs}.1.layer_norm", bias=False)
-        found += _feedforward(model, ours, f"{theirs}.2")
-    return found
+        found += _feedforward(network, ours, f"{theirs}.2")
+    return within(network, found)
 
 
 def head(model):
     """Rules of the output layer."""
-    if model.style.tie_embeddings:
+    if model.network.style.tie_embeddings:
         return []
-    return linear("head", "lm_head", bias=False)
+    return within(model.network, linear("head", "lm_head", bias=False))
 
 
 def aliases(model):
     """Tensors that are the token table once more."""
     names = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"]
-    if model.style.tie_embeddings:
+    if model.network.style.tie_embeddings:
         names.append("lm_head.weight")
     return dict.fromkeys(names, "shared.weight")
 
 
 def describe(model):
     """config.json of a model."""
-    look = model.style
+    network, look = model.network, model.network.style
     theirs = {ours: name for name, ours in reversed(PROJECTIONS.items())}
     if (look.activation, look.gated) not in theirs:
         raise ValueError(
@@ -146,16 +150,16 @@ def describe(model):
             f"Received: {(look.activation, look.gated)}"
         )
     return {
-        "vocab_size": model.vocabulary_size,
-        "d_model": model.width,
-        "d_kv": model.head_dim,
-        "d_ff": model.hidden,
-        "num_layers": model.encoder_depth,
-        "num_decoder_layers": model.decoder_depth,
-        "num_heads": model.num_heads,
+        "vocab_size": network.vocabulary_size,
+        "d_model": network.width,
+        "d_kv": network.head_dim,
+        "d_ff": network.inner_width,
+        "num_layers": network.encoder_depth,
+        "num_decoder_layers": network.decoder_depth,
+        "num_heads": network.num_heads,
         "relative_attention_num_buckets": look.num_buckets,
         "relative_attention_max_distance": look.max_distance,
-        "dropout_rate": model.dropout_rate,
+        "dropout_rate": network.dropout,
         "layer_norm_epsilon": look.epsilon,
         "feed_forward_proj": theirs[look.activation, look.gated],
         "tie_word_embeddings": look.tie_embeddings,
@@ -170,9 +174,9 @@ def _attention(ours, theirs):
     return attention(ours, *names, bias=False)
 
 
-def _feedforward(model, ours, theirs):
+def _feedforward(network, ours, theirs):
     inner = f"{theirs}.DenseReluDense"
-    gates = ("wi_0", "wi_1") if model.style.gated else ("wi",)
+    gates = ("wi_0", "wi_1") if network.style.gated else ("wi",)
     return [
         *joined(
             f"{ours}/feedforward/expand", tuple(f"{inner}.{g}" for g in gates), False
@@ -188,7 +192,8 @@ FAMILY = Family(
     architectures=(
         Architecture(
             name="T5ForConditionalGeneration",
-            model=T5,
+            task=Seq2SeqLM,
+            network=T5,
             build=build,
             rules=rules,
             describe=describe,

@@ -1,6 +1,7 @@
 # Written by tools/stubs.py.
 from . import answering as answering
 from . import augmentation as augmentation
+from . import captions as captions
 from . import damage as damage
 from . import images as images
 from . import masking as masking
@@ -12,6 +13,7 @@ from . import tokenizers as tokenizers
 from . import translation as translation
 from . import video as video
 from .loader import Loader as Loader
+from .loading import Buckets as Buckets
 from .loading import DataLoader as DataLoader
 from .loading import Dataset as Dataset
 from .loading import Splits as Splits

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from keras_genai.data.batching import pad_sequence
 from keras_genai.data.tokenizers import check_texts
 from keras_genai.data.vetting import guarded
+from keras_genai.padding import pad_sequence
 
 ROUND = 16  # padded lengths are multiples, so that few shapes are compiled
 
@@ -38,9 +38,39 @@ def encode(tokenizer, texts, pairs=None, context=None, special_in_text=None):
             "`pairs` must have as many texts as `texts`. "
             f"Received: {len(second)} and {len(first)}"
         )
+    return _framed(core, first, second, context)
+
+
+def encode_words(tokenizer, texts, context=None):
+    """Texts that are split into words to encodings, framed as those of `encode`.
+
+    Args:
+        tokenizer: `Tokenizer`.
+        texts: sequence of lists of str.
+        context: int or `None`. Longer ones are cut at their ends.
+
+    Returns:
+        List of `tokenizers.Encoding`, whose `word_ids` count the words given.
+
+    Raises:
+        TypeError: if a text is not a list of str.
+    """
+    core = tokenizer.core_for(None)
+    for words in texts:
+        check_texts("words", words)
+    with guarded("`words` cannot be read by this tokenizer"):
+        first = core.encode_batch(
+            list(texts), is_pretokenized=True, add_special_tokens=False
+        )
+    return _framed(core, first, [None] * len(first), context)
+
+
+def _framed(core, first, second, context):
+    """Encodings of texts, or of pairs, cut and within their special tokens."""
+    is_pair = any(other is not None for other in second)
     room = None
     if context is not None:
-        room = context - core.num_special_tokens_to_add(is_pair=pairs is not None)
+        room = context - core.num_special_tokens_to_add(is_pair=is_pair)
     framed = []
     for one, other in zip(first, second, strict=True):
         if room is not None:

@@ -65,17 +65,23 @@ def columns(rows, count, name):
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def in_batches(rows, count, batch_size, shuffle, seed, collate=None):
+def in_batches(rows, count, batch_size, shuffle, seed, collate=None, transform=None):
     """A `DataLoader` of few samples, too: a batch is at most all of them.
 
     Args:
         rows: what `DataLoader` takes.
         count: int, how many samples there are.
-        batch_size, shuffle, seed, collate: of `DataLoader`.
+        batch_size, shuffle, seed, collate, transform: of `DataLoader`.
     """
     check_count("batch_size", batch_size)
-    size = min(batch_size, count)
-    return DataLoader(rows, size, shuffle=shuffle, seed=seed, collate=collate)
+    return DataLoader(
+        rows,
+        min(batch_size, count),
+        shuffle=shuffle,
+        seed=seed,
+        collate=collate,
+        transform=transform,
+    )
 
 
 def _plain(row):

@@ -6,6 +6,8 @@ import tensorflow as tf
 from keras_genai.data import augmentation
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.data.pictures import to_bytes, to_float
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Label
 
 FIXED = 20_200_620  # seed of everything that must be the same in every run
 _CHUNK = 256  # held-out pictures whose condition is made at once
@@ -40,11 +42,13 @@ def assemble(
         role: _checked(name, arrays, num_classes) for role, arrays in splits.items()
     }
     image_shape = splits["train"]["images"].shape[1:]
-    condition_shape = None
+    kinds = [Image(image_shape)]
+    if num_classes is not None:
+        kinds.append(Label(num_classes))
     if condition is not None:
         seed_of_shape = tf.zeros(2, "int64")
         made = condition(tf.zeros((1, *image_shape)), seed_of_shape)
-        condition_shape = tuple(made.shape[1:])
+        kinds.append(Image(made.shape[1:], "condition"))
         for role in splits.keys() - {"train"}:
             images = splits[role]["images"]
             splits[role] = {**splits[role], "condition": fixed(condition, images)}
@@ -54,9 +58,7 @@ def assemble(
         held_out=splits["validation"],
         test=splits.get("test"),
         name=name,
-        image_shape=tuple(image_shape),
-        condition_shape=condition_shape,
-        num_classes=num_classes,
+        kinds=tuple(kinds),
     )
 
 
@@ -95,9 +97,9 @@ def validation_loader(arrays, batch_size):
 
 
 def floats(batch, seed=None):
-    """A batch of uint8 pictures, the labels apart, as float32 in [0, 1]."""
+    """A batch whose uint8 pictures are float32 in [0, 1], the rest as it is."""
     return {
-        key: value if key == "labels" else to_float(value)
+        key: to_float(value) if value.dtype == tf.uint8 else value
         for key, value in batch.items()
     }
 

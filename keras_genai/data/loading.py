@@ -15,11 +15,14 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.checks import check_instance
 from keras_genai.data.arguments import check_count, check_seed
 from keras_genai.data.batching import Plan, default_boundaries, stack
 from keras_genai.data.loader import Loader
 from keras_genai.data.tokenizers import Tokenizer
 from keras_genai.data.windows import Stream, Windows
+from keras_genai.modalities.base import Modality
+from keras_genai.modalities.text import Text
 
 __all__ = ["DataLoader", "Dataset", "Loader", "Splits", "Stream", "Windows"]
 
@@ -39,11 +42,8 @@ class Splits:
             text, a dict of arrays with the keys of a batch for pictures.
         test: likewise, the test data.
         name: str, what the data is called in logs and results.
-        image_shape: shape of one picture, `(H, W, C)`, or of one video; `None` for
-            text.
-        condition_shape: shape of the picture that another is made from, or `None`.
-        num_classes: int, or `None` without labels.
-        others: dict of further arguments of models that the data decides.
+        kinds: tuple of `Modality`, what a batch has, the one to be made first. Texts of
+            the tokenizer are among them without being named.
     """
 
     train: Any
@@ -52,22 +52,21 @@ class Splits:
     held_out: np.ndarray | dict | None = None
     test: np.ndarray | dict | None = None
     name: str = ""
-    image_shape: tuple[int, ...] | None = None
-    condition_shape: tuple[int, ...] | None = None
-    num_classes: int | None = None
-    others: dict = dataclasses.field(default_factory=dict)
+    kinds: tuple[Modality, ...] = ()
+
+    def __post_init__(self):
+        if self.tokenizer is not None and self.kind("tokens") is None:
+            object.__setattr__(self, "kinds", (*self.kinds, Text(self.tokenizer)))
+
+    def kind(self, key):
+        """The `Modality` of this key, or `None` if there is none."""
+        return next((kind for kind in self.kinds if kind.key == key), None)
 
     @property
     def sizes(self):
-        """dict of the arguments of a model that the data decides, as far as known."""
-        found = {
-            "image_shape": self.image_shape,
-            "condition_shape": self.condition_shape,
-            "num_classes": self.num_classes,
-            "vocabulary_size": self.tokenizer and self.tokenizer.vocabulary_size,
-            **self.others,
-        }
-        return {name: size for name, size in found.items() if size is not None}
+        """dict of the arguments of networks that the data decides."""
+        found = {key: size for kind in self.kinds for key, size in kind.sizes.items()}
+        return {key: size for key, size in found.items() if size is not None}
 
 
 @runtime_checkable
@@ -83,6 +82,23 @@ class Dataset(Protocol):
     def __getitem__(self, index: int, /) -> Any: ...
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Buckets:
+    """Batches of samples of similar length, padded to one length for each bucket.
+
+    Args:
+        by: function from a sample to its length, or int array of all lengths.
+        boundaries: ints, the padded length of each bucket, or `None` for up to eight
+            that split the data evenly.
+        max_tokens: int or `None`. A batch holds as many samples as have that many
+            tokens together, padding included.
+    """
+
+    by: Callable[[Any], int] | Sequence[int] | np.ndarray
+    boundaries: Sequence[int] | np.ndarray | None = None
+    max_tokens: int | None = None
+
+
 class DataLoader(Loader):
     """Batches of a map-style data set, as a `tf.data.Dataset`.
 
@@ -93,19 +109,14 @@ class DataLoader(Loader):
     Args:
         dataset: `Dataset`; or an array, or a tuple or dict of arrays with equal first
             axes.
-        batch_size: int, samples a batch; with `max_tokens`, the most, or `None`.
+        batch_size: int, samples a batch; with a bucket's `max_tokens`, the most, or
+            `None`.
         shuffle: bool. If `True`, every epoch is another permutation.
         collate: function from a list of samples to a tuple, dict or single one of
-            arrays with the batch first; see `batching.padded`. With `bucket_by` it is
+            arrays with the batch first; see `batching.padded`. With `buckets` it is
             called as `collate(samples, length)`. `None` stacks samples of one shape,
             which the batches then have, too.
-        bucket_by: function from a sample to its length, or int array of all lengths,
-            or `None`. With it, a batch has samples of similar length, padded to one
-            length for each bucket.
-        boundaries: ints, the padded length of each bucket, or `None` for up to eight
-            that split the data evenly.
-        max_tokens: int or `None`. With `bucket_by`: a batch holds as many samples as
-            have that many tokens together, padding included.
+        buckets: `Buckets` or `None`. With it, a batch has samples of similar length.
         seed: int. Batches depend on it and on the step, on nothing else.
         drop_remainder: bool or `None`. If `True`, samples too few for a batch are left
             out, so that shapes stay; `None` is the value of `shuffle`.
@@ -132,23 +143,24 @@ class DataLoader(Loader):
         batch_size: int | None = None,
         shuffle: bool = True,
         collate: Callable[..., Any] | None = None,
-        bucket_by: Callable[[Any], int] | Sequence[int] | np.ndarray | None = None,
-        boundaries: Sequence[int] | np.ndarray | None = None,
-        max_tokens: int | None = None,
+        buckets: Buckets | None = None,
         seed: int = 0,
         drop_remainder: bool | None = None,
         workers: int = 2,
         transform: Callable[..., Any] | None = None,
         fixed: bool = False,
     ):
+        if buckets is not None:
+            check_instance("buckets", buckets, Buckets)
+        max_tokens = None if buckets is None else buckets.max_tokens
         _check_arguments(batch_size, max_tokens, seed, workers, collate, transform)
         by_array = _is_arrays(dataset)
         count = _count(dataset, by_array)
         lengths = edges = None
-        if bucket_by is not None:
-            lengths = _lengths(dataset, bucket_by, count)
-            edges = _boundaries(boundaries, lengths)
-        _check_sizes(bucket_by, boundaries if edges is None else edges, max_tokens)
+        if buckets is not None:
+            lengths = _lengths(dataset, buckets.by, count)
+            edges = _boundaries(buckets.boundaries, lengths)
+            _check_sizes(edges, max_tokens)
         self.plan = Plan(
             count=count,
             batch_size=batch_size,
@@ -167,7 +179,7 @@ class DataLoader(Loader):
                 f"drop_remainder=False. Received: {batch_size=}, {max_tokens=}, "
                 f"{count} samples"
             )
-        if by_array and collate is None and bucket_by is None:
+        if by_array and collate is None and buckets is None:
             with tf.device("CPU:0"):
                 dataset = tf.nest.map_structure(tf.convert_to_tensor, dataset)
             self._fetch = _array_fetch(dataset, self.plan)
@@ -332,14 +344,14 @@ def _count(dataset, by_array):
     return count
 
 
-def _lengths(dataset, bucket_by, count):
-    if callable(bucket_by):
+def _lengths(dataset, by, count):
+    if callable(by):
         rows = _Rows(dataset) if _is_arrays(dataset) else dataset
-        bucket_by = [bucket_by(rows[index]) for index in range(count)]
-    lengths = np.asarray(bucket_by)
+        by = [by(rows[index]) for index in range(count)]
+    lengths = np.asarray(by)
     if lengths.shape != (count,) or lengths.dtype.kind not in "iu" or lengths.min() < 1:
         raise ValueError(
-            "`bucket_by` must give one int >= 1 for each sample. Received: "
+            "`by` must give one int >= 1 for each sample. Received: "
             f"{lengths.dtype} {lengths.shape} for {count} samples, least "
             f"{lengths.min(initial=1)}"
         )
@@ -376,12 +388,7 @@ def _check_arguments(batch_size, max_tokens, seed, workers, collate, transform):
             raise ValueError(f"`{name}` must be a function. Received: {value!r}")
 
 
-def _check_sizes(bucket_by, boundaries, max_tokens):
-    if bucket_by is None and (boundaries is not None or max_tokens is not None):
-        raise ValueError(
-            "`bucket_by` must be given with `boundaries` or `max_tokens`. Received: "
-            f"{boundaries=}, {max_tokens=}"
-        )
+def _check_sizes(boundaries, max_tokens):
     if max_tokens is not None and max_tokens < boundaries[-1]:
         raise ValueError(
             "`max_tokens` must be at least the longest bucket's length, "

@@ -42,8 +42,8 @@ def python_docs(
     )
     speaks = published.for_encoder(splits.tokenizer)
     hide = masker(speaks, rate)
-    train = _rows(splits.train.tokens, length)
-    held_out = _rows(splits.held_out, length)
+    train = rows(splits.train.tokens, length)
+    held_out = rows(splits.held_out, length)
     few = min(batch_size, len(held_out))
     return Splits(
         DataLoader(train, batch_size, seed=seed, transform=hide),
@@ -145,7 +145,23 @@ def _plain(tokens, special):
     return tf.reduce_all(tokens[..., None] != tf.constant(special, tokens.dtype), -1)
 
 
-def _rows(tokens, length):
-    """A text cut into rows, `(N, length)`; the rest is left out."""
+def rows(tokens, length):
+    """A text cut into rows; the rest is left out.
+
+    Args:
+        tokens: int `(N,)`.
+        length: int, tokens of a row.
+
+    Returns:
+        int32 array `(N // length, length)`.
+
+    Raises:
+        ValueError: if the text is shorter than a row.
+    """
     count = len(tokens) // length
+    if not count:
+        raise ValueError(
+            f"`texts` must have at least {length} tokens, one row. "
+            f"Received: {len(tokens)}"
+        )
     return np.asarray(tokens[: count * length], "int32").reshape(count, length)

@@ -10,6 +10,7 @@ from keras_genai.data import images
 from keras_genai.data.arguments import check_share
 from keras_genai.data.image_splits import validation_loader
 from keras_genai.data.loading import Loader, Splits
+from keras_genai.modalities.image import Image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,8 +172,7 @@ def changed(
         held_out=held_out,
         test=test,
         name=f"{own.name}_changed",
-        image_shape=own.condition_shape,
-        condition_shape=own.image_shape,
+        kinds=_domains(other=own.kind("condition"), own=own.kind("images")),
     )
 
 
@@ -200,9 +200,13 @@ def folders(batch_size, seed=0, data_dir=None, *, first, second, **options):
         held_out=held_out,
         test=_side_by_side(one.test, two.test) if whole else None,
         name=f"{one.name}_{two.name}",
-        image_shape=two.image_shape,
-        condition_shape=one.image_shape,
+        kinds=_domains(other=two.kind("images"), own=one.kind("images")),
     )
+
+
+def _domains(other, own):
+    """The two kinds of pictures: those to be made, and those they are made from."""
+    return Image(other.shape), Image(own.shape, "condition")
 
 
 def source(spec):

@@ -7,9 +7,9 @@ import pathlib
 import numpy as np
 
 from keras_genai.data import tokenizers
-from keras_genai.data.batching import pad_sequence
-from keras_genai.data.loading import DataLoader, Splits
+from keras_genai.data.loading import Buckets, DataLoader, Splits
 from keras_genai.files.text import decode, lines, read_bytes
+from keras_genai.padding import pad_sequence
 
 
 def pair_batch(
@@ -19,10 +19,11 @@ def pair_batch(
     max_lengths=(None, None),
     same_length=False,
 ):
-    """A collate function from pairs of texts to batches of a `Seq2SeqLM`.
+    """A collate function from pairs to batches of a `Seq2SeqLM`.
 
     Texts are framed as the tokenizer frames them; a target without an end token gets
-    one. Padding has no part in the loss.
+    one. Padding has no part in the loss. What is read may also be arrays of anything
+    else, `(S, ...)`, and is padded in the same way.
 
     Args:
         tokenizer: `Tokenizer`. Without a `pad_token`, zeros are the padding.
@@ -35,10 +36,10 @@ def pair_batch(
 
     Returns:
         Function of `(samples, length=None)`: a list of pairs of str, or of pairs of
-        int arrays, to `({"inputs": int32 (B, S), "inputs_mask": bool (B, S),
+        arrays, to `({"inputs": int32 (B, S), "inputs_mask": bool (B, S),
         "targets": int32 (B, T)}, labels, sample_weight)`, the last two int32 and
         float32 `(B, T)`. `length` counts for the inputs, as it does for a loader's
-        `bucket_by`.
+        `buckets`.
 
     Raises:
         ValueError: if there is no start or no end token.
@@ -66,7 +67,7 @@ def pair_batch(
         labels = [ended(row) for row in encoded(targets)]
         sizes = (length, length if same_length else None)
         sizes = sizes if lengths is None else lengths
-        whole = pad_sequence(inputs, pad, sizes[0]).astype("int32")
+        whole = pad_sequence(inputs, pad, sizes[0])
         counts = np.array([len(row) for row in inputs])[:, None]
         answers = pad_sequence(labels, pad, sizes[1]).astype("int32")
         shifted = np.concatenate(
@@ -74,7 +75,7 @@ def pair_batch(
         )
         is_label = np.arange(answers.shape[1]) < np.array([[len(r)] for r in labels])
         features = {
-            "inputs": whole,
+            "inputs": whole.astype("int32") if whole.dtype.kind in "iu" else whole,
             "inputs_mask": np.arange(whole.shape[1]) < counts,
             "targets": shifted,
         }
@@ -84,19 +85,19 @@ def pair_batch(
 
 
 def shortened(row, most, end_token=None):
-    """Tokens cut to a length; a text that has an end token keeps it.
+    """A sequence cut to a length; a text that has an end token keeps it.
 
     Args:
-        row: int array `(T,)`.
+        row: array `(T, ...)`.
         most: int >= 1 or `None`, any number of tokens.
         end_token: int or `None`.
 
     Returns:
-        int array, `(min(T, most),)`.
+        Array, `(min(T, most), ...)`.
     """
     if most is None or len(row) <= most:
         return row
-    ended = end_token is not None and row[-1] == end_token
+    ended = end_token is not None and np.ndim(row) == 1 and row[-1] == end_token
     return np.append(row[: most - 1], row[-1:]) if ended else row[:most]
 
 
@@ -136,9 +137,9 @@ def parallel_splits(
             batch_size,
             shuffle=shuffle,
             collate=collate,
-            bucket_by=lengths,
-            boundaries=np.unique(-(-ends.astype("int64") // 4) * 4),
-            max_tokens=max_tokens,
+            buckets=Buckets(
+                lengths, np.unique(-(-ends.astype("int64") // 4) * 4), max_tokens
+            ),
             seed=seed,
         )
 

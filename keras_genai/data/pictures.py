@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.checks import LARGEST_SIZE
-from keras_genai.data.decoding import EXTENSIONS, read_picture
 from keras_genai.files.paths import as_path
+from keras_genai.files.pictures import EXTENSIONS, read_picture
 from keras_genai.files.walking import files_below
 
 # What often lies beside pictures and is none: captions, labels, notes.

@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from keras_genai.data import masking, published, tokenizers
 from keras_genai.data.arguments import check_length, check_share
-from keras_genai.data.batching import pad_sequence
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.files.paths import as_path
 from keras_genai.files.text import lines, read_text
+from keras_genai.modalities.text import Label
+from keras_genai.padding import pad_sequence
 
 LABELS = ("negative", "positive")
 _PARTS = ("train", "dev", "test")
@@ -76,7 +77,7 @@ def sst2(
         held_out,
         test,
         name="sst2",
-        num_classes=len(LABELS),
+        kinds=(Label(len(LABELS), LABELS),),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_genai.checks import check_size
 from keras_genai.data.batching import default_boundaries
-from keras_genai.data.loading import DataLoader, Splits
+from keras_genai.data.loading import Buckets, DataLoader, Splits
 from keras_genai.data.parallel_text import pair_batch
 from keras_genai.data.tokenizers import Tokenizer, bpe
 from keras_genai.files.paths import folders
@@ -158,7 +158,8 @@ def _loader(tokenizer, batch_size, seed, start_token, most, rows, shuffle):
 
     lengths = np.array([min(len(row), most[0]) for row, _ in rows])
     ends = np.minimum(default_boundaries(lengths), most[0])
-    return DataLoader(rows, batch_size, shuffle, collate, lengths, ends, seed=seed)
+    buckets = Buckets(lengths, ends)
+    return DataLoader(rows, batch_size, shuffle, collate, buckets, seed)
 
 
 def _columns(part):

@@ -9,6 +9,8 @@ from keras_genai.checks import check_number, check_size
 from keras_genai.data import embedded_images, pictures
 from keras_genai.data.image_splits import FIXED, floats, validation_loader
 from keras_genai.data.loading import DataLoader, Splits
+from keras_genai.modalities.image import Video
+from keras_genai.modalities.text import Label
 
 _CHUNK = 64  # videos made at once
 _MOST_PIXELS = 2**22  # of a video: the 512 of a test are 2 GB then
@@ -111,8 +113,10 @@ def moving_digits(
         held_out=held_out,
         test=test,
         name="moving_digits",
-        image_shape=(frames, image_size, image_size, 1),
-        num_classes=10 if digits == 1 else None,
+        kinds=(
+            Video((frames, image_size, image_size, 1)),
+            *([Label(10)] if digits == 1 else []),
+        ),
     )
 
 

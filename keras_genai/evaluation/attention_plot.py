@@ -13,7 +13,7 @@ def plot_attention(model, text, output=None):
     """Draws the attention of a recurrent model over a text.
 
     Args:
-        model: `RecurrentSeq2Seq` with a tokenizer.
+        model: `Seq2SeqLM` of a `RecurrentEncoderDecoder`, with a tokenizer.
         text: str.
         output: str whose attention is shown, or `None`: what the model writes.
 
@@ -30,7 +30,7 @@ def plot_attention(model, text, output=None):
     else:
         written = np.append(tokenizer.encode(output), tokenizer.end_token)
     targets = np.concatenate([[tokenizer.start_token], written[:-1]]).astype("int32")
-    weights = model.attention_weights(inputs[None], targets[None])[0]
+    weights = model.network.attention_weights(inputs[None], targets[None])[0]
     names = [
         [tokenizer.decode([token], skip_special_tokens=False) for token in tokens]
         for tokens in (inputs, written)

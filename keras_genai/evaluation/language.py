@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.progress import watched
+
 # Enough rows to keep the cores busy, few enough that logits stay small.
 ROWS = 32
 
@@ -79,9 +81,9 @@ def score_text(model, tokens, stride=None):
         `TextScore`.
     """
     tokens = np.asarray(tokens, "int32")
-    if hasattr(model, "log_probabilities"):
-        nats = -float(np.sum(model.log_probabilities(tokens)))
-    elif hasattr(model, "stream_logits"):
+    if hasattr(model.network, "log_probabilities"):
+        nats = -float(np.sum(model.network.log_probabilities(tokens)))
+    elif hasattr(model.network, "stream_logits"):
         nats = math.log(model.vocabulary_size) + _score_stream(model, tokens)
     else:
         step = stride or max(1, model.context // 4)
@@ -129,7 +131,7 @@ def _score_windows(model, tokens, stride):
     places = starts[:, None] + np.arange(length)
     weights = np.arange(length) >= length - fresh[:, None]  # (windows, length)
     losses, total = _window_losses(model), 0.0
-    for first in range(0, len(starts), ROWS):
+    for first in watched(range(0, len(starts), ROWS), "batch"):
         rows = slice(first, first + ROWS)
         values = losses(
             tf.constant(tokens[places[rows]]), tf.constant(tokens[places[rows] + 1])
@@ -147,7 +149,7 @@ def _score_stream(model, tokens, lanes=16, length=256):
 
     @tf.function(jit_compile=True)
     def step(inputs, targets, cache):
-        logits, cache = model.stream_logits(inputs, cache)
+        logits, cache = model.network.stream_logits(inputs, cache)
         losses = keras.losses.sparse_categorical_crossentropy(
             targets, logits, from_logits=True
         )
@@ -159,7 +161,7 @@ def _score_stream(model, tokens, lanes=16, length=256):
     piece = -(-count // lanes)
     pieces = np.arange(lanes)[:, None] * piece  # (lanes, 1), first counted target
     cache, total = model.initial_cache(lanes, length), 0.0
-    for first in range(-length, piece, length):
+    for first in watched(range(-length, piece, length), "batch"):
         offsets = first + np.arange(length)
         places = pieces + offsets  # (lanes, length)
         counted = (offsets >= 0) & (offsets < piece) & (places < count)

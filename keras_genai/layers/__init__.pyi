@@ -13,12 +13,15 @@ from .conditioning import ClassEmbedding as ClassEmbedding
 from .conditioning import Conditioning as Conditioning
 from .conditioning import Modulation as Modulation
 from .conditioning import NoiseEmbedding as NoiseEmbedding
-from .conditioning import TextEmbedding as TextEmbedding
+from .conditioning import TextEncoder as TextEncoder
 from .convolution import Downsample as Downsample
 from .convolution import GroupNorm as GroupNorm
 from .convolution import PictureAttention as PictureAttention
 from .convolution import ResidualBlock as ResidualBlock
 from .convolution import Upsample as Upsample
+from .denoising import CrossAttention as CrossAttention
+from .denoising import DiTBlock as DiTBlock
+from .denoising import UNetBlock as UNetBlock
 from .dense import Dense as Dense
 from .embedding import TokenEmbedding as TokenEmbedding
 from .equalized import Equalized as Equalized
@@ -32,11 +35,11 @@ from .low_rank import AdaptedDense as AdaptedDense
 from .low_rank import LoRA as LoRA
 from .low_rank import LowRankPair as LowRankPair
 from .low_rank import WholeCopy as WholeCopy
+from .masked import MaskedBlock as MaskedBlock
 from .masked import MaskedConvolution as MaskedConvolution
 from .modulated import ModulatedConvolution as ModulatedConvolution
 from .normalization import BatchNormalization as BatchNormalization
 from .padding import skip_padding as skip_padding
-from .patches import PatchesToScores as PatchesToScores
 from .pool import ImagePool as ImagePool
 from .positions import LearnedPositions as LearnedPositions
 from .positions import RelativePositionBias as RelativePositionBias
@@ -59,6 +62,4 @@ from .spectral import SpectralNormalization as SpectralNormalization
 from .stacks import DecoderStack as DecoderStack
 from .stacks import EncoderStack as EncoderStack
 from .stacks import Stack as Stack
-from .strided import PictureToScore as PictureToScore
-from .strided import VectorToPicture as VectorToPicture
 from .transformer import Block as Block

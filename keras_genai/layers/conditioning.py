@@ -7,7 +7,6 @@ from keras import ops
 from keras_genai.layers.attention import Attention
 from keras_genai.layers.embedding import TokenEmbedding
 from keras_genai.layers.feedforward import FeedForward
-from keras_genai.layers.positions import LearnedPositions
 from keras_genai.layers.transformer import Block
 from keras_genai.registry import register
 
@@ -131,45 +130,42 @@ class ClassEmbedding(keras.layers.Layer):
 
 
 @register
-class TextEmbedding(keras.layers.Layer):
-    """A short text as a vector: a small transformer and the mean over its tokens.
+class TextEncoder(keras.layers.Layer):
+    """A short text as states: a small transformer that looks both ways.
 
-    A text of padding only is "any text".
+    One state more, the first, is of no token. It says something of a text that is all
+    padding, which is "any text", and sees all of any other.
 
     Args:
         vocabulary_size: int.
-        context: int, in tokens.
-        units: int. Length of the vector.
-        width: int. Width of the transformer.
+        width: int, even and a multiple of `num_heads`.
         depth: int. Number of blocks.
         num_heads: int.
 
     Call arguments:
-        tokens: int `(B, context)`; 0 is padding.
+        tokens: int `(B, L)`; 0 is padding.
 
     Returns:
-        float `(B, units)`.
+        float `(B, 1 + L, width)`; `real_states` says which of them mean something.
     """
 
-    def __init__(
-        self, vocabulary_size, context, units, width=64, depth=2, num_heads=2, **kwargs
-    ):
+    def __init__(self, vocabulary_size, width=64, depth=2, num_heads=4, **kwargs):
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
-        self.context = context
-        self.units = units
         self.width = width
         self.depth = depth
         self.num_heads = num_heads
         policy = self.dtype_policy
         self.embedding = TokenEmbedding(
-            vocabulary_size, width, dtype=policy, name="embedding"
-        )
-        self.positions = LearnedPositions(
-            context, width, dtype=policy, name="positions"
+            vocabulary_size,
+            width,
+            # As loud as the waves that tell the places.
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.7),
+            dtype=policy,
+            name="embedding",
         )
         self.blocks = [self._block(index) for index in range(depth)]
-        self.project = keras.layers.Dense(units, dtype=policy, name="project")
+        self.norm = _norm("norm")
 
     def _block(self, index):
         policy = self.dtype_policy
@@ -181,91 +177,101 @@ class TextEmbedding(keras.layers.Layer):
                 name="attention",
             ),
             FeedForward(4 * self.width, "gelu", dtype=policy, name="feedforward"),
-            lambda name: keras.layers.LayerNormalization(dtype="float32", name=name),
+            _norm,
             dtype=policy,
             name=f"block_{index}",
         )
 
     def build(self, tokens_shape=None):
-        self.embedding.build((None, self.context))
-        self.positions.build()
-        for block in self.blocks:
-            block.build((None, self.context, self.width))
-        self.project.build((None, self.width))
+        self.embedding.build((None, None))
+        self.start = self.add_weight(
+            (self.width,),
+            initializer=keras.initializers.RandomNormal(stddev=0.7),
+            name="start",
+        )
+        for layer in (*self.blocks, self.norm):
+            layer.build((None, None, self.width))
 
     def call(self, tokens):
-        real = ops.not_equal(tokens, PADDING)  # (B, T)
-        x = self.embedding(tokens) + self.positions(ops.arange(self.context))
+        places = waves(ops.arange(tokens.shape[1]), self.width)
+        x = self.embedding(tokens) + ops.cast(places, self.compute_dtype)
+        start = ops.cast(self.start, x.dtype) + ops.zeros_like(x[:, :1])
+        x = ops.concatenate([start, x], axis=1)
+        seen = real_states(tokens)[:, None, None, :]
         for block in self.blocks:
-            x, _ = block(x, attention_mask=real[:, None, None, :])
-        weight = ops.cast(real, x.dtype)[..., None]
-        mean = ops.sum(x * weight, axis=1) / ops.maximum(ops.sum(weight, axis=1), 1)
-        return self.project(mean)
+            x, _ = block(x, attention_mask=seen)
+        return ops.cast(self.norm(x), self.compute_dtype)
 
     def get_config(self):
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
-            "context": self.context,
-            "units": self.units,
             "width": self.width,
             "depth": self.depth,
             "num_heads": self.num_heads,
         }
 
 
+def _norm(name):
+    return keras.layers.LayerNormalization(dtype="float32", name=name)
+
+
+def real_states(tokens):
+    """bool `(B, 1 + L)`: which states of a `TextEncoder` are not of padding.
+
+    Args:
+        tokens: int `(B, L)`.
+    """
+    real = ops.not_equal(tokens, PADDING)
+    return ops.concatenate([ops.ones_like(real[:, :1]), real], axis=1)
+
+
 @register
 class Conditioning(keras.layers.Layer):
-    """Noise level and label as one vector: the sum of their embeddings.
+    """All that a network is told of a whole picture, as one vector.
 
     Args:
         width: even int. Waves of the noise level.
         units: int. Length of the vector.
-        num_classes: int or `None`. If given, labels are classes.
-        vocabulary_size: int or `None`. If given, labels are texts.
-        text_length: int, in tokens.
+        num_classes: int or `None`. If given, it is told classes.
+        text_width: int or `None`. If given, it is told texts.
 
     Call arguments:
         noise_level: float `(B,)` in [0, 1], the time.
-        labels: int `(B,)` of classes, int `(B, text_length)` of tokens, or `None`.
+        labels: int `(B,)`, or `None` without classes.
+        text: float `(B, text_width)`, the first state of a `TextEncoder`, or `None`
+            without texts.
 
     Returns:
-        float `(B, units)`.
+        float `(B, units)`, the sum of their vectors.
     """
 
-    def __init__(
-        self,
-        width,
-        units,
-        num_classes=None,
-        vocabulary_size=None,
-        text_length=16,
-        **kwargs,
-    ):
+    def __init__(self, width, units, num_classes=None, text_width=None, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.width = width
         self.units = units
         self.num_classes = num_classes
-        self.vocabulary_size = vocabulary_size
-        self.text_length = text_length
+        self.text_width = text_width
         policy = self.dtype_policy
         self.noise = NoiseEmbedding(width, units, dtype=policy, name="noise")
-        self.label = None
+        self.label = self.text = None
         if num_classes:
             self.label = ClassEmbedding(num_classes, units, dtype=policy, name="label")
-        elif vocabulary_size:
-            self.label = TextEmbedding(
-                vocabulary_size, text_length, units, dtype=policy, name="label"
-            )
+        if text_width:
+            self.text = keras.layers.Dense(units, dtype=policy, name="text")
 
-    def build(self, noise_level_shape=None, labels_shape=None):
+    def build(self, noise_level_shape=None, labels_shape=None, text_shape=None):
         self.noise.build()
         if self.label is not None:
             self.label.build()
+        if self.text is not None:
+            self.text.build((None, self.text_width))
 
-    def call(self, noise_level, labels=None):
+    def call(self, noise_level, labels=None, text=None):
         vector = self.noise(noise_level)
-        return vector if self.label is None else vector + self.label(labels)
+        if self.label is not None:
+            vector = vector + self.label(labels)
+        return vector if self.text is None else vector + self.text(text)
 
     def get_config(self):
         return {
@@ -273,8 +279,7 @@ class Conditioning(keras.layers.Layer):
             "width": self.width,
             "units": self.units,
             "num_classes": self.num_classes,
-            "vocabulary_size": self.vocabulary_size,
-            "text_length": self.text_length,
+            "text_width": self.text_width,
         }
 
 

@@ -74,3 +74,63 @@ class MaskedConvolution(keras.layers.Layer):
             "see_centre": self.see_centre,
             "initializer": keras.initializers.serialize(self.initializer),
         }
+
+
+@register
+class MaskedBlock(keras.layers.Layer):
+    """Residual block: narrow, look at the past, widen.
+
+    Args:
+        width: int. Channels of inputs and outputs; inside are half as many.
+        dropout: float.
+        num_classes: int or `None`.
+
+    Call arguments:
+        inputs: float `(B, H, W, width)`.
+        labels: int `(B,)`, or `None` without classes.
+        training: bool.
+
+    Returns:
+        float `(B, H, W, width)`.
+
+    Reference: van den Oord et al. 2016, figure 5, https://arxiv.org/abs/1601.06759
+    """
+
+    def __init__(self, width, dropout=0.0, num_classes=None, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        self.dropout_rate = dropout
+        self.num_classes = num_classes
+        policy, half = self.dtype_policy, max(1, width // 2)
+        self.narrow = keras.layers.Dense(half, "relu", dtype=policy, name="narrow")
+        self.look = MaskedConvolution(half, 3, dtype=policy, name="look")
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        self.widen = keras.layers.Dense(width, dtype=policy, name="widen")
+        if num_classes:
+            self.classes = keras.layers.Embedding(
+                num_classes, half, dtype=policy, name="classes"
+            )
+
+    def build(self, inputs_shape, labels_shape=None):
+        half = max(1, self.width // 2)
+        self.narrow.build(inputs_shape)
+        self.look.build((*inputs_shape[:-1], half))
+        self.dropout.build((*inputs_shape[:-1], half))
+        self.widen.build((*inputs_shape[:-1], half))
+        if self.num_classes:
+            self.classes.build((None,))
+
+    def call(self, inputs, labels=None, training=False):
+        x = self.look(self.narrow(ops.relu(inputs)))
+        if self.num_classes:
+            x = x + self.classes(labels)[:, None, None]
+        x = self.dropout(ops.relu(x), training=training)
+        return inputs + self.widen(x)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "dropout": self.dropout_rate,
+            "num_classes": self.num_classes,
+        }

@@ -1,4 +1,4 @@
-"""The transformer block that GPT, BERT, BART, T5 and Blenderbot share."""
+"""The transformer block that GPT, BERT, T5 and EncoderDecoder share."""
 
 import keras
 from keras import ops
@@ -185,8 +185,7 @@ def make_block(
     looks_across=False,
     pre_norm=True,
     dropout=0.0,
-    dtype=None,
-    name=None,
+    **config,
 ):
     """The `Block` of most transformers: heads share out the width; all has biases.
 
@@ -198,7 +197,7 @@ def make_block(
         initializer: function that returns a new initializer, called for each matrix:
             one object draws the same numbers every time.
         looks_across: bool. Whether the block attends to another sequence, too.
-        norm, pre_norm, dropout, dtype, name: as for `Block`.
+        norm, pre_norm, dropout, **config: as for `Block`.
 
     Raises:
         ValueError: if `width` is not a multiple of `num_heads`.
@@ -210,7 +209,7 @@ def make_block(
             *arguments,
             initializer=initializer(),
             output_initializer=initializer(),
-            dtype=dtype,
+            dtype=config.get("dtype"),
             name=name,
         )
 
@@ -222,6 +221,5 @@ def make_block(
         part(Attention, *heads, name="cross_attention") if looks_across else None,
         pre_norm,
         dropout,
-        dtype=dtype,
-        name=name,
+        **config,
     )

@@ -11,6 +11,7 @@ from .grids import png as png
 from .image import Image as Image
 from .image import Video as Video
 from .image import pictures as pictures
+from .number import Number as Number
 from .text import Label as Label
 from .text import Readable as Readable
 from .text import Text as Text

@@ -1,20 +1,24 @@
 """Modality: what a sample is, how people hand one in, and how they get one back."""
 
+import dataclasses
 import io
 import pathlib
 
 import numpy as np
 
+from keras_genai import registry
 from keras_genai.files.writing import write_bytes
 
 
+@dataclasses.dataclass(frozen=True)
 class Modality:
     """A kind of sample. This one is of arrays of which nothing more is known.
 
     What people hold is *read* into the arrays of a batch; what a model makes is a
     value, which can be *written* to a file and, in part, *shown*. A task says what its
     samples are in `target`, and what they are made from in `given`; everything that
-    trains, logs, samples and saves asks there, and nowhere else.
+    trains, logs, samples and saves asks there, and nowhere else. A subclass is a frozen
+    dataclass: its fields are its config, which every file of a model holds.
 
     Attributes:
         key: str. What it is called in a batch.
@@ -25,6 +29,10 @@ class Modality:
         spoken: bool. Whether a terminal can show all of one.
         noun: str. What people call several of them.
         numbers: int. How many numbers one of them is.
+        argument: str. What `generate` and its likes call it, where samples are made
+            from it.
+        null: int, what a batch has where any sample of this kind may be meant; `None`
+            of kinds that cannot be left open.
     """
 
     key = "samples"
@@ -34,6 +42,24 @@ class Modality:
     spoken = False
     noun = "samples"
     numbers = 1
+    null = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        registry.adopt(cls)
+
+    def get_config(self):
+        return {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(self)
+        }
+
+    def speaking(self, tokenizer):
+        """The same in the tokens of a tokenizer, where it is made of tokens."""
+        return self
+
+    @property
+    def argument(self):
+        return self.key
 
     @property
     def fields(self):
@@ -48,6 +74,47 @@ class Modality:
             name: str or `None` (`key`), what errors call it.
         """
         return np.asarray(value)
+
+    def rows(self, value, count, name=None):
+        """What a person holds, a row for each of so many samples; one serves them all.
+
+        Args:
+            value: what there is, see `read`.
+            count: int.
+            name: str or `None` (`argument`), what errors call it.
+
+        Raises:
+            ValueError: if there are more or fewer, or as `read` says.
+        """
+        name = name or self.argument
+        array = self.read(value, name)
+        if len(array) == 1:
+            array = np.repeat(array, count, axis=0)
+        if len(array) != count:
+            raise ValueError(
+                f"`{name}` must be one, or as many as there are samples, {count}. "
+                f"Received: {len(array)}"
+            )
+        return array
+
+    def anything(self, count):
+        """Rows that leave open what is meant.
+
+        Raises:
+            ValueError: if this kind cannot be left open.
+        """
+        if self.null is None:
+            raise ValueError(f"`{self.argument}` must be given. Received: None")
+        field = self.fields[self.key]
+        return np.full((count, *field.shape), self.null, field.dtype)
+
+    def in_turn(self, count):
+        """Rows for samples of which nobody said what they shall be made from."""
+        return self.anything(count)
+
+    def told(self, tensor):
+        """What a network is told of a batch of this kind, a tensor in `fields`."""
+        return tensor
 
     def size(self, value):
         """int: how many samples a value holds."""

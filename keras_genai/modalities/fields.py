@@ -98,6 +98,10 @@ class Field:
             tensor = tf.ensure_shape(tensor, (None, *self.shape))
         return tf.cast(tensor, self.dtype)
 
+    def centred(self, tensor):
+        """What `read` returned, as networks see it that make such samples."""
+        return tensor
+
 
 @dataclasses.dataclass(frozen=True)
 class Pictures(Field):
@@ -119,6 +123,9 @@ class Pictures(Field):
 
     def hint(self, low, high):
         return cure(low, high)
+
+    def centred(self, tensor):
+        return 2.0 * tensor - 1.0  # from -1 to 1
 
 
 @dataclasses.dataclass(frozen=True)

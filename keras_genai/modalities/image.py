@@ -1,31 +1,44 @@
 """Image and Video: float pictures in [0, 1], however they are handed in."""
 
+import dataclasses
 import math
 import os
 
 import numpy as np
+from keras import ops
 
-from keras_genai.data.decoding import read_picture
+from keras_genai.checks import check_image_shape
+from keras_genai.files.pictures import read_picture
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.fields import LARGEST, SMALLEST, Pictures, cure
 from keras_genai.modalities.grids import png
+from keras_genai.registry import register
 
 
+@register
+@dataclasses.dataclass(frozen=True)
 class Image(Modality):
     """Pictures of one shape, float in [0, 1].
 
     Args:
         shape: `(H, W, C)`.
         key: str. What they are called in a batch.
+
+    Raises:
+        ValueError: if it is no such shape.
     """
+
+    shape: tuple[int, ...]
+    key: str = "images"
 
     suffix = ".png"
     noun = "pictures"
     conditions = ("data", "data_dir")
+    ranks = (3,)  # of its shapes
 
-    def __init__(self, shape, key="images"):
-        self.shape = tuple(shape)
-        self.key = key
+    def __post_init__(self):
+        shape = check_image_shape("shape", tuple(self.shape), self.ranks)
+        object.__setattr__(self, "shape", shape)
 
     @property
     def fields(self):
@@ -77,6 +90,23 @@ class Image(Modality):
         pixels = np.asarray(value.convert("L" if self.shape[-1] == 1 else "RGB"))
         return pixels.reshape(*pixels.shape[:2], -1)
 
+    @property
+    def grid_shape(self):
+        """`(H, W, C)` of what `to_grid` returns."""
+        return self.shape
+
+    def to_grid(self, tensor):
+        """A batch as pictures with channels, float `(B, *grid_shape)`."""
+        return tensor
+
+    def from_grid(self, tensor):
+        """The inverse of `to_grid`."""
+        return tensor
+
+    def told(self, tensor):
+        """float `(B, *grid_shape)` in [-1, 1]."""
+        return 2 * self.to_grid(tensor) - 1
+
     def encode(self, value):
         return png(value)
 
@@ -89,12 +119,17 @@ class Image(Modality):
 
     @property
     def sizes(self):
-        name = "image_shape" if self.key == "images" else f"{self.key}_shape"
-        return {name: self.shape}
+        if self.key == "images":
+            return {"image_shape": self.shape}
+        return {f"{self.key}_shape": self.grid_shape}  # which networks are told
 
 
+@register
+@dataclasses.dataclass(frozen=True)
 class Video(Image):
     """Videos of one shape, float in [0, 1]; seen as a row of frames.
+
+    As a grid, the frames of a video are channels of one picture.
 
     Args:
         shape: `(F, H, W, C)`.
@@ -102,6 +137,22 @@ class Video(Image):
     """
 
     noun = "videos"
+    ranks = (4,)
+
+    @property
+    def grid_shape(self):
+        frames, *sides, channels = self.shape
+        return (*sides, frames * channels)
+
+    def to_grid(self, tensor):
+        frames, *sides, _ = self.shape
+        tensor = ops.moveaxis(tensor, 1, -2)  # (B, H, W, F, C)
+        return ops.reshape(tensor, (-1, *sides, frames * tensor.shape[-1]))
+
+    def from_grid(self, tensor):
+        frames, *sides, channels = self.shape
+        tensor = ops.reshape(tensor, (-1, *sides, frames, channels))
+        return ops.moveaxis(tensor, -2, 1)
 
 
 def pictures(shape, key="images"):

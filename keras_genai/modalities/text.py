@@ -1,11 +1,16 @@
 """Text: strings, read and written as tokens. Label: classes, which have names."""
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.data.batching import pad_sequence
+from keras_genai.checks import check_integer
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.fields import Labels, Tokens
+from keras_genai.padding import pad_sequence
+from keras_genai.registry import register
 
 WRITING = ("max_length", "temperature", "top_k", "top_p")
 
@@ -28,6 +33,8 @@ class Readable(Modality):
         return f"{value}\n".encode()
 
 
+@register
+@dataclasses.dataclass(frozen=True)
 class Text(Readable):
     """Text in tokens.
 
@@ -39,18 +46,40 @@ class Text(Readable):
         generated: bool. Whether a model writes it token by token.
     """
 
-    key = "tokens"
-    conditions = ("prompt",)
+    tokenizer: Any = None
+    vocabulary_size: int | None = None
+    length: int | None = None
+    generated: bool = False
 
-    def __init__(
-        self, tokenizer=None, vocabulary_size=None, length=None, generated=False
-    ):
-        self.tokenizer = tokenizer
-        if vocabulary_size is None and tokenizer is not None:
-            vocabulary_size = tokenizer.vocabulary_size
-        self.vocabulary_size = vocabulary_size
-        self.length = length
-        self.options = (*WRITING, "out") if generated else ("out",)
+    key, argument = "tokens", "prompts"
+    conditions = ("prompt",)
+    null = 0
+
+    def __post_init__(self):
+        if self.tokenizer is None:
+            return
+        if self.vocabulary_size is None:
+            size = self.tokenizer.vocabulary_size
+            object.__setattr__(self, "vocabulary_size", size)
+        if self.length is not None and self.tokenizer.pad_token != 0:
+            # Or else a token that means something, unless it is the byte 0.
+            first = self.tokenizer.decode([0])
+            if first.strip("\0"):
+                raise ValueError(
+                    "`tokenizer` must have padding for its token 0, for texts of one "
+                    f"`length`. Received: {first!r} there"
+                )
+
+    @property
+    def options(self):
+        return (*WRITING, "out") if self.generated else ("out",)
+
+    def speaking(self, tokenizer):
+        return dataclasses.replace(self, tokenizer=tokenizer)
+
+    @property
+    def sizes(self):
+        return {"vocabulary_size": self.vocabulary_size, "text_length": self.length}
 
     @property
     def fields(self):
@@ -60,7 +89,7 @@ class Text(Readable):
         """Texts as tokens.
 
         Args:
-            value: str, or sequence of str.
+            value: str, or sequence of str; with a length also int tokens `(N, length)`.
             name: see `Modality`.
 
         Returns:
@@ -71,6 +100,10 @@ class Text(Readable):
         """
         name = name or "texts"
         texts = [value] if isinstance(value, str) else list(value)
+        if self.length is not None and not any(isinstance(text, str) for text in texts):
+            tokens = np.asarray(value)
+            self.fields[self.key].check(name, tokens)
+            return tokens.astype("int32")
         if self.tokenizer is None or not all(isinstance(text, str) for text in texts):
             came = "no tokenizer" if self.tokenizer is None else repr(value)[:80]
             raise ValueError(
@@ -89,7 +122,7 @@ class Text(Readable):
         return pad_sequence(rows, length=self.length)
 
     def wished(self, asked, count):
-        return {"labels": [asked["prompt"]] * count} if "prompt" in asked else {}
+        return {"prompts": [asked["prompt"]] * count} if "prompt" in asked else {}
 
     def unit(self, spec):
         first = tf.nest.flatten(spec)[0]
@@ -98,20 +131,50 @@ class Text(Readable):
         return super().unit(spec)
 
 
+@register
+@dataclasses.dataclass(frozen=True)
 class Label(Readable):
     """One of several classes.
 
     Args:
         num_classes: int.
         names: tuple of str, or `None` where classes are numbers only.
+
+    Raises:
+        TypeError: if `num_classes` is not an int.
+        ValueError: if it is below 1, or if there are not as many names.
     """
+
+    num_classes: int
+    names: tuple[str, ...] | None = None
 
     key = "labels"
     conditions = ("label",)
 
-    def __init__(self, num_classes, names=None):
-        self.num_classes = num_classes
-        self.names = names
+    def __post_init__(self):
+        check_integer("num_classes", self.num_classes, 1)
+        if self.names is None:
+            return
+        object.__setattr__(self, "names", tuple(self.names))
+        words = [name for name in self.names if isinstance(name, str)]
+        if len(words) != len(self.names) or len(words) != self.num_classes:
+            raise ValueError(
+                f"`names` must be {self.num_classes} str, one for each class. "
+                f"Received: {str(self.names)[:80]}"
+            )
+
+    @property
+    def words(self):
+        """tuple of str: the names of all classes, made up where they have none."""
+        return self.names or tuple(f"LABEL_{i}" for i in range(self.num_classes))
+
+    @property
+    def null(self):
+        return self.num_classes
+
+    @property
+    def sizes(self):
+        return {"num_classes": self.num_classes}
 
     @property
     def fields(self):
@@ -125,10 +188,28 @@ class Label(Readable):
         self.fields[self.key].check(name or self.key, values)
         return values.astype("int32")
 
+    def rows(self, value, count, name=None):
+        """int32 `(count,)`: classes, or one for all. See `Modality`."""
+        name, given = name or self.key, np.asarray(value)
+        if given.dtype.kind == "U":
+            given = self.read(given, name).reshape(given.shape)
+        if given.ndim == 0:
+            given = np.full((count,), given)
+        good = given.dtype.kind in "iu" and given.shape == (count,)
+        if not good or given.min() < 0 or given.max() >= self.num_classes:
+            raise ValueError(
+                f"`{name}` must be an int, or {count} ints, from 0 to "
+                f"{self.num_classes - 1}. Received: {name}={value!r}"
+            )
+        return given.astype("int32")
+
+    def in_turn(self, count):
+        return np.arange(count, dtype="int32") % self.num_classes
+
     def wished(self, asked, count):
         if "label" in asked:
             return {"labels": np.full(count, asked["label"])}
-        return {"labels": np.arange(count) % self.num_classes}
+        return {"labels": self.in_turn(count)}
 
     def _number(self, word, name):
         if word not in self.names:

@@ -1,14 +1,18 @@
 """Extractive question answering: the span of a text that answers a question."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from keras_genai.data.held import as_rows, columns, in_batches
 from keras_genai.data.spans import answer_span, token_span, windows
+from keras_genai.modalities.base import Modality
+from keras_genai.modalities.text import Text
+from keras_genai.networks.language import TokenNetwork
 from keras_genai.registry import register
-from keras_genai.tasks.encoder import BATCH, EncoderTask
+from keras_genai.tasks.text_task import BATCH, TextTask
 
 
 class Answer(NamedTuple):
@@ -21,15 +25,15 @@ class Answer(NamedTuple):
 
 
 @register
-class QuestionAnswering(EncoderTask):
+class QuestionAnswering(TextTask):
     """Where in a text the answer to a question begins and ends.
 
     Args:
-        backbone: see `EncoderTask`.
+        network: any `TokenNetwork`.
+        given: `Text`.
 
     Call arguments:
-        inputs: what the backbone is called with, questions first.
-        training: bool.
+        inputs, training: see `TextTask`; questions come first.
 
     Returns:
         Dict of float32 logits `start` and `end`, `(B, T)` each, `end` of the last
@@ -38,13 +42,17 @@ class QuestionAnswering(EncoderTask):
     Reference: Devlin et al. 2019, section 4.2, https://arxiv.org/abs/1810.04805
     """
 
-    def __init__(self, backbone, **kwargs):
-        super().__init__(backbone, **kwargs)
-        self.span = self._dense(2, backbone.width, "span")
-        self.built = True
+    network: TokenNetwork
+    given: tuple[Modality, ...] = (Text(),)
+
+    verbs: ClassVar = ("answer",)
+
+    def make(self):
+        self.target = self.given[0]  # an answer is a piece of the text
+        self.span = self._dense(2, self.network.width, "span")
 
     def looked_up(self, x, y=None):
-        spans = self.backbone.looked_up(x)
+        spans = self.rows_read(x)
         length = tf.TensorShape(np.shape(spans[0].values))[1]
         for name in ("start", "end") if isinstance(y, dict) else ():
             loss = self.loss.get(name) if isinstance(self.loss, dict) else self.loss
@@ -52,9 +60,51 @@ class QuestionAnswering(EncoderTask):
         return spans
 
     def call(self, inputs, training=False):
-        hidden = self.backbone(inputs, training=training)["hidden"]
+        hidden, _ = self.hidden(inputs)
         logits = ops.cast(self.span(hidden), "float32")  # (B, T, 2)
         return {"start": logits[:, :, 0], "end": logits[:, :, 1]}
+
+    def loader(
+        self,
+        questions,
+        contexts=None,
+        answers=None,
+        batch_size=16,
+        stride=None,
+        shuffle=True,
+        seed=0,
+    ):
+        """Batches for `fit` of questions, the texts they are about, and the answers.
+
+        Args:
+            questions: list, generator or data set of str, or of triples of a question,
+                a text and an answer.
+            contexts: list of str, of any length, or `None`: in the triples.
+            answers: an answer for each, or `None`: in the triples. A str is the first
+                piece of the text that reads so, an empty one nowhere; `(start, end)`
+                are its first character and the one after the last.
+            batch_size: int, windows a batch.
+            stride: see `answer`.
+            shuffle: bool. Whether each epoch has another order.
+            seed: int, of the order.
+
+        Returns:
+            `keras_genai.data.DataLoader` of what `targets` makes.
+
+        Raises:
+            ValueError: if the model has no tokenizer, or an answer is not in its text.
+        """
+        questions = as_rows(questions, "questions")
+        if contexts is None or answers is None:
+            questions, contexts, answers = columns(questions, 3, "questions")
+        places = [
+            _place(context, answer)
+            for context, answer in zip(contexts, answers, strict=True)
+        ]
+        starts, answers = zip(*places, strict=True)
+        arrays = self.targets(questions, contexts, starts, answers, stride)
+        count = len(arrays[0]["tokens"])
+        return in_batches(arrays, count, batch_size, shuffle, seed)
 
     def answer(self, question, context, stride=None, longest=30, allow_none=False):
         """The best answer in a text of any length.
@@ -121,6 +171,25 @@ class QuestionAnswering(EncoderTask):
     def _windows(self, question, context, stride):
         tokenizer = self._need_tokenizer()
         return windows(tokenizer, question, context, self.context, stride)
+
+
+def _place(context, answer):
+    """The first character of an answer, and the answer, from either of what it is."""
+    if isinstance(answer, str):
+        start = context.find(answer)
+        if start < 0:
+            raise ValueError(
+                f"`answers` must be in their texts. Received: {answer[:60]!r}, which "
+                f"is not in {context[:60]!r}"
+            )
+        return start, answer
+    start, end = answer
+    if not 0 <= start <= end <= len(context):
+        raise ValueError(
+            f"`answers` must be places from 0 to {len(context)} of their texts. "
+            f"Received: ({start}, {end})"
+        )
+    return int(start), context[start:end]
 
 
 def _best_answer(context, windows, outputs, longest, allow_none):

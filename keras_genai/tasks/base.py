@@ -1,69 +1,127 @@
 """Task: a keras.Model that knows its random state, its tokenizer and its files."""
 
 import functools
+import typing
 import warnings
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import tensorflow as tf
 
-from keras_genai import compat, registry, replicas
+from keras_genai import compat, replicas
 from keras_genai.data.tokenizers import Tokenizer
+from keras_genai.declared import Declared, fields
 from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.layers import quantized
 from keras_genai.modalities.base import Modality
+from keras_genai.networks.base import Network
 from keras_genai.tasks import presets, values
 from keras_genai.tasks.calls import arguments
 
 
-class Task(keras.Model):
+@typing.dataclass_transform()
+class Task(Declared):
     """Base class of everything that is trained here.
 
-    A subclass builds all of its sub-layers in `__init__`, names every one of
-    them, and returns its constructor arguments from `get_config`. In exchange
-    its files are complete: weights under stable names, the state of every random
-    generator, and the tokenizer.
+    It is made of fields, as `Declared` says: networks, a `target`, what is `given`,
+    and how it learns. Networks that are not built yet are completed by what the
+    modalities say of the samples. Its files are complete: weights under stable names,
+    the state of every random generator, and the tokenizer.
 
     Attributes:
-        tokenizer: `keras_genai.data.tokenizers.Tokenizer` or `None`. Travels in all
-            files of the model.
+        target: `keras_genai.modalities.base.Modality`: what it makes.
+        given: tuple of `Modality`: what samples are made from.
         transient: tuple of str. Weights whose path ends with one of these belong
             to a run, not to the model: checkpoints hold them, presets do not.
-        changes: tuple of registered objects with `apply(model)`: what was done to the
-            model after it was made, such as adapters. Part of its config.
+        verbs: tuple of str. What a person asks of it besides a sample, as the command
+            line calls it.
         decoding: str. How it decodes or draws when nobody says otherwise, for its card.
+        counts_tokens: bool. Whether it learns by counting a text, by `fit_tokens`, and
+            not by steps of an optimizer.
     """
 
-    transient = ()
-    changes = ()
-    decoding = ""
-    _reads_targets = True
+    in_order = True
+    target = Modality()
+    given = ()
+    transient: ClassVar = ()
+    verbs: ClassVar = ()
+    decoding: ClassVar = ""
+    counts_tokens: ClassVar = False
+    _reads_targets: ClassVar = True
 
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        registry.adopt(cls)
+    def _policy(self, values, dtype):
+        networks = [value for value in values if isinstance(value, Network)]
+        return _shared_policy(networks, dtype)
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.tokenizer = None
+    @property
+    def tokenizer(self):
+        """`keras_genai.data.tokenizers.Tokenizer` of its texts, or `None`."""
+        for kind in (self.target, *self.given):
+            if getattr(kind, "tokenizer", None) is not None:
+                return kind.tokenizer
+        return None
+
+    @tokenizer.setter
+    def tokenizer(self, tokenizer):
+        self.target = self.target.speaking(tokenizer)
+        self.given = tuple(kind.speaking(tokenizer) for kind in self.given)
+
+    @property
+    def networks(self):
+        """dict of `Network` by the field that holds it."""
+        values = {key: getattr(self, key) for key in fields(type(self))}
+        return {key: each for key, each in values.items() if isinstance(each, Network)}
+
+    @property
+    def sizes(self):
+        """dict of sizes that its samples say: of classes, tokens, pictures."""
+        kinds = [kind for kind in (*self.given, self.target) if kind is not None]
+        sizes = {key: size for kind in kinds for key, size in kind.sizes.items()}
+        return {key: size for key, size in sizes.items() if size is not None}
+
+    @property
+    def network_sizes(self):
+        """dict of what fields of its networks must be, by their names."""
+        return self.sizes
+
+    def sizes_of(self, field):
+        """dict of what fields must be of the network in a field of the task."""
+        return self.network_sizes
+
+    def _take(self, key, value):
+        if key == "given" and isinstance(value, Modality):
+            value = (value,)
+        super()._take(key, value)
+
+    def _make_if_complete(self):
+        self._name_apart()
+        for field, network in self.networks.items():
+            network.complete(**self.sizes_of(field))
+        super()._make_if_complete()
+
+    def _name_apart(self):
+        """Calls networks of one name after their fields: weights are found by names."""
+        names = [network.name for network in self.networks.values()]
+        for field, network in self.networks.items():
+            if names.count(network.name) > 1 and not network.built:
+                network.name = field
+        names = [network.name for network in self.networks.values()]
+        if len({*names}) < len(names):
+            raise ValueError(
+                f"`name` of each network must be its own. Received: {', '.join(names)}"
+            )
 
     def get_config(self):
-        policy = self.dtype_policy
-        config = {"name": self.name, "dtype": getattr(policy, "name", policy)}
-        if self.changes:
-            config["changes"] = registry.to_plain(self.changes)
+        config = super().get_config()
         if self.tokenizer is not None:
             config["tokenizer"] = self.tokenizer.to_json()
         return config
 
     @classmethod
     def from_config(cls, config):
-        config = registry.from_plain(config)
-        changes = config.pop("changes", ())
+        config = dict(config)
         tokenizer = config.pop("tokenizer", None)
-        model = cls(**config)
-        for change in changes:
-            change.apply(model)
+        model = super().from_config(config)
         if tokenizer is not None:
             model.tokenizer = Tokenizer.from_json(tokenizer)
         return model
@@ -150,16 +208,6 @@ class Task(keras.Model):
             values.check_arrays(spans)
         return super().__call__(*args, **kwargs)
 
-    @property
-    def target(self):
-        """`keras_genai.modalities.base.Modality`: what it makes."""
-        return Modality()
-
-    @property
-    def given(self):
-        """tuple of `Modality`: what samples are made from."""
-        return ()
-
     @keras.Model.jit_compile.setter
     def jit_compile(self, value):
         count = self.distribute_strategy.num_replicas_in_sync
@@ -217,12 +265,31 @@ class Task(keras.Model):
         return weights
 
     def get_tables(self):
-        """Arrays beside the weights whose sizes depend on the data: dict by name."""
-        return {}
+        """Arrays of its networks whose sizes depend on the data: dict by path."""
+        return {
+            f"{network.name}/{key}": table
+            for network in self.networks.values()
+            for key, table in network.get_tables().items()
+        }
 
     def set_tables(self, tables):
-        """Puts back what `get_tables` returned."""
-        raise ValueError(f"{self.name} has no tables. Received: {sorted(tables)}")
+        """Puts back what `get_tables` returned.
+
+        Raises:
+            ValueError: if one belongs to none of its networks, or if they are not
+                those of a network.
+        """
+        tables = dict(tables)
+        for network in self.networks.values():
+            prefix = f"{network.name}/"
+            own = [path for path in tables if path.startswith(prefix)]
+            network.set_tables(
+                {path.removeprefix(prefix): tables.pop(path) for path in own}
+            )
+        if tables:
+            raise ValueError(
+                f"{self.name} has no such tables. Received: {sorted(tables)}"
+            )
 
     @classmethod
     def from_preset(cls, folder: AnyPath, **overrides: Any) -> Self:
@@ -329,3 +396,23 @@ class Task(keras.Model):
             for variable in self.non_trainable_variables
             if variable.path.endswith("seed_generator_state")
         ]
+
+
+def _shared_policy(networks, dtype):
+    """The dtype policy of a task: that of its networks, which share one.
+
+    Raises:
+        ValueError: if another was asked for than a network was built in.
+    """
+    if dtype is None:
+        return networks[0].dtype_policy if networks else None
+    policy = keras.dtype_policies.get(dtype)
+    for network in networks:
+        if not network.built:
+            network.dtype_policy = policy
+        elif network.dtype_policy != policy:
+            raise ValueError(
+                f"`dtype` must be that of {network.name}, "
+                f"{network.dtype_policy.name!r}. Received: dtype={policy.name!r}"
+            )
+    return policy

@@ -3,19 +3,22 @@
 import inspect
 
 
-def arguments(method, model, args, kwargs):
+def arguments(method, model, args, kwargs, defaults=False):
     """What a method of Keras is called with.
 
     Args:
         method: function of `keras.Model`.
         model: the model.
         args, kwargs: tuple and dict, of the call.
+        defaults: bool. Whether those that were not given are there by their defaults.
 
     Returns:
-        dict by the names of the method's arguments: those that were given.
+        dict by the names of the method's arguments: those that were given, or all.
 
     Raises:
         TypeError: if they do not fit it.
     """
-    given = inspect.signature(method).bind(model, *args, **kwargs).arguments
-    return {name: value for name, value in given.items() if name != "self"}
+    bound = inspect.signature(method).bind(model, *args, **kwargs)
+    if defaults:
+        bound.apply_defaults()
+    return {name: value for name, value in bound.arguments.items() if name != "self"}

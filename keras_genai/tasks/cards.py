@@ -26,7 +26,7 @@ def card(model, title=None, head="", facts=None, sample=""):
         str, in Markdown.
     """
     facts = {
-        "model": f"{type(model).__name__}, {model.count_params():,} parameters",
+        "model": f"{_names(model)}, {model.count_params():,} parameters",
         **({"decoding": model.decoding} if model.decoding else {}),
         **(facts or {}),
     }
@@ -34,3 +34,9 @@ def card(model, title=None, head="", facts=None, sample=""):
     shown = f"```text\n{sample}\n```" if sample else ""
     parts = [f"# {title or model.name}", head, listed, LIMITS, CODE, shown]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _names(model):
+    """The task, and the networks that it is made of: `CausalLM of GPT`."""
+    inside = [type(network).__name__ for network in model.networks.values()]
+    return " of ".join([type(model).__name__, *filter(None, [" and ".join(inside)])])

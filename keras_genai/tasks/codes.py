@@ -16,14 +16,12 @@ BATCH = 256  # pictures scored at once
 class CodeModel(PictureTask):
     """An autoregressive model of pictures that are read as codes, row by row.
 
-    A subclass fills in the four holes below and sets the attributes. The loss is the
-    mean cross-entropy of a code, in nats.
+    A subclass fills in the holes below. The loss is the mean cross-entropy of a code,
+    in nats.
 
     Attributes:
-        image_shape: `(H, W, C)`.
         grid_shape: `(h, w)` of the codes of a picture.
         num_codes: int.
-        num_classes: int, or `None` without labels.
 
     Call arguments:
         inputs: dict of `images`, float `(B, H, W, C)` in [0, 1], and with classes
@@ -35,14 +33,12 @@ class CodeModel(PictureTask):
         `(B, h, w)`, which they predict.
     """
 
-    def __init__(self, image_shape, grid_shape, num_codes, num_classes=None, **kwargs):
-        super().__init__(autocast=False, **kwargs)  # pictures stay float32
-        pictures.check_classes(num_classes)
-        self.image_shape = pictures.check_image_shape(image_shape)
-        self.grid_shape = tuple(grid_shape)
-        self.num_codes = num_codes
-        self.num_classes = num_classes
+    def make(self):
         self.accuracy_tracker = keras.metrics.Mean(name="accuracy")
+
+    @property
+    def network_sizes(self):
+        return {**super().network_sizes, "num_codes": self.num_codes}
 
     def tokens_of(self, images):
         """int32 `(B, h, w)`: the codes of float pictures `(B, H, W, C)`."""

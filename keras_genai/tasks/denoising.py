@@ -1,14 +1,13 @@
 """How a diffusion model is run: its denoiser, and what is compiled around it."""
 
 import math
-import sys
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from keras_genai.progress import bar, is_watched
 from keras_genai.samplers import diffusion
 from keras_genai.samplers.diffusion import Level, Walk
 from keras_genai.samplers.session import compiled
@@ -22,7 +21,7 @@ class Wish(NamedTuple):
     """What a user asked for, checked.
 
     Attributes:
-        labels: int32 array with a row a picture, or `None`.
+        condition: dict of arrays by key, each with a row a picture; pictures in [0, 1].
         guidance: float.
         steps: int.
         sampler: `Sampler`.
@@ -33,11 +32,10 @@ class Wish(NamedTuple):
         known: float32 `(N, H, W, C)` in [0, 1], pictures known in part, or `None`.
         mask: bool of the pictures' shape, where they are not known.
         resample: int. Times that each step is made.
-        condition: float32 `(N, H, W, C')` in [0, 1], or `None`.
         noise: float32 `(N, *sample_shape)` to begin with, or `None`: drawn.
     """
 
-    labels: object
+    condition: dict
     guidance: float
     steps: int
     sampler: object
@@ -48,7 +46,6 @@ class Wish(NamedTuple):
     known: object = None
     mask: object = None
     resample: int = 1
-    condition: object = None
     noise: object = None
 
 
@@ -93,14 +90,13 @@ def padded_wish(wish, count):
     Pictures do not look at each other: the first ones stay what they are.
     """
     size = pictures.few_sizes(count)
-    rows = ("labels", "start", "known", "mask", "condition")
-    return wish._replace(
-        **{
-            name: pictures.padded_rows(getattr(wish, name), size)
-            for name in rows
-            if getattr(wish, name) is not None
-        }
-    )
+
+    def padded(value):
+        return None if value is None else pictures.padded_rows(value, size)
+
+    rows = {name: padded(getattr(wish, name)) for name in ("start", "known", "mask")}
+    condition = {key: padded(value) for key, value in wish.condition.items()}
+    return wish._replace(condition=condition, **rows)
 
 
 def search_noise(model, wish, refinements):
@@ -226,25 +222,25 @@ def denoiser(model, numbers):
 
     Args:
         model: `Diffusion`.
-        numbers: dict of tensors or `None`: `labels`, `condition`, `guidance`.
+        numbers: dict of `condition`, a dict of tensors, and `guidance`, a tensor or
+            `None`.
     """
-    labels, condition = numbers["labels"], numbers["condition"]
-    guidance = numbers["guidance"]
-    if condition is not None:
-        condition = 2 * condition - 1
+    batch, guidance = numbers["condition"], numbers["guidance"]
+    told = model.told(batch)
+    if guidance is not None:
+        free = model.told(model.nothing(batch))
+        told = {key: ops.concatenate([told[key], free[key]]) for key in told}
 
-    def twice(x):
-        return None if x is None else ops.concatenate([x, x])
+    def see(noisy, level):
+        time = ops.ones((ops.shape(noisy)[0],), dtype="float32") * level.time
+        return model.denoise(noisy, time, (level.alpha, level.sigma), told)
 
     def denoise(noisy, level):
         if guidance is None:
-            seen = model.denoise(noisy, level, labels, condition)
+            seen = see(noisy, level)
         else:
             # Mixing what is seen is mixing the noise: both belong to one picture.
-            hidden = ops.full_like(labels, model.null_label)
-            both = ops.concatenate([labels, hidden])
-            seen = model.denoise(twice(noisy), level, both, twice(condition))
-            asked, free = ops.split(seen, 2)
+            asked, free = ops.split(see(ops.concatenate([noisy, noisy]), level), 2)
             seen = free + guidance * (asked - free)
         return ops.clip(seen, -1, 1) if model.codec is None else seen
 
@@ -275,7 +271,7 @@ def _walker(model, wish):
                 end,
                 numbers["seed"],
                 None if known is None else model.to_latents(known),
-                None if mask is None else model.frames_to_channels(mask),
+                None if mask is None else model.target.to_grid(mask),
                 resample,
             )
 
@@ -288,28 +284,25 @@ def _numbers(wish):
     """What may change from call to call without a new compilation."""
     mask = None if wish.mask is None else (~wish.mask).astype("float32")
     numbers = {
-        "labels": wish.labels,
         "condition": wish.condition,
         "guidance": None if wish.guidance == 1 else np.float32(wish.guidance),
         "known": wish.known,
         "mask": mask,
         "seed": np.int64(wish.seed),
     }
-    return {
-        name: None if value is None else tf.constant(value)
-        for name, value in numbers.items()
-    }
+    return tf.nest.map_structure(
+        lambda value: None if value is None else tf.constant(value), numbers
+    )
 
 
 def _pieces(wish):
     """Yields begin and end of the pieces of a walk, one unless somebody watches."""
     rounds = wish.steps * wish.resample
-    shown = sys.stderr.isatty() if wish.progress is None else wish.progress
-    if not shown:
+    if not is_watched(wish.progress):
         yield 0, rounds
         return
-    bar = keras.utils.Progbar(rounds, unit_name="step")
+    update = bar(rounds, "step")
     bounds = np.linspace(0, rounds, min(PIECES, rounds) + 1).round().astype(int)
     for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         yield begin, end
-        bar.update(end)
+        update(end)

@@ -1,13 +1,17 @@
 """Diffusion: pictures from noise, by a network that learnt to remove it."""
 
+from typing import Annotated, Any
+
 import keras
-import numpy as np
 from keras import ops
 
-from keras_genai import registry, replicas
-from keras_genai.checks import check_integer, check_number, check_size
+from keras_genai import replicas
+from keras_genai.checks import check_integer, check_number
+from keras_genai.declared import Positive, Rate, part
+from keras_genai.modalities.base import Modality
 from keras_genai.modalities.image import Image
-from keras_genai.modalities.text import Text
+from keras_genai.networks.base import Network
+from keras_genai.registry import register
 from keras_genai.samplers.diffusion import DPMSolver, Sampler
 from keras_genai.schedules import CosineNoise
 from keras_genai.tasks import latent, pictures
@@ -19,38 +23,39 @@ from keras_genai.tasks.predictions import MinSNR, Velocity
 
 QUARTERS = 4  # of the time, each with a loss of its own in the logs
 VALIDATION_SEED = 20_200_619
+PREDICTIONS = "keras_genai.tasks.predictions"
+Codec = Annotated[Any, part("features_of", "VQVAE")]
 
 
+@register
 class Diffusion(Editing, PictureTask):
     """A model of pictures that removes noise step by step.
 
-    A subclass fills in `forward`, the network. Schedule, prediction, weighting and
-    sampler are objects that know nothing of it, nor of each other.
+    Schedule, prediction, weighting and sampler are objects that know nothing of it, nor
+    of each other. What samples are made from is told to the network, in a dict by the
+    modalities' keys.
 
     Args:
-        image_shape: `(H, W, C)`, or `(F, H, W, C)` of videos, whose frames the network
-            sees as channels.
-        num_classes: int or `None`. If given, pictures are conditioned on labels.
-        condition_shape: `(H, W, C')` or `None`. If given, on another picture, too.
-        schedule: object of `keras_genai.schedules`. Default: `CosineNoise()`.
+        network: a `DenoisingNetwork`, such as `UNet` or `DiT`, or another one with the
+            same call arguments.
+        target: `Image`, or `Video`, whose frames the network sees as channels.
+        given: any of `Label`, `Text` with a length, and an `Image` with another key,
+            such as `condition`; one, a tuple, or nothing.
+        schedule: object of `keras_genai.schedules`.
         prediction: object of `keras_genai.tasks.predictions`, what the network says.
-            Default: `Velocity()`.
-        weighting: object of the same module. Default: `MinSNR()`.
-        label_dropout: float. Share of labels hidden in training, so that the model
-            knows pictures of any class, too; guidance needs them.
-        vocabulary_size: int or `None`. If given, pictures are conditioned on texts
-            instead of labels.
-        text_length: int, in tokens. Longer texts are refused.
+        weighting: object of the same module.
+        label_dropout: float. Share of examples whose labels and texts are hidden in
+            training, so that the model knows samples of any kind, too; guidance needs
+            them. Of several kinds, as large a share again is hidden one by one.
         codec: trained `VQVAE` or `None`. If given, its latents are what is noised and
             denoised. It is not trained, and saved along.
         latent_scale: float, by which latents are multiplied, or `None`: 1 over the
             deviation of the codec's codebook.
 
     Call arguments:
-        inputs: dict of `images`, float `(B, H, W, C)` in [0, 1]; with classes
-            `labels`, int `(B,)`; with texts `tokens`, int `(B, text_length)`, 0 where
-            nothing is; with a condition `condition`, float `(B, H, W, C')` in [0, 1].
-            Other keys are ignored.
+        inputs: dict of `images`, float `(B, H, W, C)` in [0, 1], and of what is given:
+            `labels`, int `(B,)`; `tokens`, int `(B, length)`, 0 where nothing is;
+            `condition`, float `(B, H, W, C')` in [0, 1]. Other keys are ignored.
         training: bool. If `False`, the same noise is added in every call.
 
     Returns:
@@ -60,139 +65,71 @@ class Diffusion(Editing, PictureTask):
         error with 0.
 
     Raises:
-        ValueError: if an argument is out of range, or a batch is of another shape.
+        TypeError: if an argument is of a wrong type.
+        ValueError: if one is out of range, or a batch is of another shape.
 
     Reference: Ho et al. 2020, https://arxiv.org/abs/2006.11239; Ho & Salimans 2022
-        (guidance), https://arxiv.org/abs/2207.12598; Rombach et al. 2022 (codec),
-        https://arxiv.org/abs/2112.10752
+        (guidance), https://arxiv.org/abs/2207.12598; Rombach et al. 2022 (codec,
+        texts), https://arxiv.org/abs/2112.10752
     """
 
-    jit_generate = False  # XLA's convolutions are slow on CPUs
+    network: Network
+    target: Image
+    given: tuple[Modality, ...] = ()
+    schedule: Annotated[Any, part("log_snr", "keras_genai.schedules")] = CosineNoise()
+    prediction: Annotated[Any, part("clean_factor", PREDICTIONS)] = Velocity()
+    weighting: Annotated[Any, part("__call__", PREDICTIONS)] = MinSNR()
+    label_dropout: Rate = 0.1
+    codec: Codec | None = None
+    latent_scale: Positive | None = None
+
     decoding = "30 steps of DPMSolver, without guidance"
 
-    def __init__(
-        self,
-        image_shape,
-        num_classes=None,
-        condition_shape=None,
-        schedule=None,
-        prediction=None,
-        weighting=None,
-        label_dropout=0.1,
-        vocabulary_size=None,
-        text_length=16,
-        codec=None,
-        latent_scale=None,
-        **kwargs,
-    ):
-        # bfloat16 cannot tell neighbouring greys: pictures enter in float32.
-        super().__init__(autocast=False, **kwargs)
-        self.image_shape = pictures.check_image_shape(image_shape, ranks=(3, 4))
-        self.num_classes = num_classes
-        self.condition_shape = None
-        if condition_shape is not None:
-            self.condition_shape = pictures.check_image_shape(
-                condition_shape, "condition_shape"
+    @property
+    def sample_shape(self):
+        """`(H, W, C)` of what is noised and denoised."""
+        return (
+            self.target.grid_shape if self.codec is None else latent.shape(self.codec)
+        )
+
+    @property
+    def network_sizes(self):
+        return {**super().network_sizes, "sample_shape": self.sample_shape}
+
+    def check(self):
+        super().check()
+        for kind in self.given:
+            if None in kind.fields[kind.key].shape:
+                raise ValueError(
+                    "`given` must be of one size, such as Text(tokenizer, length=16). "
+                    f"Received: {type(kind).__name__} of any"
+                )
+        if self.codec is not None and self.codec.target.shape != self.target.shape:
+            raise ValueError(
+                f"`codec` must be of pictures {self.target.shape}, as the target is. "
+                f"Received: one of {self.codec.target.shape}"
             )
-        self.vocabulary_size = vocabulary_size
-        self.text_length = text_length
-        self.schedule = CosineNoise() if schedule is None else schedule
-        self.prediction = Velocity() if prediction is None else prediction
-        self.weighting = MinSNR() if weighting is None else weighting
-        self.label_dropout = label_dropout
-        self.codec = codec
-        self.latent_scale = latent_scale
-        self.sample_shape = self.image_shape
-        if len(self.image_shape) == 4:
-            frames, *sides, channels = self.image_shape
-            self.sample_shape = (*sides, frames * channels)
-        self._check()
-        if codec is not None:
-            codec.trainable = False
-            self.sample_shape = latent.shape(codec)
-            if latent_scale is None:
-                self.latent_scale = latent.scale(codec)
+
+    def make(self):
+        self.jit_generate = self.network.jit_generate
+        if self.codec is not None:
+            self.codec.trainable = False
+            if self.latent_scale is None:
+                self.latent_scale = latent.scale(self.codec)
         self.seed_generator = replicas.SeedGenerator(name="seed_generator")
         self.quarters = [
             keras.metrics.Mean(name=f"quarter_{index + 1}") for index in range(QUARTERS)
         ]
 
-    def _check(self):
-        pictures.check_classes(self.num_classes)
-        if self.vocabulary_size is not None:
-            check_size("vocabulary_size", self.vocabulary_size, most=2**31)
-            check_size("text_length", self.text_length)
-        predictions = "keras_genai.tasks.predictions"
-        for name, needs, module in (
-            ("schedule", "log_snr", "keras_genai.schedules"),
-            ("prediction", "clean_factor", predictions),
-            ("weighting", "__call__", predictions),
-        ):
-            pictures.check_part(name, getattr(self, name), needs, module)
-        if self.codec is not None:
-            pictures.check_part("codec", self.codec, "features_of", "VQVAE")
-        if self.latent_scale is not None:
-            check_number("latent_scale", self.latent_scale, "above 0", lambda x: x > 0)
-        if self.num_classes and self.vocabulary_size:
-            raise ValueError(
-                "`num_classes` must be None with a `vocabulary_size`. "
-                f"Received: num_classes={self.num_classes}"
-            )
-        check_number(
-            "label_dropout", self.label_dropout, "in [0, 1)", lambda x: 0 <= x < 1
-        )
-        if self.condition_shape and self.condition_shape[:2] != self.sample_shape[:2]:
-            raise ValueError(
-                "`condition_shape` must have the sides of `image_shape`. "
-                f"Received: {self.condition_shape} and {self.image_shape}"
-            )
-        if self.codec is None:
-            return
-        if self.condition_shape or self.codec.image_shape != self.image_shape:
-            raise ValueError(
-                "`codec` must be trained on pictures of `image_shape`, and "
-                "`condition_shape` be None. Received: a codec of "
-                f"{self.codec.image_shape} for {self.image_shape}, "
-                f"condition_shape={self.condition_shape}"
-            )
-
-    @property
-    def given(self):
-        kinds = super().given
-        if self.vocabulary_size:
-            text = Text(self.tokenizer, self.vocabulary_size, self.text_length)
-            kinds = *kinds, text
-        if self.condition_shape:
-            kinds = *kinds, Image(self.condition_shape, "condition")
-        return kinds
-
-    def forward(self, noisy, noise_level, labels, condition, training=False):
-        """The network's output.
-
-        Args:
-            noisy: float32 `(B, *sample_shape)`, of deviation about 1.
-            noise_level: float32 `(B,)`, the time in [0, 1].
-            labels: int32 `(B,)`, `num_classes` for any class; int32 `(B, text_length)`
-                of tokens, all 0 for any text; `None` if the model has neither.
-            condition: float32 `(B, H, W, C')` in [-1, 1], or `None`.
-            training: bool.
-
-        Returns:
-            float `(B, *sample_shape)`.
-        """
-        raise NotImplementedError
-
     def call(self, inputs, training=False):
-        images, labels, condition = self._read(inputs)
-        clean = self.to_latents(images)
+        batch = self.read(inputs)
+        clean = self.to_latents(batch[self.target.key])
         time, noise = self._draw(ops.shape(clean), training)
         alpha, sigma = self.schedule.alpha(time), self.schedule.sigma(time)
         wide = [ops.reshape(x, (-1, 1, 1, 1)) for x in (alpha, sigma)]
         noisy = wide[0] * clean + wide[1] * noise
-        if training and labels is not None and self.label_dropout:
-            labels = self._hide(labels)
-        scaled = self.prediction.scale(*wide) * noisy
-        output = self.forward(scaled, time, labels, condition, training=training)
+        condition = self.told(self._hide(batch) if training else batch)
+        output = self.network(self.prediction.scale(*wide) * noisy, time, condition)
         target = self.prediction.target(clean, noise, *wide)
         error = ops.mean(ops.square(ops.cast(output, "float32") - target), (1, 2, 3))
         factor = self.prediction.clean_factor(alpha, sigma)
@@ -213,21 +150,34 @@ class Diffusion(Editing, PictureTask):
         error = y_pred["error"][:, None]  # metrics take the mean of what a row has
         return ops.zeros_like(error), error
 
-    def denoise(self, noisy, level, labels=None, condition=None):
-        """The clean picture that the model sees in a noisy one.
+    def denoise(self, noisy, time, levels, condition):
+        """The clean pictures that the model sees in noisy ones.
 
         Args:
             noisy: float32 `(B, *sample_shape)`.
-            level: `Level` of `keras_genai.samplers.diffusion`.
-            labels, condition: see `forward`.
+            time: float32 `(B,)`.
+            levels: `(alpha, sigma)` at that time, float32, broadcast against `noisy`.
+            condition: dict, what `told` returned.
 
         Returns:
             float32 `(B, *sample_shape)`.
         """
-        time = ops.ones((ops.shape(noisy)[0],), dtype="float32") * level.time
-        scaled = self.prediction.scale(level.alpha, level.sigma) * noisy
-        output = ops.cast(self.forward(scaled, time, labels, condition), "float32")
-        return self.prediction.clean(output, noisy, level.alpha, level.sigma)
+        scaled = self.prediction.scale(*levels) * noisy
+        output = ops.cast(self.network(scaled, time, condition), "float32")
+        return self.prediction.clean(output, noisy, *levels)
+
+    def told(self, batch):
+        """What the network is told of a batch: dict by the keys of `given`."""
+        return {kind.key: kind.told(batch[kind.key]) for kind in self.given}
+
+    def nothing(self, batch):
+        """A batch of which all that may be left open is: dict as `batch`."""
+        return {
+            kind.key: batch[kind.key]
+            if kind.null is None
+            else ops.full_like(batch[kind.key], kind.null)
+            for kind in self.given
+        }
 
     def exportable(self):
         return Denoiser(self)
@@ -236,7 +186,7 @@ class Diffusion(Editing, PictureTask):
         """Pictures in [0, 1] as what is noised: in [-1, 1], or the codec's latents."""
         images = ops.cast(images, "float32")
         if self.codec is None:
-            return 2 * self.frames_to_channels(images) - 1
+            return self.target.told(images)
         latents = latent.encode(self.codec, images)
         return ops.stop_gradient(latents) * self.latent_scale
 
@@ -244,43 +194,32 @@ class Diffusion(Editing, PictureTask):
         """The inverse of `to_latents`, in [0, 1]."""
         if self.codec is not None:
             return latent.decode(self.codec, latents / self.latent_scale)
-        images = ops.clip((latents + 1) / 2, 0, 1)
-        if len(self.image_shape) == 3:
-            return images
-        frames, *sides, channels = self.image_shape
-        images = ops.reshape(images, (-1, *sides, frames, channels))
-        return ops.moveaxis(images, -2, 1)
-
-    def frames_to_channels(self, images):
-        """Videos `(B, F, H, W, C)` as `(B, H, W, F * C)`; pictures as they are."""
-        if len(self.image_shape) == 3:
-            return images
-        frames, *sides, _ = self.image_shape
-        images = ops.moveaxis(images, 1, -2)  # (B, H, W, F, C)
-        return ops.reshape(images, (-1, *sides, frames * images.shape[-1]))
+        return self.target.from_grid(ops.clip((latents + 1) / 2, 0, 1))
 
     def generate(
         self,
         count=16,
-        labels=None,
         guidance=1.0,
         steps=30,
         sampler=None,
         seed=0,
         progress=None,
+        **given,
     ):
         """New pictures.
 
         Args:
             count: int.
-            labels: int or ints `(count,)` for a model with classes; str or list of str
-                for one with texts. Default: 0, 1, 2, ... in turn, or any text.
             guidance: float. 1 is the model as it is; above, pictures are more typical
-                of their label; at 0 labels do not matter.
+                of what is given; at 0 that does not matter.
             steps: int.
             sampler: object of `keras_genai.samplers.diffusion`. Default: `DPMSolver()`.
             seed: int.
             progress: bool. Whether to show a bar; `None`: if a person watches.
+            **given: what the pictures shall be made from, each once for all of them or
+                a row each: `labels`, int or ints `(count,)`, by default 0, 1, 2, ... in
+                turn; `prompts`, str, list of str, or int tokens `(count, length)`, by
+                default any text.
 
         Returns:
             float32 array `(count, H, W, C)` in [0, 1].
@@ -289,29 +228,21 @@ class Diffusion(Editing, PictureTask):
             TypeError: if an argument is of a wrong type.
             ValueError: if one is out of range, or the model lacks what it needs.
         """
-        if self.condition_shape:
+        if self._needed is not None:
             raise ValueError(
-                "`generate` must be `restore` for this model, built with "
-                f"condition_shape={self.condition_shape}. Received: {count=}"
+                "`generate` must be `restore` for this model, which is given "
+                f"{self._needed.argument}. Received: {count=}"
             )
         pictures.check_count(count, seed, self.image_shape)
-        labels = self._labels(labels, count, in_turn=True)
-        wish = self._wish(labels, guidance, steps, sampler, seed, progress)
+        condition = self._rows(given, count, in_turn=True)
+        wish = self._wish(condition, guidance, steps, sampler, seed, progress)
         return walk(self, wish, count)
 
-    def _read(self, inputs):
-        """Images, labels and condition of a batch, as `forward` wants them."""
-        batch = self.read(inputs)
-        images, labels = batch["images"], batch.get("labels")
-        if self.vocabulary_size:
-            labels = batch["tokens"]
-        if not self.condition_shape:
-            return images, labels, None
-        return images, labels, 2 * batch["condition"] - 1
-
     def _draw(self, shape, training):
-        """Times `(B,)`, spread evenly over a batch, and noise; always the same ones
-        outside of training."""
+        """Times `(B,)`, spread evenly over a batch, and noise.
+
+        Outside of training they are always the same ones.
+        """
         seed = self.seed_generator if training else VALIDATION_SEED
         noise = keras.random.normal(shape, dtype="float32", seed=seed)
         start = keras.random.uniform((), dtype="float32", seed=seed)
@@ -319,32 +250,55 @@ class Diffusion(Editing, PictureTask):
         places = (ops.arange(shape[0], dtype="float32") + start) / count
         return self.schedule.times(places), noise
 
-    def _hide(self, labels):
-        """Labels of which some became "any"."""
-        shape = (ops.shape(labels)[0],) + (1,) * (len(labels.shape) - 1)
-        hidden = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
-        return ops.where(hidden < self.label_dropout, self.null_label, labels)
+    def _hide(self, batch):
+        """A batch of which some labels and texts became "any"."""
+        open_ones = [kind for kind in self.given if kind.null is not None]
+        if not open_ones or not self.label_dropout:
+            return batch
+        batch, all_of_it = dict(batch), self._some(batch)
+        for kind in open_ones:
+            hidden = all_of_it
+            if len(open_ones) > 1:
+                hidden = hidden | self._some(batch)
+            value = batch[kind.key]
+            hidden = ops.reshape(hidden, (-1,) + (1,) * (len(value.shape) - 1))
+            batch[kind.key] = ops.where(hidden, kind.null, value)
+        return batch
+
+    def _some(self, batch):
+        """bool `(B,)`: true of a share of `label_dropout`."""
+        shape = (ops.shape(batch[self.target.key])[0],)
+        drawn = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
+        return drawn < self.label_dropout
 
     @property
-    def null_label(self):
-        """int: the label, or the token, that says nothing."""
-        return self.num_classes or 0
+    def _needed(self):
+        """The `Modality` that cannot be left open: pictures to restore, or `None`."""
+        return next((kind for kind in self.given if kind.null is None), None)
 
-    def _labels(self, labels, count, in_turn=False):
-        """int32 array: labels `(count,)`, tokens `(count, text_length)`, or `None`."""
-        if self.vocabulary_size:
-            return texts_to_tokens(
-                labels, count, self.text_length, self.tokenizer, self.vocabulary_size
-            )
-        if labels is None and self.num_classes and not in_turn:
-            return np.full((count,), self.null_label, "int32")
-        return pictures.to_labels(labels, count, self.num_classes)
+    def _rows(self, given, count, in_turn=False):
+        """dict of arrays with a row a sample, by the keys of `self.given`."""
+        kinds = {kind.argument: kind for kind in self.given}
+        for name, value in given.items():
+            if name not in kinds and value is not None:
+                raise ValueError(
+                    f"`{name}` must be `None` for this model, which is given "
+                    f"{', '.join(kinds) or 'nothing'}. Received: {name}={value!r}"
+                )
+        rows = {}
+        for name, kind in kinds.items():
+            if given.get(name) is not None:
+                rows[kind.key] = kind.rows(given[name], count, name)
+            else:
+                rows[kind.key] = (kind.in_turn if in_turn else kind.anything)(count)
+        return rows
 
-    def _wish(self, labels, guidance, steps, sampler, seed, progress):
+    def _wish(self, condition, guidance, steps, sampler, seed, progress):
         """The part of a `Wish` that all public methods share, checked."""
         check_integer("steps", steps, 1)
         check_number("guidance", guidance, "a number >= 0", lambda x: x >= 0)
-        if guidance != 1 and (labels is None or not self.label_dropout):
+        can_be_open = any(kind.null is not None for kind in self.given)
+        if guidance != 1 and not (can_be_open and self.label_dropout):
             raise ValueError(
                 "`guidance` must be 1 for a model without classes or texts, or trained "
                 f"with label_dropout=0. Received: {guidance=}"
@@ -355,71 +309,4 @@ class Diffusion(Editing, PictureTask):
                 "`sampler` must be an object of keras_genai.samplers.diffusion. "
                 f"Received: {sampler!r}"
             )
-        return Wish(labels, guidance, steps, sampler, seed, progress)
-
-    def preset_weights(self):
-        """The weights of the network, and of the codec behind `codec/`. See `Task`."""
-        weights = super().preset_weights()
-        if self.codec is None:
-            return weights
-        theirs = {id(variable) for variable in self.codec.weights}
-        own = {
-            path: variable
-            for path, variable in weights.items()
-            if id(variable) not in theirs
-        }
-        inner = self.codec.preset_weights()
-        return own | {f"codec/{path}": each for path, each in inner.items()}
-
-    def get_config(self):
-        parts = ("schedule", "prediction", "weighting", "codec")
-        return {
-            **super().get_config(),
-            "image_shape": list(self.image_shape),
-            "num_classes": self.num_classes,
-            "condition_shape": self.condition_shape and list(self.condition_shape),
-            "vocabulary_size": self.vocabulary_size,
-            "text_length": self.text_length,
-            **{name: registry.to_plain(getattr(self, name)) for name in parts},
-            "label_dropout": self.label_dropout,
-            "latent_scale": self.latent_scale,
-        }
-
-
-def texts_to_tokens(texts, count, length, tokenizer, vocabulary_size):
-    """Texts a user gave, or tokens, as a model with texts reads them.
-
-    Args:
-        texts: str, list of `count` str, int `(count, length)`, or `None`: any text.
-        count: int.
-        length: int, in tokens.
-        tokenizer: `Tokenizer` or `None`. Needed for str.
-        vocabulary_size: int.
-
-    Returns:
-        int32 array `(count, length)`, 0 where nothing is.
-
-    Raises:
-        ValueError: if a text is too long, or their number another.
-    """
-    if texts is None:
-        return np.zeros((count, length), "int32")
-    if isinstance(texts, str):
-        texts = [texts] * count
-    if all(isinstance(text, str) for text in texts):
-        if tokenizer is None:
-            raise ValueError(
-                "`labels` must be int tokens, because this model has no `tokenizer`. "
-                f"Received: {texts!r}"
-            )
-        rows = [list(tokenizer.encode(text)) for text in texts]
-        if len(rows) == count and max(map(len, rows)) <= length:
-            texts = [row + [0] * (length - len(row)) for row in rows]
-    tokens = np.asarray(texts) if not isinstance(texts[0], str) else np.zeros(0)
-    known = tokens.shape == (count, length) and tokens.dtype.kind in "iu"
-    if not known or tokens.min() < 0 or tokens.max() >= vocabulary_size:
-        raise ValueError(
-            f"`labels` must be {count} texts of at most {length} tokens from 0 to "
-            f"{vocabulary_size - 1}. Received: {texts!r}"
-        )
-    return tokens.astype("int32")
+        return Wish(condition, guidance, steps, sampler, seed, progress)

@@ -1,20 +1,36 @@
-"""What drawing and judging pictures needs: seeds, weights set aside."""
+"""What drawing pictures needs: their range, seeds, weights set aside, translators."""
 
 import contextlib
 
 import numpy as np
-import tensorflow as tf
 from keras import ops
-
-
-def to_networks(images):
-    """float32 pictures in [-1, 1] from those in [0, 1]."""
-    return 2.0 * ops.cast(images, "float32") - 1.0
 
 
 def to_pictures(images):
     """float32 pictures in [0, 1] from those in [-1, 1]."""
     return ops.clip(0.5 * images + 0.5, 0.0, 1.0)
+
+
+def translated(network, images, image_shape, training=False):
+    """Pictures that a network makes of others, called as denoisers are.
+
+    What such a network reads besides the condition is zeros here.
+
+    Args:
+        network: called with `noisy`, float32 `(B, *image_shape)`, `time`, float32
+            `(B,)`, and a dict with a `condition`; returns `(B, *image_shape)`.
+        images: float32 `(B, H, W, C')` in [-1, 1].
+        image_shape: `(H, W, C)`, of what it makes.
+        training: bool.
+
+    Returns:
+        float32 `(B, *image_shape)` in (-1, 1).
+    """
+    count = ops.shape(images)[0]
+    noisy = ops.zeros((count, *image_shape), "float32")
+    time = ops.zeros((count,), "float32")
+    outputs = network(noisy, time, {"condition": images}, training=training)
+    return ops.tanh(ops.cast(outputs, "float32"))
 
 
 def fresh_seeds(states, seed):
@@ -37,9 +53,3 @@ def replaced(pairs):
     finally:
         for variable, value in kept:
             variable.assign(value)
-
-
-def padded_rows(array, size):
-    """A tensor of `size` rows, the last one repeated."""
-    rows = np.minimum(np.arange(size), len(array) - 1)
-    return tf.constant(array[rows])

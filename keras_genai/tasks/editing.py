@@ -3,7 +3,6 @@
 import numpy as np
 
 from keras_genai.checks import check_integer, check_number
-from keras_genai.modalities.image import Image
 from keras_genai.samplers.diffusion import Ancestral
 from keras_genai.tasks.denoising import bits_per_dimension, search_noise, walk
 
@@ -15,20 +14,20 @@ class Editing:
         self,
         images,
         strength=0.6,
-        labels=None,
         guidance=1.0,
         steps=30,
         sampler=None,
         seed=0,
         progress=None,
+        **given,
     ):
         """Pictures like given ones: some noise is added, then removed.
 
         Args:
             images: uint8, or float in [0, 1], `(N, H, W, C)`.
             strength: float in (0, 1]. The time to start at; 1 keeps nothing.
-            labels: as in `generate`. Default: any.
             guidance, steps, sampler, seed, progress: see `generate`.
+            **given: as in `generate`. Default: any.
 
         Returns:
             float32 array `(N, H, W, C)` in [0, 1].
@@ -37,8 +36,8 @@ class Editing:
         """
         check_number("strength", strength, "in (0, 1]", lambda x: 0 < x <= 1)
         images = self.target.read(images)
-        labels = self._labels(labels, len(images))
-        wish = self._wish(labels, guidance, steps, sampler, seed, progress)
+        condition = self._rows(given, len(images))
+        wish = self._wish(condition, guidance, steps, sampler, seed, progress)
         wish = wish._replace(start=images, strength=float(strength))
         return walk(self, wish, len(images))
 
@@ -46,13 +45,13 @@ class Editing:
         self,
         images,
         mask,
-        labels=None,
         guidance=1.0,
         steps=30,
         sampler=None,
         seed=0,
         resample=5,
         progress=None,
+        **given,
     ):
         """Paints a part of pictures anew, so that it fits the rest.
 
@@ -60,11 +59,11 @@ class Editing:
             images: uint8, or float in [0, 1], `(N, H, W, C)`.
             mask: bool `(H, W)` or `(N, H, W)`, of videos `(F, H, W)` or
                 `(N, F, H, W)`. True where to paint.
-            labels: as in `generate`. Default: any.
             guidance, steps, seed, progress: see `generate`.
             sampler: as in `generate`, but one that looks at one level only. Default:
                 `Ancestral()`.
             resample: int. Times that each step is made; more fits better.
+            **given: as in `generate`. Default: any.
 
         Returns:
             float32 array `(N, H, W, C)` in [0, 1], unchanged where `mask` is False.
@@ -76,9 +75,9 @@ class Editing:
         check_integer("resample", resample, 1)
         if self.codec is not None:
             raise ValueError("`inpaint` must be asked of a model without a `codec`")
-        labels = self._labels(labels, len(images))
+        condition = self._rows(given, len(images))
         sampler = Ancestral() if sampler is None else sampler
-        wish = self._wish(labels, guidance, steps, sampler, seed, progress)
+        wish = self._wish(condition, guidance, steps, sampler, seed, progress)
         if sampler.multistep:
             raise ValueError(
                 "`sampler` must look at one level only to inpaint: Ancestral, DDIM, "
@@ -90,23 +89,23 @@ class Editing:
     def restore(
         self,
         condition,
-        labels=None,
         guidance=1.0,
         steps=30,
         sampler=None,
         seed=0,
         draws=1,
         progress=None,
+        **given,
     ):
-        """The pictures behind damaged ones, by a model built with `condition_shape`.
+        """The pictures behind damaged ones, by a model that is given such pictures.
 
         Args:
             condition: uint8, or float in [0, 1], `(N, H, W, C')`.
-            labels: as in `generate`. Default: any.
             guidance, steps, sampler, seed, progress: see `generate`. Few steps come
                 near the mean of all pictures that may be meant, which has the least
                 squared error; many steps draw one of them, which is sharper.
             draws: int. So many results are averaged.
+            **given: what else is given, as in `generate`. Default: any.
 
         Returns:
             float32 array `(N, H, W, C)` in [0, 1].
@@ -114,46 +113,46 @@ class Editing:
         Reference: Saharia et al. 2021 (SR3), https://arxiv.org/abs/2104.07636; 2022
             (Palette), https://arxiv.org/abs/2111.05826
         """
-        if not self.condition_shape:
+        kind = self._needed
+        if kind is None:
             raise ValueError(
-                "`restore` must be asked of a model built with `condition_shape`. "
-                "Received: condition_shape=None"
+                "`restore` must be asked of a model that is given pictures. Received: "
+                f"one given {[kind.argument for kind in self.given]}"
             )
         check_integer("draws", draws, 1)
-        condition = Image(self.condition_shape).read(condition, "condition")
-        labels = self._labels(labels, len(condition))
-        total = np.zeros((len(condition), *self.image_shape), "float32")
+        count = len(kind.read(condition, "condition"))
+        rows = self._rows({**given, kind.argument: condition}, count)
+        total = np.zeros((count, *self.image_shape), "float32")
         for draw in range(draws):
-            wish = self._wish(labels, guidance, steps, sampler, seed + draw, progress)
-            wish = wish._replace(condition=condition)
-            total += walk(self, wish, len(condition))
+            wish = self._wish(rows, guidance, steps, sampler, seed + draw, progress)
+            total += walk(self, wish, count)
         return total / draws
 
-    def invert(self, images, labels=None, steps=50, refinements=4):
+    def invert(self, images, steps=50, refinements=4, **given):
         """The noise from which `DDIM()` makes pictures in as many steps.
 
         Args:
             images: uint8, or float in [0, 1], `(N, H, W, C)`.
-            labels: as in `generate`. Default: any.
             steps: int.
             refinements: int. Denoisings a step.
+            **given: as in `generate`. Default: any.
 
         Returns:
             float32 array `(N, *sample_shape)`; `reconstruct` leads back.
         """
         images = self.target.read(images)
-        labels = self._labels(labels, len(images))
+        condition = self._rows(given, len(images))
         check_integer("refinements", refinements, 1)
-        wish = self._wish(labels, 1.0, steps, None, 0, False)
+        wish = self._wish(condition, 1.0, steps, None, 0, False)
         return search_noise(self, wish._replace(start=images), refinements)
 
-    def reconstruct(self, noise, labels=None, guidance=1.0, steps=50, sampler=None):
+    def reconstruct(self, noise, guidance=1.0, steps=50, sampler=None, **given):
         """The pictures of given noise, such as `invert` returned.
 
         Args:
             noise: float32 `(N, *sample_shape)`.
-            labels: as in `generate`. Default: any.
             guidance, steps, sampler: see `generate`. `DDIM()` undoes `invert`.
+            **given: as in `generate`. Default: any.
 
         Returns:
             float32 array `(N, H, W, C)` in [0, 1].
@@ -164,23 +163,20 @@ class Editing:
                 f"`noise` must be (batch, {', '.join(map(str, self.sample_shape))}). "
                 f"Received: shape {noise.shape}"
             )
-        labels = self._labels(labels, len(noise))
-        wish = self._wish(labels, guidance, steps, sampler, 0, False)
+        condition = self._rows(given, len(noise))
+        wish = self._wish(condition, guidance, steps, sampler, 0, False)
         return walk(self, wish._replace(noise=noise), len(noise))
 
-    def variational_bound(
-        self, images, labels=None, condition=None, steps=1000, draws=None, seed=0
-    ):
+    def variational_bound(self, images, steps=1000, draws=None, seed=0, **given):
         """Bits per dimension that a picture of 256 greys costs at most.
 
         Args:
             images: uint8, or float in [0, 1], `(N, H, W, C)`.
-            labels: int or ints, for a model with classes. Default: any.
-            condition: `(N, H, W, C')`, for a model built with `condition_shape`.
             steps: int. Of the diffusion.
             draws: int or `None` (all). So many of the steps are looked at, chosen by
                 chance; the result is right on average.
             seed: int.
+            **given: as in `generate`, and the pictures to restore. Default: any.
 
         Returns:
             float64 array `(N,)`.
@@ -192,16 +188,9 @@ class Editing:
                 "`variational_bound` must be asked of a model without a `codec`"
             )
         images = self.target.read(images)
-        if (condition is None) != (self.condition_shape is None):
-            raise ValueError(
-                "`condition` must be given if, and only if, the model was built with "
-                f"`condition_shape`. Received: {type(condition).__name__}"
-            )
-        if condition is not None:
-            condition = Image(self.condition_shape).read(condition, "condition")
-        labels = self._labels(labels, len(images))
-        wish = self._wish(labels, 1.0, steps, None, seed, False)
-        wish = wish._replace(start=images, condition=condition)
+        condition = self._rows(given, len(images))
+        wish = self._wish(condition, 1.0, steps, None, seed, False)
+        wish = wish._replace(start=images)
         return bits_per_dimension(self, wish, draws)
 
 

@@ -12,8 +12,8 @@ class Denoiser(keras.Model):
 
     Call arguments:
         inputs: dict of float32 `noisy` `(B, *sample_shape)` and `time` `(B,)` in
-            [0, 1]; and what else the model has: int32 `labels` `(B,)` or `tokens`
-            `(B, text_length)`, float32 `condition` `(B, H, W, C')` in [0, 1].
+            [0, 1]; and what the model is given: int32 `labels` `(B,)` and `tokens`
+            `(B, length)`, float32 `condition` `(B, H, W, C')` in [0, 1].
 
     Returns:
         float32 `(B, *sample_shape)`, in [-1, 1] or a codec's latents.
@@ -25,23 +25,16 @@ class Denoiser(keras.Model):
         self.built = True
 
     def call(self, inputs):
-        model, noisy, time = self.model, inputs["noisy"], inputs["time"]
-        schedule, prediction = model.schedule, model.prediction
-        alpha, sigma = (
+        model, time = self.model, inputs["time"]
+        levels = [
             ops.reshape(part(time), (-1, 1, 1, 1))
-            for part in (schedule.alpha, schedule.sigma)
-        )
-        condition = inputs.get("condition")
-        if condition is not None:
-            condition = 2 * condition - 1
-        labels = inputs.get("labels", inputs.get("tokens"))
-        scaled = prediction.scale(alpha, sigma) * noisy
-        output = model.forward(scaled, time, labels, condition)
-        return prediction.clean(ops.cast(output, "float32"), noisy, alpha, sigma)
+            for part in (model.schedule.alpha, model.schedule.sigma)
+        ]
+        return model.denoise(inputs["noisy"], time, levels, model.told(inputs))
 
     def input_specs(self):
         specs = self.model.input_specs()
-        del specs["images"]
+        del specs[self.model.target.key]
         shape = (None, *self.model.sample_shape)
         return {
             **specs,

@@ -19,7 +19,7 @@ def freeze_all_but(model, *names):
     Args:
         model: built `Task`.
         *names: names of layers, with all that is inside them. `"head"` is also
-            whatever a task with a `backbone` has beside it.
+            whatever a task has beside its networks.
 
     Returns:
         int. The number of trained parameters.
@@ -42,8 +42,8 @@ def freeze_all_but_last(model, count):
     """Trains the last blocks or recurrent layers, and what comes after them.
 
     Args:
-        model: built `Task` whose layers are `blocks` or a `stack`, of its own or of its
-            `backbone` or `decoder`.
+        model: built `Task` with a network whose layers are `blocks` or a `stack`, of
+            its own or of its `decoder`.
         count: int >= 0. How many of them.
 
     Returns:
@@ -98,10 +98,11 @@ def _train(model, trained):
 
 
 def _weights_of(model, name):
-    backbone = getattr(model, "backbone", None)
-    if name == HEAD and backbone is not None:
-        inside = {id(weight) for weight in backbone.weights}
-        return [weight for weight in model.weights if id(weight) not in inside]
+    networks = model.networks.values()
+    inside = {id(weight) for network in networks for weight in network.weights}
+    beside = [weight for weight in model.weights if id(weight) not in inside]
+    if name == HEAD and beside:
+        return beside
     return [weight for weight in model.weights if name in weight.path.split("/")[:-1]]
 
 
@@ -112,7 +113,7 @@ def _layer_names(model):
 
 def _depth(model):
     """The model that has the layers, and the list of them."""
-    for owner in (model, getattr(model, "backbone", None)):
+    for owner in (model, *model.networks.values()):
         for holder in (owner, getattr(owner, "decoder", None)):
             for name in ("blocks", "stack"):
                 layers = getattr(holder, name, None)

@@ -1,37 +1,76 @@
 """Tasks over tokens: language models, and the text they write."""
 
+import dataclasses
 import functools
 import os
+from typing import ClassVar
 
 from keras_genai.data.batching import language_batch
 from keras_genai.data.held import as_rows, in_batches
 from keras_genai.data.windows import Stream, Windows
 from keras_genai.files.text import read_text
+from keras_genai.modalities.text import Text
+from keras_genai.networks.language import LanguageNetwork
+from keras_genai.registry import register
 from keras_genai.samplers.generation import generate
 from keras_genai.tasks.logits import LogitsTask
 from keras_genai.tasks.turns import PLAIN
 from keras_genai.tasks.values import table_rows
 
 
+@register
 class CausalLM(LogitsTask):
-    """A model of the next token, given all tokens before it.
+    """A network that says the next token, given all tokens before it.
 
-    Subclasses are called with int tokens `(B, T)` and return float32 logits
-    `(B, T, V)`, and fill in the decoding protocol below; `generate` then works.
+    Args:
+        network: `keras_genai.networks.Network` from int tokens `(B, T)` to float32
+            logits `(B, T, V)`, with the decoding protocol of
+            `keras_genai.networks.language.LanguageNetwork`.
+        target: `Text`, with its tokenizer if there is one.
 
     Attributes:
         vocabulary_size: int, V.
-        tokenizer: a `Tokenizer` or `None`. Needed for text prompts only.
         context: int or `None`. The largest number of positions; `None` is unlimited.
         jit_generate: bool. Whether the decoding loop is compiled with XLA.
         turns: `Turns`, how a conversation with it is written down.
+
+    Call arguments:
+        tokens: int `(B, T)`.
+        training: bool.
+
+    Returns:
+        float32 logits of the next token, `(B, T, vocabulary_size)`.
     """
 
-    context = None
-    writes = True
-    jit_generate = True
-    turns = PLAIN
-    decoding = "every token is drawn from all, at temperature 1"
+    network: LanguageNetwork
+    target: Text = Text()
+
+    writes: ClassVar = True
+    turns: ClassVar = PLAIN
+    verbs: ClassVar = ("chat",)
+    decoding: ClassVar = "every token is drawn from all, at temperature 1"
+
+    def make(self):
+        self.target = as_written(self.target, self.network)
+        self.jit_generate = self.network.jit_generate
+        self.given = (dataclasses.replace(self.target, generated=False),)
+
+    @property
+    def vocabulary_size(self):
+        return self.network.vocabulary_size
+
+    @property
+    def context(self):
+        return self.network.context
+
+    def call(self, tokens, training=False):
+        return self.network(tokens, training=training)
+
+    def initial_cache(self, batch_size, length):
+        return self.network.initial_cache(batch_size, length)
+
+    def decode(self, tokens, positions, cache, index):
+        return self.network.decode(tokens, positions, cache, index)
 
     @property
     def num_outputs(self):
@@ -73,39 +112,6 @@ class CausalLM(LogitsTask):
         collate = language_batch(self.tokenizer, length)
         padded = functools.partial(collate, length=length)
         return in_batches(rows, len(rows), batch_size, shuffle, seed, padded)
-
-    def initial_cache(self, batch_size, length):
-        """An empty decoding cache.
-
-        Args:
-            batch_size: int, B.
-            length: int. Slots to make, one for each token fed to `decode`.
-
-        Returns:
-            A nest of tensors. Every leaf has the batch on axis 0, so that beam
-            search may reorder rows with `take(leaf, parents, axis=0)`.
-        """
-        raise NotImplementedError
-
-    def decode(self, tokens, positions, cache, index):
-        """Reads tokens into the cache and predicts the one after them.
-
-        Slots are shared by the rows, positions are each row's own: attention sees
-        the slots whose stored position is valid and not beyond the query's.
-
-        Args:
-            tokens: int32 `(B, T)`. T is 1 in the loop and a bucket of prompt
-                lengths in the prefill.
-            positions: int32 `(B, T)`. The place of each token in its own sequence;
-                -1 at padding, which is only ever on the right. No row is all padding.
-            cache: what `initial_cache` or the previous call returned.
-            index: int32 scalar tensor. The first cache slot to write.
-
-        Returns:
-            `(logits, cache)`: float32 `(B, V)`, after the last real token of each
-            row, and the new cache, of the same structure, shapes and dtypes.
-        """
-        raise NotImplementedError
 
     def generate(
         self,
@@ -165,3 +171,9 @@ class CausalLM(LogitsTask):
             strip_prompt,
             self.tokenizer,
         )
+
+
+def as_written(text, network):
+    """The `Text` that a network writes: its tokens, and the tokenizer that came."""
+    size = network.vocabulary_size
+    return dataclasses.replace(text, vocabulary_size=size, generated=True)

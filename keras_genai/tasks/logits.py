@@ -4,7 +4,6 @@ import functools
 
 import keras
 
-from keras_genai.modalities.text import Text
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.calls import arguments
 from keras_genai.tasks.values import Span
@@ -30,16 +29,6 @@ class LogitsTask(Task):
 
     num_outputs = None
     writes = False
-
-    @property
-    def target(self):
-        """`Modality`: text, unless a subclass says something else."""
-        return Text(self.tokenizer, self.vocabulary_size, generated=self.writes)
-
-    @property
-    def given(self):
-        """tuple of `Modality`: the text that it reads."""
-        return (Text(self.tokenizer, self.vocabulary_size),)
 
     def default_loss(self):
         """What `compile` takes when nobody names a loss."""

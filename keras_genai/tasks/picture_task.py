@@ -2,35 +2,32 @@
 
 import keras
 
-from keras_genai.modalities.image import pictures
-from keras_genai.modalities.text import Label
 from keras_genai.tasks.sample_task import SampleTask
 
 
 class PictureTask(SampleTask):
     """What tasks over pictures share. Pictures are float in [0, 1].
 
-    Attributes:
-        image_shape: `(H, W, C)`, or `(F, H, W, C)` of videos.
-        num_classes: int, or `None` without labels.
+    A subclass has the fields `target`, an `Image` or a `Video`, and `given`.
     """
 
-    num_classes = None
+    casts_inputs = False
 
-    def __init__(self, **kwargs):
+    def _make_if_complete(self):
+        # Before its networks are made.
         if keras.config.image_data_format() != "channels_last":
             raise ValueError(
                 "`image_data_format` of Keras must be 'channels_last'. Received: "
                 f"{keras.config.image_data_format()!r}"
             )
-        super().__init__(**kwargs)
+        super()._make_if_complete()
 
     @property
-    def target(self):
-        """`Image` or `Video`, what it makes."""
-        return pictures(self.image_shape)
+    def image_shape(self):
+        """`(H, W, C)`, or `(F, H, W, C)` of videos."""
+        return self.target.shape
 
     @property
-    def given(self):
-        """tuple of `Modality`: what its pictures are made from."""
-        return (Label(self.num_classes),) if self.num_classes else ()
+    def num_classes(self):
+        """int, or `None` without labels."""
+        return self.sizes.get("num_classes")

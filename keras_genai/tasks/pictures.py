@@ -1,14 +1,12 @@
 """What tasks over pictures share: checks of what a user gives a method, and seeds."""
 
 import math
-import numbers
 
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.checks import LARGEST_SIZE, check_integer, check_number, check_size
-
-MOST_NUMBERS = 2**31 - 1  # of all pictures drawn at once: 8 GiB
+from keras_genai.checks import MOST_NUMBERS, check_integer
+from keras_genai.modalities.text import Label
 
 
 def to_labels(labels, count, num_classes):
@@ -33,18 +31,8 @@ def to_labels(labels, count, num_classes):
                 f"Received: labels={labels!r}"
             )
         return None
-    if labels is None:
-        return np.arange(count, dtype="int32") % num_classes
-    given = np.asarray(labels)
-    if given.ndim == 0:
-        given = np.full((count,), given)
-    whole = given.dtype.kind in "iu" and given.shape == (count,)
-    if not whole or given.min() < 0 or given.max() >= num_classes:
-        raise ValueError(
-            f"`labels` must be an int, or {count} ints, from 0 to {num_classes - 1}. "
-            f"Received: labels={labels!r}"
-        )
-    return given.astype("int32")
+    kind = Label(num_classes)
+    return kind.in_turn(count) if labels is None else kind.rows(labels, count)
 
 
 def check_count(count, seed, image_shape):
@@ -64,76 +52,6 @@ def check_count(count, seed, image_shape):
     check_integer("seed", seed, -(2**63))
     if seed >= 2**63:
         raise ValueError(f"`seed` must be below 2**63. Received: {seed=}")
-
-
-def check_image_shape(shape, name="image_shape", ranks=(3,)):
-    """tuple of int: the shape of pictures, or of videos.
-
-    Args:
-        shape: what came.
-        name: str, the argument.
-        ranks: tuple of int. 3 of pictures, 4 of videos.
-
-    Raises:
-        ValueError: if it is another.
-    """
-    forms = {3: "(height, width, channels)", 4: "(frames, height, width, channels)"}
-    allowed = " or ".join(forms[rank] for rank in ranks)
-    allowed = f"{allowed}, ints from 1 to {LARGEST_SIZE}"
-    check_sizes(name, shape, allowed)
-    if len(shape) not in ranks or math.prod(shape) > MOST_NUMBERS:
-        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={shape!r}")
-    return tuple(shape)
-
-
-def check_classes(num_classes):
-    """Raises unless `num_classes` is `None` or an int >= 1."""
-    if num_classes is not None:
-        check_size("num_classes", num_classes)
-
-
-def check_sizes(name, values, allowed="a tuple of at least one int >= 1"):
-    """Raises unless `values` are the sizes of layers, one after the other.
-
-    Args:
-        name: str, the argument.
-        values: what came.
-        allowed: str that ends the sentence "must be ...".
-
-    Raises:
-        ValueError: if they are not.
-    """
-    good = isinstance(values, tuple | list) and all(
-        isinstance(value, numbers.Integral)
-        and not isinstance(value, bool)
-        and 1 <= value <= LARGEST_SIZE
-        for value in values
-    )
-    if not good or not values:
-        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={values!r}")
-
-
-def check_rate(name, rate):
-    """Raises unless `rate` is a number in [0, 1)."""
-    check_number(name, rate, "a number in [0, 1)", lambda value: 0 <= value < 1)
-
-
-def check_part(name, part, needs, module):
-    """Raises unless `part` has what an object of its kind has.
-
-    Args:
-        name: str, the argument.
-        part: what came.
-        needs: str, an attribute of all of them.
-        module: str, where they are.
-
-    Raises:
-        TypeError: if it has not.
-    """
-    if isinstance(part, type) or not hasattr(part, needs):
-        raise TypeError(
-            f"`{name}` must be an object of {module}. Received: {name}={part!r}"
-        )
 
 
 def few_sizes(count):

@@ -34,6 +34,7 @@ from keras_genai.files.text import read_text
 from keras_genai.tasks import cards, manifests, sizes
 from keras_genai.tasks.filling import build_filled
 from keras_genai.tasks.manifests import CONFIG, MANIFEST, TOKENIZER, WEIGHTS
+from keras_genai.tasks.overrides import overridden
 from keras_genai.tasks.refusals import PresetError, as_preset_error, listed
 
 if TYPE_CHECKING:
@@ -289,9 +290,11 @@ def _open(folder, sums, config, overrides):
 
     @as_preset_error(folder / CONFIG)
     def build():
-        cls = registry.lookup(config.model, keras.Model)
+        from keras_genai.tasks.base import Task  # which imports this module
+
+        cls = registry.lookup(config.model, Task)
         sizes.check_config(config.config, len(tensors) + len(tables))
-        return cls.from_config({**config.config, **overrides})
+        return cls.from_config(overridden(cls, config.config, overrides))
 
     def find_readers(model):
         _compare(model, tensors, folder)

@@ -1,5 +1,8 @@
 """Tasks that turn one sequence into another: translation, summaries, answers."""
 
+import dataclasses
+from typing import ClassVar
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,47 +10,78 @@ import tensorflow as tf
 from keras_genai.checks import check_integer
 from keras_genai.data.held import as_rows, columns, in_batches
 from keras_genai.data.parallel_text import pair_batch
+from keras_genai.modalities.base import Modality
+from keras_genai.modalities.text import Text
+from keras_genai.networks.sequence_pair import SequencePairNetwork
+from keras_genai.registry import register
 from keras_genai.samplers.generation import check_stream
 from keras_genai.samplers.session import Session, bucket
 from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.samplers.text import Prompts, read_stop
 from keras_genai.samplers.tokens import check_sampler
 from keras_genai.samplers.writing import written
+from keras_genai.tasks.language import as_written
 from keras_genai.tasks.logits import LogitsTask
-from keras_genai.tasks.turns import INSTRUCTION
+from keras_genai.tasks.turns import INSTRUCTION, Turns
 from keras_genai.tasks.values import need, table_rows
 
 
+@register
 class Seq2SeqLM(LogitsTask):
-    """A model of the next token, given a whole other sequence and all tokens before.
+    """A network that says the next token, given a whole other sequence and all before.
 
-    Subclasses fill in `encode`, `read`, `empty_cache` and `decode`; calling the model
-    and `generate` then work.
-
-    Attributes:
-        vocabulary_size: int, V, of both sides.
-        tokenizer: a `Tokenizer` or `None`. Needed for text only.
-        context: int or `None`. The largest number of tokens on each side; `None` is
-            unlimited.
+    Args:
+        network: `keras_genai.networks.sequence_pair.SequencePairNetwork`.
+        target: `Text`, with its tokenizer if there is one: what is written.
+        given: `Modality`, what is read, or nothing: text in the same tokens.
         generation: `GenerationSettings`, what `generate` does by itself.
-        jit_generate: bool. Whether the decoding loop is compiled with XLA.
         turns: `Turns`, how a conversation with it is written down.
 
+    Attributes:
+        vocabulary_size: int, V, of the tokens that it writes.
+        context: int or `None`. The largest number of positions on each side; `None` is
+            unlimited.
+        jit_generate: bool. Whether the decoding loop is compiled with XLA.
+
     Call arguments:
-        inputs: dict of `inputs`, int `(B, S)`; `inputs_mask`, bool or int `(B, S)`,
-            true at real tokens; and `targets`, int `(B, T)`, what the decoder reads:
-            its start token and the text up to its last token but one.
+        inputs: dict of `inputs`, what is read, int `(B, S)` if that is text;
+            `inputs_mask`, bool or int `(B, S)`, true where it is real; and `targets`,
+            int `(B, T)`, what the decoder reads: its start token and the text up to its
+            last token but one.
         training: bool.
 
     Returns:
         float32 logits of the next token, `(B, T, V)`.
     """
 
-    context = None
-    writes = True
-    jit_generate = True
-    turns = INSTRUCTION
-    generation = GenerationSettings()
+    network: SequencePairNetwork
+    target: Text = Text()
+    given: tuple[Modality, ...] = ()
+    generation: GenerationSettings = GenerationSettings()
+    turns: Turns = INSTRUCTION
+
+    writes: ClassVar = True
+    verbs: ClassVar = ("chat", "translate", "summarize")
+
+    def check(self):
+        if len(self.given) > 1:
+            raise ValueError(
+                "`given` must be one modality, of what is read. Received: "
+                f"{[kind.key for kind in self.given]}"
+            )
+
+    def make(self):
+        self.target = as_written(self.target, self.network)
+        self.jit_generate = self.network.jit_generate
+        self.given = self.given or (dataclasses.replace(self.target, generated=False),)
+
+    @property
+    def vocabulary_size(self):
+        return self.network.vocabulary_size
+
+    @property
+    def context(self):
+        return self.network.context
 
     @property
     def decoding(self):
@@ -58,11 +92,11 @@ class Seq2SeqLM(LogitsTask):
         return self.vocabulary_size
 
     def loader(self, pairs, batch_size=16, length=None, shuffle=True, seed=0):
-        """Batches for `fit` of pairs of texts.
+        """Batches for `fit` of pairs.
 
         Args:
-            pairs: list, generator or data set of pairs of str: what is read, and what
-                is to be written.
+            pairs: list, generator or data set of pairs, of str if text is read: what is
+                read, and the text that is to be written.
             batch_size: int.
             length: int or `None` (the model's context). Most tokens of each side.
             shuffle: bool. Whether each epoch has another order.
@@ -74,9 +108,10 @@ class Seq2SeqLM(LogitsTask):
         Raises:
             ValueError: if the model has no tokenizer, or a sample is no pair.
         """
+        parts = columns(as_rows(pairs, "pairs"), 2, "pairs")
+        kinds = (*self.given, self.target)
         sides = [
-            self.target.read(side, "pairs")
-            for side in columns(as_rows(pairs, "pairs"), 2, "pairs")
+            kind.read(part, "pairs") for kind, part in zip(kinds, parts, strict=True)
         ]
         most = length or self.context
         # One shape for all batches: XLA compiles each anew.
@@ -86,63 +121,42 @@ class Seq2SeqLM(LogitsTask):
         rows = list(zip(*sides, strict=True))
         return in_batches(rows, len(rows), batch_size, shuffle, seed, collate)
 
+    @property
+    def fields(self):
+        """dict of `keras_genai.modalities.fields.Field` by name: those of a batch."""
+        found = [field for kind in self.given for field in kind.fields.values()]
+        found += self.target.fields.values()
+        return dict(zip(("inputs", "targets"), found, strict=True))
+
     def looked_up(self, x, y=None):
         need(x, {"inputs", "inputs_mask", "targets"})
         tokens = [
-            table_rows(name, x[name], self.vocabulary_size, self.context)
-            for name in ("inputs", "targets")
+            table_rows(name, x[name], field.span()[1] + 1, self.context)
+            for name, field in self.fields.items()
+            if field.dtype == "int32"  # each chooses a row of a table
         ]
         return [*tokens, *super().looked_up(x, y)]
 
     def call(self, inputs, training=False):
-        memory = self.encode(inputs["inputs"], inputs["inputs_mask"])
-        return self.read(inputs["targets"], memory)
+        return self.network(
+            inputs["inputs"],
+            inputs["inputs_mask"],
+            inputs["targets"],
+            training=training,
+        )
 
     def input_specs(self):
-        tokens = keras.InputSpec("int32", shape=(None, None))
-        return dict.fromkeys(("inputs", "inputs_mask", "targets"), tokens)
-
-    def encode(self, inputs, inputs_mask):
-        """All that the decoder will look at of a sequence.
-
-        Args:
-            inputs: int `(B, S)`.
-            inputs_mask: bool or int `(B, S)`, true at real tokens.
-
-        Returns:
-            A nest of tensors, the batch on axis 0: the memory.
-        """
-        raise NotImplementedError
-
-    def read(self, targets, memory):
-        """Logits after every token of `targets`, read at once.
-
-        Args:
-            targets: int `(B, T)`.
-            memory: what `encode` returned.
-
-        Returns:
-            float32 `(B, T, V)`.
-        """
-        raise NotImplementedError
-
-    def empty_cache(self, batch_size, length):
-        """dict: an empty cache of the decoder. See `CausalLM.initial_cache`."""
-        raise NotImplementedError
-
-    def decode(self, tokens, positions, cache, index):
-        """Reads tokens into the cache and predicts the next. See `CausalLM.decode`.
-
-        The cache also has the `memory`. It is one row for each of the sequences,
-        while tokens may come in several rows a sequence, next to each other, when
-        beam search tries several candidates.
-        """
-        raise NotImplementedError
+        specs = {
+            name: keras.InputSpec(field.dtype, shape=(None, *field.shape))
+            for name, field in self.fields.items()
+        }
+        return {**specs, "inputs_mask": keras.InputSpec("int32", shape=(None, None))}
 
     def initial_cache(self, batch_size, length, inputs, inputs_mask):
-        """`empty_cache` and the memory of `inputs`."""
-        memory = self.encode(inputs, inputs_mask)
-        return {**self.empty_cache(batch_size, length), "memory": memory}
+        return self.network.initial_cache(batch_size, length, inputs, inputs_mask)
+
+    def decode(self, tokens, positions, cache, index):
+        return self.network.decode(tokens, positions, cache, index)
 
     def generate(
         self, inputs, max_length=None, sampler=None, seed=0, stop=(), stream=False
@@ -176,18 +190,22 @@ class Seq2SeqLM(LogitsTask):
                 is not from 2 to the context, if nobody says what the decoder starts
                 with, or if `Beam` is to stream.
         """
-        settings = self.generation
-        prompts = Prompts(inputs, self.tokenizer, self.vocabulary_size)
+        prompts, encoded = self._encoded(inputs)
         stop = self._all_stops(stop)
-        sampler = settings.sampler() if sampler is None else sampler
-        max_length = self._check_generate(prompts.tokens, max_length, sampler)
+        sampler = self.generation.sampler() if sampler is None else sampler
+        max_length = self._check_generate(max_length, sampler)
         check_stream(stream, sampler)
         check_integer("seed", seed, -(2**63))
         start = np.array([self._start_token()], "int32")
         starts = [start] * len(prompts.tokens)
-        encoded = self._padded(prompts.tokens)
         session = Session(self, starts, sampler, max_length, stop[0], seed, encoded)
         return written(session, prompts, starts, stop, self.tokenizer, stream)
+
+    def _encoded(self, inputs):
+        """`Prompts` of what a person asked, and the tensors that `encode` takes."""
+        prompts = Prompts(inputs, self.tokenizer, self.vocabulary_size)
+        self._check_length("inputs", max(len(row) for row in prompts.tokens))
+        return prompts, self._padded(prompts.tokens)
 
     def _all_stops(self, stop):
         """`read_stop`, but the settings' end tokens count before the tokenizer's."""
@@ -215,7 +233,7 @@ class Seq2SeqLM(LogitsTask):
             )
         return start
 
-    def _check_generate(self, rows, max_length, sampler):
+    def _check_generate(self, max_length, sampler):
         check_sampler(sampler)
         if max_length is None:
             max_length = self.generation.max_length
@@ -223,7 +241,6 @@ class Seq2SeqLM(LogitsTask):
                 max_length = min(max_length, self.context)
         check_integer("max_length", max_length, 2)
         self._check_length("max_length", max_length)
-        self._check_length("inputs", max(len(row) for row in rows))
         return max_length
 
     def _check_length(self, name, length):
@@ -231,15 +248,6 @@ class Seq2SeqLM(LogitsTask):
             raise ValueError(
                 f"`{name}` must have at most context={self.context} tokens. "
                 f"Received: {length}"
-            )
-
-    def _refuse_float16(self):
-        """For architectures whose published weights overflow in it."""
-        if self.compute_dtype == "float16":
-            raise ValueError(
-                f"`dtype` of a {type(self).__name__} must be float32 or bfloat16, or "
-                "mixed with it, because float16 overflows. "
-                f"Received: dtype={self.dtype_policy.name!r}"
             )
 
     def _padded(self, rows):

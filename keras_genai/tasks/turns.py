@@ -2,7 +2,10 @@
 
 import dataclasses
 
+from keras_genai.registry import register
 
+
+@register
 @dataclasses.dataclass(frozen=True)
 class Turns:
     """The marks between what a person and a model say.
@@ -22,6 +25,12 @@ class Turns:
     opening: str = ""
     cue: str = ""
     stop: tuple = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "stop", tuple(self.stop))  # a file has a list
+
+    def get_config(self):
+        return dataclasses.asdict(self)
 
     def text(self, turns):
         """The conversation as one text.

@@ -2,16 +2,21 @@
 
 import dataclasses
 import math
+from typing import Annotated, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_genai import registry, replicas
-from keras_genai.checks import check_integer, check_number, check_size
+from keras_genai import replicas
+from keras_genai.checks import check_integer, check_number
+from keras_genai.declared import part
 from keras_genai.layers.latent import GaussianSampling
 from keras_genai.likelihoods import Bernoulli, gaussian_kl, log_weights
+from keras_genai.modalities.base import Modality
+from keras_genai.modalities.image import Image
+from keras_genai.networks.vae import Autoencoder
 from keras_genai.registry import register
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks import pictures
@@ -19,6 +24,12 @@ from keras_genai.tasks.picture_task import PictureTask
 
 VALIDATION_SEED = 20_131_220
 BATCH = 256  # pictures encoded or decoded at once
+
+
+def _check_not_negative(objective):
+    for field in dataclasses.fields(objective):
+        value = getattr(objective, field.name)
+        check_number(field.name, value, "at least 0", lambda value: value >= 0)
 
 
 @register
@@ -124,19 +135,19 @@ class ImportanceBound:
         return dataclasses.asdict(self)
 
 
+@register
 class VAE(PictureTask):
     """Variational autoencoder.
 
-    A subclass fills in `encode` and `decode`. Everything else follows: training with
-    `fit`, pictures from the prior, reconstructions, paths between pictures. Outside of
-    training the same noise is drawn in every call.
+    It trains with `fit`, and makes pictures from the prior, reconstructions, and paths
+    between pictures. Outside of training the same noise is drawn in every call.
 
     Args:
-        image_shape: `(H, W, C)`.
-        latent_size: int, D.
+        network: `keras_genai.networks.vae.Autoencoder`, with `encode` and `decode`.
+        target: `Image`.
+        given: `Label` or nothing. With it, everything is conditioned on labels.
         likelihood: an object of `keras_genai.likelihoods`.
         objective: `EvidenceBound` or `ImportanceBound`.
-        num_classes: int or `None`. If given, everything is conditioned on labels.
 
     Call arguments:
         inputs: dict of `images`, float `(B, H, W, C)` in [0, 1], and with classes
@@ -156,60 +167,29 @@ class VAE(PictureTask):
         https://papers.nips.cc/paper/5775
     """
 
-    jit_generate = True
+    network: Autoencoder
+    target: Image
+    given: tuple[Modality, ...] = ()
+    likelihood: Annotated[Any, part("log_prob", "keras_genai.likelihoods")] = (
+        Bernoulli()
+    )
+    objective: EvidenceBound | ImportanceBound = EvidenceBound()
 
-    def __init__(
-        self,
-        image_shape,
-        latent_size=20,
-        likelihood=None,
-        objective=None,
-        num_classes=None,
-        **kwargs,
-    ):
-        super().__init__(autocast=False, **kwargs)  # pictures stay float32
-        check_size("latent_size", latent_size)
-        pictures.check_classes(num_classes)
-        self.image_shape = pictures.check_image_shape(image_shape)
-        self.latent_size = latent_size
-        self.likelihood = Bernoulli() if likelihood is None else likelihood
-        self.objective = EvidenceBound() if objective is None else objective
-        self.num_classes = num_classes
-        self._check_parts()
+    @property
+    def network_sizes(self):
+        channels = self.likelihood.channels(self.target.shape[-1])
+        return {**super().network_sizes, "output_channels": channels}
+
+    def make(self):
+        self.jit_generate = self.network.jit_generate
         self.sampling = GaussianSampling(seed=0, name="sampling")
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
         self.kl_tracker = keras.metrics.Mean(name="kl")
 
-    def _check_parts(self):
-        for name, part, needs, module in (
-            ("likelihood", self.likelihood, "log_prob", "keras_genai.likelihoods"),
-            ("objective", self.objective, "samples", "keras_genai.tasks.variational"),
-        ):
-            pictures.check_part(name, part, needs, module)
-
-    def encode(self, images, labels=None):
-        """The posterior of pictures.
-
-        Args:
-            images: float `(B, H, W, C)` in [0, 1].
-            labels: int `(B,)`, or `None` without classes.
-
-        Returns:
-            `(mean, log_variance)`, float `(B, D)` each.
-        """
-        raise NotImplementedError
-
-    def decode(self, latents, labels=None):
-        """What the likelihood reads about the pictures of latents.
-
-        Args:
-            latents: float `(B, D)`.
-            labels: int `(B,)`, or `None` without classes.
-
-        Returns:
-            float `(B, H, W, likelihood.channels(C))`.
-        """
-        raise NotImplementedError
+    @property
+    def latent_size(self):
+        """int, D."""
+        return self.network.latent_size
 
     def call(self, inputs, training=False):
         batch = self.read(inputs)
@@ -229,7 +209,7 @@ class VAE(PictureTask):
 
     def posterior(self, images, labels=None):
         """`encode` in float32."""
-        mean, log_variance = self.encode(images, labels)
+        mean, log_variance = self.network.encode(images, labels)
         return ops.cast(mean, "float32"), ops.cast(log_variance, "float32")
 
     def decode_samples(self, latents, labels=None):
@@ -246,7 +226,7 @@ class VAE(PictureTask):
         flat = ops.reshape(latents, (-1, self.latent_size))
         if labels is not None:
             labels = ops.repeat(labels, samples, axis=0)
-        parameters = self.decode(flat, labels)
+        parameters = self.network.decode(flat, labels)
         return ops.reshape(parameters, (-1, samples, *parameters.shape[1:]))
 
     def compute_loss(
@@ -373,7 +353,7 @@ class VAE(PictureTask):
 
         def build():
             return lambda batch: self.likelihood.mean(
-                self.decode(batch["x"], batch.get("labels"))
+                self.network.decode(batch["x"], batch.get("labels"))
             )
 
         return self._by_batch(compiled(self, ("pictures",), build), latents, labels)
@@ -383,19 +363,3 @@ class VAE(PictureTask):
         if labels is not None:
             batch["labels"] = labels
         return pictures.by_batch(function, batch, BATCH)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "image_shape": list(self.image_shape),
-            "latent_size": self.latent_size,
-            "likelihood": registry.to_plain(self.likelihood),
-            "objective": registry.to_plain(self.objective),
-            "num_classes": self.num_classes,
-        }
-
-
-def _check_not_negative(objective):
-    for field in dataclasses.fields(objective):
-        value = getattr(objective, field.name)
-        check_number(field.name, value, "at least 0", lambda value: value >= 0)

@@ -9,3 +9,4 @@ from .folder import RunFolder as RunFolder
 from .run import Outcome as Outcome
 from .run import deterministic as deterministic
 from .run import train as train
+from .settings import RunSettings as RunSettings

@@ -4,11 +4,11 @@ import json
 import time
 
 from keras_genai.files.writing import write_text
-from keras_genai.training.arguments import check_splits
 from keras_genai.training.errors import short_of_memory, writing
 from keras_genai.training.folder import claimed
 from keras_genai.training.log import plain
 from keras_genai.training.run import Outcome
+from keras_genai.training.settings import check_splits
 
 
 def count(model, splits, folder, seed=0, fingerprint=None, fresh=False, say=print):

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_genai import compat
 from keras_genai.files.text import read_bytes
 from keras_genai.modalities.base import target_of
-from keras_genai.training import arguments, checkpoint, environment
+from keras_genai.training import checkpoint, environment
 from keras_genai.training.callbacks import (
     Clock,
     Isolation,
@@ -27,6 +27,7 @@ from keras_genai.training.errors import TrainingError, short_of_memory, writing
 from keras_genai.training.folder import RunFolder, claimed
 from keras_genai.training.interrupt import Interrupt
 from keras_genai.training.log import JSONLog, mend, read_log, sound_lines
+from keras_genai.training.settings import RunSettings, check_run
 from keras_genai.training.state import RunState
 
 _SEVERAL_WORKERS = (
@@ -73,20 +74,11 @@ def train(
     steps,
     seed=0,
     fingerprint=None,
-    steps_per_execution=None,
-    log_every=50,
-    save_every=500,
-    save_seconds=300,
-    validate_every=None,
-    validation_steps=None,
     fresh=False,
     callbacks=(),
-    keep=3,
-    keep_best=False,
-    restore_best=False,
-    progress=True,
     tensorboard=False,
     say=print,
+    **settings,
 ):
     """Trains `model` up to `steps` steps in `folder`, going on where it stopped.
 
@@ -102,22 +94,13 @@ def train(
         seed: int. Part of the run's identity; apply it with `deterministic`.
         fingerprint: dict, JSON. Everything else that decides the results, without
             the number of steps.
-        steps_per_execution: int or `None`. Steps per call of the train function; it
-            is lowered until it divides every interval. `None`: as compiled.
-        log_every: int. Steps per log line.
-        save_every: int or `None`. Most steps between checkpoints.
-        save_seconds: float or `None`. Most seconds between checkpoints.
-        validate_every: int or `None`. A multiple of `log_every`; `None`: at the end.
-        validation_steps: int or `None`. At most so many batches each time.
         fresh: bool. Start over: removes the files of an earlier run in `folder`.
         callbacks: Keras callbacks. Those with `get_state` and `set_state` (JSON)
             survive restarts; an epoch is one log interval.
-        keep: int. Checkpoints to keep.
-        keep_best: bool. Keep the weights of the lowest validation loss.
-        restore_best: bool. End with those weights. Implies `keep_best`.
-        progress: bool. Show a bar on a terminal, occasional lines elsewhere.
         tensorboard: bool. Also write event files, into `folder/tensorboard`.
         say: function of one str, for lines the user should see.
+        **settings: see `RunSettings`: `log_every`, `save_every`, `validate_every`,
+            `restore_best`, ...
 
     Returns:
         `Outcome`.
@@ -127,17 +110,9 @@ def train(
         TrainingError: when the run cannot start or go on; one line.
         RunStoppedError: after SIGINT or SIGTERM, everything saved.
     """
-    arguments.check(
-        splits,
-        steps,
-        seed,
-        log_every,
-        save_every,
-        save_seconds,
-        validate_every,
-        validation_steps,
-        steps_per_execution,
-    )
+    check_run(splits, steps, seed)
+    settings = RunSettings.of(settings)
+    settings.check(steps)
     if tensorboard:
         require_tensorboard()
     say = _patient(say)
@@ -148,12 +123,13 @@ def train(
         with claimed(folder, fingerprint, seed, fresh) as run:
             with writing(run.checkpoints):
                 checkpointer = Checkpointer(
-                    run.checkpoints, keep, run.identity, RunState
+                    run.checkpoints, settings.keep, run.identity, RunState
                 )
             restored = _restore(run, model, checkpointer, compiled, say)
-            stride = steps_per_execution or model.steps_per_execution
-            clock = _clock(restored, steps, log_every, stride)
-            best = KeepBest(clock, checkpointer, save=keep_best or restore_best)
+            stride = settings.steps_per_execution or model.steps_per_execution
+            clock = _clock(restored, steps, settings.log_every, stride)
+            keeps = settings.keep_best or settings.restore_best
+            best = KeepBest(clock, checkpointer, save=keeps)
             best.best = _sound_best(restored, checkpointer, model, say)
             if restored and (clock.step >= steps or restored.extra["stopped"]):
                 say(f"{run.path} is already trained: {clock.step} steps")
@@ -164,7 +140,7 @@ def train(
                 others = [*callbacks]
                 if tensorboard:
                     others.append(TensorBoard(run.path / "tensorboard", clock))
-                if progress:
+                if settings.progress:
                     others.append(Progress(clock))
                 kept = read_bytes(run.log)
                 unit, count = target_of(model).unit(probe.element_spec)
@@ -174,9 +150,9 @@ def train(
                     parts = _Parts(
                         clock, run, checkpointer, compiled, log, best, interrupt
                     )
-                    own = _assemble(parts, restored, others, save_every, save_seconds)
-                    _fit(model, splits, clock, own, validate_every, validation_steps)
-            _finish(model, checkpointer, best if restore_best else None)
+                    own = _assemble(parts, restored, others, settings)
+                    _fit(model, splits, clock, own, settings)
+            _finish(model, checkpointer, best if settings.restore_best else None)
             history = read_log(run.log, say)
             with writing(run.curve):
                 draw_curve(history, run.curve, run.path.name)
@@ -245,7 +221,7 @@ class _Parts:
     interrupt: Interrupt
 
 
-def _assemble(parts, restored, others, save_every, save_seconds):
+def _assemble(parts, restored, others, settings):
     """All callbacks, in the order in which an interval's end needs them."""
     clock, checkpointer = parts.clock, parts.checkpointer
     kept = {
@@ -253,7 +229,8 @@ def _assemble(parts, restored, others, save_every, save_seconds):
         for index, callback in enumerate(others)
         if hasattr(callback, "get_state")
     }
-    saver = SaveEvery(clock, None, save_every, save_seconds, parts.interrupt)
+    apart = settings.save_every, settings.save_seconds
+    saver = SaveEvery(clock, None, *apart, parts.interrupt)
 
     def save(stopped):
         extra = {
@@ -279,17 +256,17 @@ def _assemble(parts, restored, others, save_every, save_seconds):
     ]
 
 
-def _fit(model, splits, clock, callbacks, validate_every, validation_steps):
+def _fit(model, splits, clock, callbacks, settings):
     compat.forget_epoch(model)
     if model.steps_per_execution != clock.stride:
         model.steps_per_execution = clock.stride
         model.make_train_function(force=True)
         model.make_test_function(force=True)
     epochs = math.ceil(clock.total / clock.interval)
-    apart = max((validate_every or clock.total) // clock.interval, 1)
+    apart = max((settings.validate_every or clock.total) // clock.interval, 1)
     validation = splits.validation and _same_pass(splits.validation)
-    if validation is not None and validation_steps:
-        validation = validation.take(validation_steps)
+    if validation is not None and settings.validation_steps:
+        validation = validation.take(settings.validation_steps)
     try:
         model.fit(
             splits.train.dataset(clock.step),

@@ -14,8 +14,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from keras_genai import from_preset
-from keras_genai.models.gpt import GPT, LLAMA
+from keras_genai.modalities.text import Label
+from keras_genai.networks.gpt import GPT, GPT2, LLAMA
 from keras_genai.tasks import presets
+from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.presets import PresetError
 
 FILES = pathlib.Path(__file__).parent.parent / "parity/files/encoder"
@@ -212,26 +214,32 @@ def test_damaged_tokenizers_are_refused(folder, name):
     refuse(folder)
 
 
+def gpt(style=GPT2):
+    sizes = dict(vocabulary_size=5, context=8, depth=1, width=8, num_heads=2)
+    return CausalLM(GPT(**sizes, style=style))
+
+
 def test_nothing_is_left_behind_by_a_folder_that_was_refused(folder):
     change_config(folder, n_positions=2**22)
     refuse(folder)
-    model = GPT(vocabulary_size=5, context=8, depth=1, width=8, num_heads=2)
+    model = gpt()
     assert np.isfinite(model(np.array([[1, 2]]))).all()
 
 
 def test_overrides_reach_the_model(folder):
     model = from_preset(folder, dropout=0.3, dtype="mixed_bfloat16")
-    assert model.dropout_rate == 0.3
-    assert model.compute_dtype == "bfloat16"
-    assert model.embedding.embeddings.dtype == "float32"
+    assert model.network.dropout == 0.3
+    assert model.compute_dtype == model.network.compute_dtype == "bfloat16"
+    assert model.network.embedding.embeddings.dtype == "float32"
     head = from_preset(FILES / "bert_token", dtype="mixed_bfloat16", dropout=0.2)
-    assert head.backbone.compute_dtype == "bfloat16"
-    assert head.backbone.dropout_rate == head.dropout.rate == 0.2
+    assert head.network.compute_dtype == "bfloat16"
+    assert head.network.dropout == head.dropout == 0.2
+    assert head.network.drop.rate == head.drop.rate == 0.2
 
 
 def test_a_model_that_a_family_cannot_express_is_not_written(tmp_path):
-    model = GPT(5, 8, 1, 8, 2, style=LLAMA)
-    with pytest.raises(ValueError, match="cannot hold this GPT"):
+    model = gpt(LLAMA)
+    with pytest.raises(ValueError, match="cannot hold this CausalLM"):
         model.save_to_preset(tmp_path / "folder", format="huggingface")
     with pytest.raises(ValueError, match="`format` must be one of"):
         model.save_to_preset(tmp_path / "folder", format="onnx")
@@ -241,14 +249,16 @@ def test_a_model_that_a_family_cannot_express_is_not_written(tmp_path):
 def test_another_head_begins_anew_on_the_same_body():
     body = from_preset(FILES / "bert_masked")
     head = from_preset(
-        FILES / "bert_pretraining", task="SequenceClassifier", labels=("no", "yes")
+        FILES / "bert_pretraining",
+        task="SequenceClassifier",
+        target=Label(2, ("no", "yes")),
     )
     assert head.labels == ("no", "yes")
-    assert head.backbone.has_pooler
+    assert head.network.has_pooler
     kernel = np.asarray(head.classifier.kernel)
     assert kernel.shape == (20, 2)
     assert kernel.std() > 0
-    assert body.backbone.has_pooler is False
+    assert body.network.has_pooler is False
     with pytest.raises(ValueError, match="`task` must be one of"):
         from_preset(FILES / "bert", task="Diffusion")
 
@@ -269,7 +279,7 @@ def test_a_name_that_is_no_folder_is_looked_for_on_the_hub(folder, monkeypatch):
         return str(folder)
 
     monkeypatch.setattr(hub, "snapshot_download", download)
-    assert from_preset("owner/gpt2@main").depth == 2
+    assert from_preset("owner/gpt2@main").network.depth == 2
     assert asked == [("owner/gpt2", "main")]
     refuse("owner/none", "neither a folder nor to be had from the hub: no network")
     refuse(folder.parent / "nowhere", "is not a preset folder")

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from keras_genai import from_preset
 from keras_genai.tasks.embedding import SentenceEmbedder
-from keras_genai.tasks.encoder import MaskedLM
+from keras_genai.tasks.masked import MaskedLM
 from keras_genai.tasks.presets import PresetError
 
 FILES = pathlib.Path(__file__).parent.parent / "parity/files/encoder"
@@ -61,7 +61,8 @@ def folder(tmp_path):
 
 
 def hidden(model, text):
-    return np.asarray(model.backbone(model._collate(model._encode([text])))["hidden"])
+    batch = model._collate(model._encode([text]))
+    return np.asarray(model.network(batch)["hidden"])
 
 
 def expected(name, tokens):
@@ -98,7 +99,7 @@ def test_the_newer_name_of_the_pooling_and_of_the_classes_is_known(folder):
 def test_dense_layers_and_length_one_are_followed_and_kept(folder, tmp_path):
     modules(folder, "Transformer", "Pooling", "Dense", "Normalize")
     model = from_preset(FILES / "bert", task="SentenceEmbedder")
-    width = model.backbone.width
+    width = model.network.width
     draw = np.random.default_rng(0)
     weight = draw.normal(size=(3, width)).astype("float32")
     bias = draw.normal(size=3).astype("float32")
@@ -227,6 +228,6 @@ def test_what_is_not_known_is_refused_in_one_line(folder, change, message):
 def test_a_folder_of_another_family_is_refused(tmp_path):
     path = shutil.copytree(FILES / "gpt2", tmp_path / "gpt2")
     modules(path, "Transformer", "Pooling")
-    with pytest.raises(ValueError, match="`task` must be one of GPT"):
+    with pytest.raises(ValueError, match="`task` must be one of CausalLM"):
         from_preset(path)
     assert load_file(path / "model.safetensors")

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from keras_genai.data.batching import default_boundaries, pad_sequence, padded
+from keras_genai.data.batching import default_boundaries, padded
+from keras_genai.padding import pad_sequence
 
 
 def test_padding_is_on_the_right_and_batch_first():

@@ -34,8 +34,8 @@ def save(folder, name, picture):
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_stand_in_has_the_shape_and_the_classes_of_its_data(name):
     splits = images.source(name)(4, stand_in=True)
-    assert splits.image_shape == SHAPES[name]
-    assert splits.num_classes == (None if name in UNLABELLED else 10)
+    assert splits.sizes["image_shape"] == SHAPES[name]
+    assert splits.sizes.get("num_classes") == (None if name in UNLABELLED else 10)
     for loader in (splits.train, splits.validation):
         batch = next(iter(loader.epoch()))
         assert batch["images"].shape[1:] == SHAPES[name]
@@ -45,7 +45,7 @@ def test_every_stand_in_has_the_shape_and_the_classes_of_its_data(name):
         )
         assert ("labels" in batch) == (name not in UNLABELLED)
     assert splits.held_out["images"].dtype == splits.test["images"].dtype == np.uint8
-    if splits.num_classes:
+    if splits.sizes.get("num_classes"):
         assert set(splits.test["labels"]) == set(range(10))
         assert splits.test["labels"].dtype == np.int32
 
@@ -145,7 +145,7 @@ def test_digits_on_black_are_padded_and_photographs_are_not():
     white = np.full((1, 28, 28, 3), 250, "uint8")
     assert pictures.fit(white, (32, 32)).min() == 250
     large = images.digits(2, image_size=(16, 20), stand_in=True)
-    assert large.image_shape == (16, 20, 1)
+    assert large.sizes["image_shape"] == (16, 20, 1)
     assert large.test["images"][:, :, :2].max() == 0
 
 
@@ -165,8 +165,8 @@ def test_a_folder_of_pictures_has_a_class_for_each_subfolder(tmp_path):
         save(tmp_path, f"dogs/{index}.PNG", np.full((30, 12, 1), 100))
     save(tmp_path, ".thumbnails/0.png", np.zeros((4, 4, 3)))
     splits = images.source(f"folder:{tmp_path}")(4, image_size=8)
-    assert splits.image_shape == (8, 8, 3)
-    assert splits.num_classes == 2
+    assert splits.sizes["image_shape"] == (8, 8, 3)
+    assert splits.sizes.get("num_classes") == 2
     assert splits.train.plan.count == 16
     assert len(splits.held_out["images"]) == len(splits.test["images"]) == 2
     for part in (splits.held_out, splits.test):
@@ -184,8 +184,8 @@ def test_a_flat_folder_has_no_classes_and_unreadable_files_are_named(tmp_path):
     pathlib.Path(tmp_path, "notes.txt").write_text("not looked at", encoding="utf-8")
     with pytest.warns(UserWarning, match=r"skipped 2 pictures .*broken\.jpg"):
         splits = images.folder(2, path=tmp_path, image_size=8)
-    assert splits.num_classes is None
-    assert splits.image_shape == (8, 8, 1)
+    assert splits.sizes.get("num_classes") is None
+    assert splits.sizes["image_shape"] == (8, 8, 1)
     assert splits.test is None
     train = next(iter(splits.train.dataset().batch(2)))["images"].numpy() * 255
     both = np.concatenate([np.ravel(train), np.ravel(splits.held_out["images"])])
@@ -225,8 +225,8 @@ def test_a_folder_without_pictures_is_an_error(tmp_path, files, error, message):
 def test_arrays_become_splits():
     pixels = np.random.default_rng(0).random((50, 6, 7, 3))
     splits = images.arrays(8, images=pixels, labels=np.arange(50) % 2)
-    assert splits.image_shape == (6, 7, 3)
-    assert splits.num_classes == 2
+    assert splits.sizes["image_shape"] == (6, 7, 3)
+    assert splits.sizes.get("num_classes") == 2
     assert np.bincount(splits.test["labels"]).tolist() in ([2, 3], [3, 2])
     assert next(iter(splits.train.dataset()))["images"].shape == (8, 6, 7, 3)
 
@@ -308,8 +308,8 @@ def test_prepared_pictures_of_tensorflow_datasets_are_read_by_name(tmp_path):
     source = functools.partial(images.source("tfds:little_pictures"), image_size=6)
     splits = source(2, data_dir=tmp_path)
     assert splits.name == "little_pictures"
-    assert splits.image_shape == (6, 6, 3)
-    assert splits.num_classes == 3
+    assert splits.sizes["image_shape"] == (6, 6, 3)
+    assert splits.sizes.get("num_classes") == 3
     assert splits.train.plan.count == 18  # the last tenth validates
     assert [len(splits.held_out["images"]), len(splits.test["images"])] == [2, 4]
     np.testing.assert_array_equal(

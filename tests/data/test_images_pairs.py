@@ -72,7 +72,7 @@ def test_each_picture_gets_its_own_of_several_damages():
 def test_held_out_damages_are_fixed_and_training_ones_are_not():
     source = functools.partial(images.photographs, stand_in=True, image_size=16)
     first, second = (source(8, seed, condition=damage.Noise()) for seed in (1, 2))
-    assert first.condition_shape == first.image_shape == (16, 16, 3)
+    assert first.sizes["condition_shape"] == first.sizes["image_shape"] == (16, 16, 3)
     for one, two in ((first.held_out, second.held_out), (first.test, second.test)):
         assert one["condition"].dtype == np.uint8
         np.testing.assert_array_equal(one["condition"], two["condition"])
@@ -101,7 +101,7 @@ def test_edges_are_where_a_picture_changes():
     assert edges.sum() == 16
     assert pairs.Edges(threshold=2.0)(half).numpy().sum() == 0
     splits = images.digits(4, condition=pairs.Edges(), stand_in=True)
-    assert splits.condition_shape == (8, 8, 1)
+    assert splits.sizes["condition_shape"] == (8, 8, 1)
     assert set(np.unique(splits.test["condition"])) == {0, 255}
 
 
@@ -117,8 +117,8 @@ def test_edges_are_where_a_picture_changes():
 )
 def test_unpaired_data_have_no_more_pairs_than_chance(change, shape):
     splits = pairs.changed(16, change=change, stand_in=True)
-    assert splits.image_shape == shape
-    assert splits.condition_shape == (8, 8, 1)
+    assert splits.sizes["image_shape"] == shape
+    assert splits.sizes["condition_shape"] == (8, 8, 1)
     change = change or pairs.Colour()
     batch = next(iter(splits.train.dataset(7)))
     assert set(batch) == {"images", "condition"}
@@ -170,16 +170,18 @@ def test_a_named_source_can_be_made_unpaired():
     splits = pairs.source("photographs")(
         2, change=pairs.Invert(), stand_in=True, image_size=8
     )
-    assert splits.image_shape == splits.condition_shape == (8, 8, 3)
+    assert splits.sizes["image_shape"] == splits.sizes["condition_shape"] == (8, 8, 3)
     coloured = pairs.source("photographs")(2, stand_in=True, image_size=8)
-    assert coloured.image_shape == coloured.condition_shape == (8, 8, 3)
+    assert (
+        coloured.sizes["image_shape"] == coloured.sizes["condition_shape"] == (8, 8, 3)
+    )
 
 
 @pytest.mark.parametrize("digits", [1, 2])
 def test_digits_move_and_stay_whole(digits):
     splits = video.moving_digits(16, frames=12, digits=digits, stand_in=True)
-    assert splits.image_shape == (12, 32, 32, 1)
-    assert splits.num_classes == (10 if digits == 1 else None)
+    assert splits.sizes["image_shape"] == (12, 32, 32, 1)
+    assert splits.sizes.get("num_classes") == (10 if digits == 1 else None)
     batch = next(iter(splits.train.dataset(40)))
     assert batch["images"].shape == (16, 12, 32, 32, 1)
     assert ("labels" in batch) == (digits == 1)

@@ -11,7 +11,7 @@ from keras_genai import training
 from keras_genai.data import images, masking, pairs
 from keras_genai.data.augmentation import Translate
 from keras_genai.data.batching import padded
-from keras_genai.data.loading import DataLoader, Stream, Windows
+from keras_genai.data.loading import Buckets, DataLoader, Stream, Windows
 
 TEXT = np.arange(300)
 ROWS = [np.arange(1 + number % 7) for number in range(30)]
@@ -34,7 +34,7 @@ KINDS = {
         [(row,) for row in ROWS],
         4,
         collate=padded((0,)),
-        bucket_by=lambda row: len(row[0]),
+        buckets=Buckets(lambda row: len(row[0])),
     ),
     "windows": lambda: Windows(TEXT, 7, 4),
     "stream": lambda: Stream(TEXT, 7, 4),

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_genai.data import tokenizers
 from keras_genai.data.batching import language_batch, padded
-from keras_genai.data.loading import DataLoader, Dataset
+from keras_genai.data.loading import Buckets, DataLoader, Dataset
 
 LENGTHS = np.random.default_rng(0).integers(1, 60, 501)
 ROWS = [(np.arange(n, dtype="int32"), index) for index, n in enumerate(LENGTHS)]
@@ -34,13 +34,9 @@ class Source(Texts):
         return [{"number": np.int64(index)} for index in indices]
 
 
-def bucketed(**changes):
-    arguments = dict(
-        batch_size=8,
-        collate=padded((0, None)),
-        bucket_by=LENGTHS,
-        boundaries=[15, 30, 60],
-    )
+def bucketed(by=LENGTHS, boundaries=(15, 30, 60), max_tokens=None, **changes):
+    buckets = Buckets(by, boundaries, max_tokens)
+    arguments = dict(batch_size=8, collate=padded((0, None)), buckets=buckets)
     return DataLoader(ROWS, **{**arguments, **changes})
 
 
@@ -173,7 +169,7 @@ def test_only_short_samples_are_left_over():
 
 
 def test_lengths_may_come_from_a_function_and_boundaries_by_themselves():
-    loader = bucketed(bucket_by=lambda row: len(row[0]), boundaries=None)
+    loader = bucketed(by=lambda row: len(row[0]), boundaries=None)
     lengths = {int(tokens.shape[1]) for tokens, _ in loader.epoch()}
     assert 4 <= len(lengths) <= 8
     assert max(LENGTHS) <= max(lengths) < max(LENGTHS) + 8
@@ -248,7 +244,8 @@ def test_a_loader_feeds_fit_and_evaluate():
         (dict(batch_size=2**63), "`batch_size` must be at least 1 and below 2"),
         (dict(batch_size=2.5), "`batch_size` must be an int >= 1"),
         (dict(batch_size=True), "`batch_size` must be an int >= 1"),
-        (dict(max_tokens="9"), "`max_tokens` must be an int >= 1"),
+        (dict(buckets=Buckets(LENGTHS, max_tokens="9")), "`max_tokens` must be an int"),
+        (dict(buckets=LENGTHS), "`buckets` must be a Buckets"),
         (dict(workers=0), "`workers` must be at least 1"),
         (dict(seed=0.5), "`seed` must be an int"),
         (dict(seed=2**64), "`seed` must be an int of 64 bits"),
@@ -256,16 +253,15 @@ def test_a_loader_feeds_fit_and_evaluate():
         (dict(dataset=(np.array(3),)), "arrays of one length"),
         (dict(dataset=np.array([1, None] * 9), collate=None), "`collate` must return"),
         (dict(dataset=[{"a": 1}, {"b": 1}], batch_size=2, collate=None), "keys"),
-        (dict(bucket_by=LENGTHS, boundaries="9"), "`boundaries` must be ints"),
+        (dict(buckets=Buckets(LENGTHS, "9")), "`boundaries` must be ints"),
         (dict(batch_size=None), "`batch_size` or `max_tokens`"),
         (dict(collate=None), "`collate` is needed, because samples differ"),
         (dict(collate=lambda rows: len(rows)), "`collate` must return arrays"),
         (dict(collate=lambda rows: (np.ones(2), np.ones(3))), "with the batch first"),
         (dict(collate=lambda rows: None), "`collate` must return arrays"),
-        (dict(max_tokens=9), "`bucket_by` must be given"),
-        (dict(bucket_by=LENGTHS, max_tokens=9), "`max_tokens` must be at least"),
-        (dict(bucket_by=LENGTHS, boundaries=[9]), "`boundaries` must be ints"),
-        (dict(bucket_by=LENGTHS[1:]), "`bucket_by` must give one int"),
+        (dict(buckets=Buckets(LENGTHS, max_tokens=9)), "`max_tokens` must be at least"),
+        (dict(buckets=Buckets(LENGTHS, [9])), "`boundaries` must be ints"),
+        (dict(buckets=Buckets(LENGTHS[1:])), "`by` must give one int"),
     ],
 )
 def test_errors_name_the_argument(arguments, message):

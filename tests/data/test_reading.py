@@ -108,8 +108,8 @@ def test_made_up_examples_of_tfds_reach_the_sources():
 
     with tfds.testing.mock_data(num_examples=16):
         splits = images.tfds(4, name="mnist")
-    assert splits.image_shape == (28, 28, 1)
-    assert splits.num_classes == 10
+    assert splits.sizes["image_shape"] == (28, 28, 1)
+    assert splits.sizes.get("num_classes") == 10
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,7 @@ import keras
 import pytest
 
 import zoo
-from keras_genai.tasks.language import CausalLM
-from keras_genai.tasks.seq2seq import Seq2SeqLM
-from keras_genai.tasks.variational import VAE
+from keras_genai.networks.base import Network
 
 
 def without_xla(compile, steps=2):
@@ -59,7 +57,6 @@ def tiny(monkeypatch, tmp_path):
 
     monkeypatch.setattr(zoo, "get", lambda name: small(get(name)))
     monkeypatch.setattr(keras.Model, "fit", short_fit)
-    for task in (CausalLM, Seq2SeqLM, VAE):
-        monkeypatch.setattr(task, "jit_generate", False)
+    monkeypatch.setattr(Network, "jit_generate", False)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 
 from keras_genai.evaluation.language import score_text, score_windows
-from keras_genai.models.gpt import GPT, LLAMA
-from keras_genai.models.ngram import NGram
-from keras_genai.models.rnn import RNNLM
+from keras_genai.networks.gpt import GPT, LLAMA
+from keras_genai.networks.ngram import NGram
+from keras_genai.networks.rnn import RNN
+from keras_genai.tasks.counting import CountingLM
+from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.truncated import TruncatedLM
 
 TEXT = np.random.default_rng(0).integers(0, 7, 700).astype("int32")
 
@@ -25,10 +28,17 @@ def losses(model, tokens):
 
 def make_gpt(context):
     keras.utils.set_random_seed(0)
-    model = GPT(7, context=context, depth=1, width=16, num_heads=2, style=LLAMA)
+    sizes = dict(context=context, depth=1, width=16, num_heads=2)
+    model = CausalLM(GPT(vocabulary_size=7, style=LLAMA, **sizes))
     for variable in model.trainable_variables:
         variable.assign(variable * 8.0)
     return model
+
+
+def make_rnn():
+    keras.utils.set_random_seed(0)
+    sizes = dict(embedding_dim=8, units=8, num_layers=1)
+    return TruncatedLM(RNN(vocabulary_size=7, **sizes))
 
 
 @pytest.mark.slow
@@ -56,26 +66,25 @@ def test_every_token_counts_once_and_sees_at_least_context_minus_stride(length):
 
 @pytest.mark.slow
 def test_a_recurrent_model_is_scored_as_if_it_read_the_text_in_one_go():
-    keras.utils.set_random_seed(0)
-    model = RNNLM(7, embedding_dim=8, units=8, num_layers=1)
+    model = make_rnn()
     expected = np.log(7) + losses(model, TEXT).sum()
     assert score_text(model, TEXT).nats == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.slow
 def test_a_long_text_read_in_lanes_scores_as_in_one_go():
-    keras.utils.set_random_seed(0)
-    model = RNNLM(7, embedding_dim=8, units=8, num_layers=1)
+    model = make_rnn()
     tokens = np.tile(TEXT, 8)  # long enough for parallel lanes
     expected = np.log(7) + losses(model, tokens).sum()
     assert score_text(model, tokens).nats == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_counting_model_is_scored_by_its_own_probabilities():
-    model = NGram(7, order=2)
+    model = CountingLM(NGram(vocabulary_size=7, order=2))
     model.fit_tokens(TEXT)
     score = score_text(model, TEXT[:100])
-    assert score.nats == pytest.approx(-model.log_probabilities(TEXT[:100]).sum())
+    expected = -model.network.log_probabilities(TEXT[:100]).sum()
+    assert score.nats == pytest.approx(expected)
     assert score.perplexity == pytest.approx(np.exp(score.nats / 100))
     assert score.bits_per_token == pytest.approx(score.nats / 100 / np.log(2))
 

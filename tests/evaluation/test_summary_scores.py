@@ -7,8 +7,10 @@ import pytest
 from keras_genai.data import summarization
 from keras_genai.evaluation.summarization import rouge, score_summaries
 from keras_genai.evaluation.translation import translate
-from keras_genai.models.seq2seq import RecurrentSeq2Seq
+from keras_genai.modalities.text import Text
+from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.samplers import GenerationSettings
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 
 def test_rouge_is_the_f_measure_of_shared_words_pairs_and_order():
@@ -49,13 +51,12 @@ def test_rouge_without_its_package_names_the_extra(monkeypatch):
 @pytest.mark.slow
 def test_summaries_of_a_model_are_written_and_scored():
     splits = summarization.scitldr(2, stand_in=True, tokenizer="bpe:300")
-    model = RecurrentSeq2Seq(
-        splits.tokenizer.vocabulary_size,
-        embedding_dim=8,
-        units=6,
+    model = Seq2SeqLM(
+        RecurrentEncoderDecoder(embedding_dim=8, units=6),
+        Text(splits.tokenizer),
         generation=GenerationSettings(max_length=5),
     )
-    model.tokenizer, model.jit_generate = splits.tokenizer, False
+    model.jit_generate = False
     texts = splits.test["inputs"][:3].tolist()
     written = translate(model, texts, input_length=20)
     found = score_summaries(model, texts, written, input_length=20)

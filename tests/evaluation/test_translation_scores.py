@@ -6,8 +6,10 @@ import pytest
 from keras_genai.data import translation
 from keras_genai.evaluation.attention_plot import draw_attention, plot_attention
 from keras_genai.evaluation.translation import bleu, exact_match, perplexity, translate
-from keras_genai.models.seq2seq import RecurrentSeq2Seq
+from keras_genai.modalities.text import Text
+from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.samplers import GenerationSettings, Greedy
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 TEXTS = ["a man rides a bicycle .", "two dogs play in the snow , together ."]
 
@@ -16,13 +18,12 @@ TEXTS = ["a man rides a bicycle .", "two dogs play in the snow , together ."]
 def dates():
     """Made-up dates and a model that knows nothing."""
     splits = translation.dates(batch_size=4, stand_in=True)
-    model = RecurrentSeq2Seq(
-        splits.tokenizer.vocabulary_size,
-        embedding_dim=8,
-        units=6,
+    model = Seq2SeqLM(
+        RecurrentEncoderDecoder(embedding_dim=8, units=6),
+        Text(splits.tokenizer),
         generation=GenerationSettings(max_length=6),
     )
-    model.tokenizer, model.jit_generate = splits.tokenizer, False
+    model.jit_generate = False
     return splits, model
 
 
@@ -56,10 +57,11 @@ def test_texts_come_back_in_their_order_whatever_the_batch(dates):
 
 def test_perplexity_of_a_uniform_model_is_the_size_of_the_vocabulary(dates):
     splits, model = dates
-    saved = model.embedding.embeddings.numpy()
-    model.embedding.embeddings.assign(np.zeros_like(saved))
+    table = model.network.embedding.embeddings
+    saved = table.numpy()
+    table.assign(np.zeros_like(saved))
     found = perplexity(model, *(splits.test[k][:5] for k in ("inputs", "targets")), 2)
-    model.embedding.embeddings.assign(saved)
+    table.assign(saved)
     assert found == pytest.approx(splits.tokenizer.vocabulary_size, rel=1e-4)
 
 

@@ -7,9 +7,10 @@ import pytest
 from keras_genai import from_preset
 from keras_genai.layers import adapters
 from keras_genai.layers.quantized import quantize
-from keras_genai.models.bert import BERT
-from keras_genai.models.gpt import GPT
-from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.gpt import GPT
+from keras_genai.tasks.classification import SequenceClassifier
+from keras_genai.tasks.language import CausalLM
 
 TOKENS = np.random.default_rng(0).integers(0, 30, (4, 8)).astype("int32")
 
@@ -17,7 +18,8 @@ TOKENS = np.random.default_rng(0).integers(0, 30, (4, 8)).astype("int32")
 @pytest.fixture
 def model():
     keras.utils.set_random_seed(0)
-    return GPT(vocabulary_size=30, context=16, depth=2, width=8, num_heads=2)
+    sizes = dict(context=16, depth=2, width=8, num_heads=2)
+    return CausalLM(GPT(vocabulary_size=30, **sizes))
 
 
 def train(model, steps=3, jit_compile=False):
@@ -138,8 +140,7 @@ def test_presets_and_configs_keep_adapters(model, tmp_path):
 
 @pytest.mark.slow
 def test_a_head_is_trained_as_a_copy(tmp_path):
-    backbone = BERT(30, context=16, depth=1, width=8, num_heads=2, name="backbone")
-    model = SequenceClassifier(backbone, dropout=0.0)
+    model = SequenceClassifier(bert(), dropout=0.0)
     base = values(model.preset_weights())
     adapters.add(model, rank=2, whole=("classifier", "pooler"))
     model.compile(
@@ -262,11 +263,15 @@ def test_a_model_with_adapters_is_not_written_without_them(tmp_path):
     keras.saving.load_model(tmp_path / "model.keras")
 
 
-def test_adapters_of_a_backbone_come_back(tmp_path):
-    backbone = BERT(30, context=16, depth=1, width=8, num_heads=2, name="backbone")
-    model = SequenceClassifier(backbone, dropout=0.0)
-    adapters.add(backbone, rank=2)
-    for weight in backbone.trainable_weights:
+def bert():
+    return BERT(vocabulary_size=30, context=16, depth=1, width=8, num_heads=2)
+
+
+def test_adapters_of_a_network_come_back(tmp_path):
+    network = bert()
+    model = SequenceClassifier(network, dropout=0.0)
+    adapters.add(network, rank=2)
+    for weight in network.trainable_weights:
         weight.assign(keras.random.normal(weight.shape, seed=1))
     with pytest.raises(ValueError, match="adapters of its own"):
         adapters.add(model, rank=2)
@@ -274,7 +279,7 @@ def test_adapters_of_a_backbone_come_back(tmp_path):
     loaded = from_preset(tmp_path / "preset")
     inputs = {"tokens": TOKENS}
     np.testing.assert_array_equal(loaded(inputs), model(inputs))
-    assert adapters.installed(loaded.backbone) == adapters.installed(backbone)
+    assert adapters.installed(loaded.network) == adapters.installed(network)
 
 
 @pytest.mark.slow

@@ -7,10 +7,8 @@ from keras_genai.layers.adaptive_augmentation import AdaptiveAugmentation
 from keras_genai.layers.conditional_normalization import ConditionalBatchNormalization
 from keras_genai.layers.equalized import Equalized
 from keras_genai.layers.modulated import ModulatedConvolution
-from keras_genai.layers.patches import PatchesToScores
 from keras_genai.layers.pool import ImagePool
 from keras_genai.layers.spectral import SpectralNormalization
-from keras_genai.layers.strided import PictureToScore, VectorToPicture, num_stages
 
 
 def draw(*shape, seed=0):
@@ -164,41 +162,3 @@ def test_the_pool_hands_back_earlier_pictures_once_it_is_full():
 def test_a_batch_larger_than_the_pool_is_refused():
     with pytest.raises(ValueError, match="`images` must be a batch of at most"):
         ImagePool(2, (1,))(np.zeros((3, 1)))
-
-
-@pytest.mark.parametrize(
-    ("shape", "stages"),
-    [((8, 8), 2), ((28, 28), 2), ((32, 32), 3), ((64, 64), 4), ((12, 8), 2)],
-)
-def test_pictures_are_halved_at_least_twice_and_down_to_four_pixels(shape, stages):
-    assert num_stages(*shape) == stages
-
-
-@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (12, 8, 3), (3, 8, 8, 1)])
-def test_stacks_fit_pictures_and_videos_of_many_shapes(shape):
-    generator = VectorToPicture(shape, width=2)
-    images = generator(draw(2, 5), training=True)
-    assert images.shape == (2, *shape)
-    assert np.abs(images).max() <= 1
-    assert PictureToScore(shape, width=2, norm="layer")(images).shape == (2,)
-
-
-def test_sizes_that_are_no_multiple_of_four_are_refused():
-    with pytest.raises(ValueError, match="`image_shape` must have a height and width"):
-        VectorToPicture((10, 8, 1), width=2)
-
-
-@pytest.mark.parametrize(("side", "reach"), [(64, 70), (28, 34), (8, 16)])
-def test_a_score_sees_a_patch_that_fits_the_picture(side, reach):
-    layer = PatchesToScores((side, side, 1), width=2)
-    sizes = [convolution.strides[0] for convolution in layer.convolutions]
-    seen, jump = 1, 1
-    for stride in (*sizes, 1):
-        seen, jump = seen + 3 * jump, jump * stride
-    assert seen == reach
-
-
-def test_a_projection_discriminator_scores_a_picture_by_its_class():
-    layer = PictureToScore((8, 8, 1), width=4, num_classes=3, spectral=True)
-    images = np.repeat(draw(1, 8, 8, 1), 3, axis=0)
-    assert len(np.unique(layer(images, labels=np.arange(3)))) == 3

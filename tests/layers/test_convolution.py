@@ -13,11 +13,14 @@ from keras_genai.layers.convolution import (
     ResidualBlock,
     Upsample,
 )
-from keras_genai.models.dit import DiTBlock, from_patches, to_patches
+from keras_genai.layers.denoising import CrossAttention, DiTBlock, UNetBlock
+from keras_genai.networks.dit import from_patches, to_patches
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(1, 2, size=(2, 6, 4, 16)).astype("float32")
 VECTOR = RANDOM.normal(size=(2, 12)).astype("float32")
+STATES = RANDOM.normal(size=(2, 5, 6)).astype("float32")
+REAL = np.arange(5) < np.array([[3], [5]])
 
 
 def stirred(layer):
@@ -101,6 +104,37 @@ def test_what_is_added_to_a_residual_stream_starts_as_nothing(dtype):
     np.testing.assert_array_equal(transformer(long, VECTOR), long)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_what_reads_starts_as_if_it_did_not(dtype):
+    attention = CrossAttention(2, dtype=dtype)
+    attention.build(X.shape, STATES.shape)
+    x = tf.cast(X, attention.compute_dtype)
+    np.testing.assert_array_equal(attention(x, STATES, REAL), x)
+    sequence = tf.cast(X.reshape(2, 24, 16), attention.compute_dtype)
+    for block, inputs in (
+        (UNetBlock(16, looks=True, reads=True, dtype=dtype), x),
+        (DiTBlock(2, 32, reads=True, dtype=dtype), sequence),
+    ):
+        block.build(inputs.shape, VECTOR.shape, STATES.shape)
+        np.testing.assert_array_equal(block(inputs, VECTOR, STATES, REAL), inputs)
+
+
+def test_cross_attention_reads_all_that_is_real_from_every_place():
+    attention = CrossAttention(2)
+    attention.build(X.shape, STATES.shape)
+    stirred(attention)
+    seen = attention(X, STATES, REAL).numpy()
+    row = attention(X.reshape(2, 24, 16), STATES, REAL).numpy()
+    np.testing.assert_allclose(seen.reshape(2, 24, 16), row, atol=1e-5)
+    for place in range(5):
+        moved = STATES.copy()
+        moved[:, place] += 1
+        change = np.abs(attention(X, moved, REAL) - seen).max(axis=-1)
+        for told, real in zip(change, REAL, strict=True):
+            assert (told > 0).all() == real[place]
+            assert (told == 0).all() != real[place]
+
+
 def test_pictures_are_halved_and_doubled():
     down, up = Downsample(8), Upsample(8)
     down.build(X.shape)
@@ -152,7 +186,15 @@ def test_modulation_starts_as_nothing():
 
 @pytest.mark.parametrize(
     "layer",
-    [GroupNorm(4), ResidualBlock(8, 0.1), PictureAttention(2), Modulation(2, 3)],
+    [
+        GroupNorm(4),
+        ResidualBlock(8, 0.1),
+        PictureAttention(2),
+        Modulation(2, 3),
+        CrossAttention(2),
+        UNetBlock(8, 0.1, 2, looks=True, reads=True),
+        DiTBlock(2, 12, reads=True),
+    ],
     ids=lambda layer: type(layer).__name__,
 )
 def test_a_layer_comes_back_from_its_config(layer):

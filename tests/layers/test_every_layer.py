@@ -30,6 +30,7 @@ from keras_genai.layers import (
     conditional_normalization,
     conditioning,
     convolution,
+    denoising,
     dense,
     embedding,
     equalized,
@@ -38,7 +39,6 @@ from keras_genai.layers import (
     masked,
     modulated,
     normalization,
-    patches,
     pool,
     positions,
     recurrent,
@@ -46,7 +46,6 @@ from keras_genai.layers import (
     recurrent_stacks,
     spectral,
     stacks,
-    strided,
 )
 from keras_genai.layers.attention import Attention, MemoryProjection
 from keras_genai.layers.transformer import Block
@@ -143,6 +142,7 @@ def bare(kind, *arguments, **options):
 
 FeedForward = feedforward.FeedForward
 READ = [TEXT, MEMORY, REAL]
+MEMORY_READ = [MEMORY, REAL]
 LOOK = {"inputs": READ}
 CASES = {
     "AdaptiveAugmentation": case(
@@ -196,14 +196,17 @@ CASES = {
         conditioning.Conditioning,
         WIDTH,
         UNITS,
-        vocabulary_size=7,
-        text_length=LENGTH,
-        inputs=[VECTOR[:, 0], ints(LENGTH, most=7)],
+        CLASSES,
+        text_width=UNITS,
+        inputs=[VECTOR[:, 0], LABELS, VECTOR],
     ),
     "ConditionalBatchNormalization": case(
         conditional_normalization.ConditionalBatchNormalization,
         CLASSES,
         inputs=[PICTURES, LABELS],
+    ),
+    "CrossAttention": case(
+        denoising.CrossAttention, 2, inputs=[PICTURES, *MEMORY_READ]
     ),
     "DecoderStack": Case(
         functools.partial(stack, stacks.DecoderStack),
@@ -216,6 +219,10 @@ CASES = {
         lambda layer, inputs: read(layer, *inputs),
     ),
     "Dense": case(dense.Dense, 3, "tanh"),
+    "DiTBlock": case(denoising.DiTBlock, 2, 12, inputs=[TEXT, VECTOR]),
+    "DiTBlock, of texts": case(
+        denoising.DiTBlock, 2, 12, reads=True, inputs=[TEXT, VECTOR, *MEMORY_READ]
+    ),
     "Downsample": case(convolution.Downsample, UNITS, inputs=PICTURES),
     "EncoderStack": Case(functools.partial(stack, stacks.EncoderStack), TEXT),
     "EncoderStack, biased": Case(
@@ -246,6 +253,11 @@ CASES = {
     "LuongAttention, additive": case(
         recurrent_attention.LuongAttention, "concat", **LOOK
     ),
+    "MaskedBlock": Case(
+        lambda dtype: masked.MaskedBlock(WIDTH, 0.1, CLASSES, dtype=dtype),
+        [draw(4, 4, WIDTH), LABELS],
+        lambda layer, inputs: layer(*inputs),
+    ),
     "MaskedConvolution": case(masked.MaskedConvolution, UNITS, 3, inputs=PICTURES),
     "MemoryProjection": Case(
         lambda dtype: MemoryProjection(Attention(2, 4, dtype=dtype), dtype=dtype), TEXT
@@ -257,18 +269,7 @@ CASES = {
     "NoiseEmbedding": case(
         conditioning.NoiseEmbedding, WIDTH, UNITS, inputs=np.abs(VECTOR[:, 0])
     ),
-    "PatchesToScores": case(patches.PatchesToScores, (8, 8, 2), 2, inputs=PICTURES),
     "PictureAttention": case(convolution.PictureAttention, 2, inputs=PICTURES),
-    "PictureToScore": case(strided.PictureToScore, (8, 8, 2), 2, inputs=PICTURES),
-    "PictureToScore, with all": case(
-        strided.PictureToScore,
-        (8, 8, 2),
-        2,
-        CLASSES,
-        "layer",
-        True,
-        inputs=[PICTURES, LABELS],
-    ),
     "RelativePositionBias": case(
         positions.RelativePositionBias,
         2,
@@ -281,14 +282,8 @@ CASES = {
     ),
     "SimpleRNN": case(recurrent.SimpleRNN, UNITS),
     "SpectralNormalization": case(bare(spectral.SpectralNormalization)),
-    "TextEmbedding": case(
-        conditioning.TextEmbedding,
-        7,
-        LENGTH,
-        UNITS,
-        WIDTH,
-        1,
-        inputs=ints(LENGTH, most=7),
+    "TextEncoder": case(
+        conditioning.TextEncoder, 7, WIDTH, 1, inputs=ints(LENGTH, most=7)
     ),
     "TokenEmbedding": case(
         embedding.TokenEmbedding, 7, UNITS, inputs=ints(LENGTH, most=7)
@@ -299,11 +294,17 @@ CASES = {
         UNITS,
         inputs=ints(LENGTH, most=embedding.LARGEST_PRODUCT),
     ),
+    "UNetBlock": case(
+        denoising.UNetBlock,
+        WIDTH,
+        0.1,
+        2,
+        looks=True,
+        reads=True,
+        inputs=[PICTURES, VECTOR, *MEMORY_READ],
+    ),
     "Upsample": case(convolution.Upsample, UNITS, inputs=PICTURES),
     "VectorQuantizer": case(latent.VectorQuantizer, 5, UNITS, inputs=TEXT[..., :UNITS]),
-    "VectorToPicture": case(
-        strided.VectorToPicture, (8, 8, 2), 2, CLASSES, inputs=[VECTOR, LABELS]
-    ),
 }
 # Made of a layer that has its weights, in its place; what they do is in the tests of
 # their modules. No config makes them: that of the model says how they came about.

@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from keras_genai.layers.padding import at_real_tokens, skip_padding
-from keras_genai.models.bert import BERT
-from keras_genai.models.t5 import T5
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.t5 import T5
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 REAL = np.arange(6) < np.array([[6], [2], [4]])
 TOKENS = np.random.default_rng(0).integers(0, 20, REAL.shape).astype("int32")
@@ -33,16 +34,24 @@ def test_everything_is_real_without_a_mask():
 
 def bert(mask):
     inputs = {"tokens": TOKENS, "tokens_mask": mask}
-    return BERT(20, 8, 2, 8, 2, dropout=0.0), inputs, lambda outputs: outputs["hidden"]
+    sizes = dict(vocabulary_size=20, context=8, depth=2, width=8, num_heads=2)
+    network = BERT(**sizes, dropout=0.0).complete()
+    return network, inputs, lambda outputs: outputs["hidden"]
 
 
 def t5(mask):
     inputs = {"inputs": TOKENS, "inputs_mask": mask, "targets": TOKENS}
-    return (
-        T5(20, 1, 1, width=8, num_heads=2, head_dim=4, hidden=16, dropout=0.0),
-        inputs,
-        None,
+    network = T5(
+        vocabulary_size=20,
+        encoder_depth=1,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
+        head_dim=4,
+        inner_width=16,
+        dropout=0.0,
     )
+    return Seq2SeqLM(network), inputs, None
 
 
 @pytest.mark.slow

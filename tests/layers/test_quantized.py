@@ -8,21 +8,23 @@ import tensorflow as tf
 from keras_genai import from_preset
 from keras_genai.layers import adapters
 from keras_genai.layers.quantized import quantize, size_in_bytes, to_int8
-from keras_genai.models.gpt import GPT, LLAMA
-from keras_genai.models.t5 import T5
+from keras_genai.networks.gpt import GPT, GPT2, LLAMA
+from keras_genai.networks.t5 import T5
 from keras_genai.samplers import Greedy
+from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 TOKENS = np.random.default_rng(0).integers(0, 300, (4, 16)).astype("int32")
 
 
-def tied():
+def tied(style=GPT2):
     keras.utils.set_random_seed(1)
-    return GPT(300, context=16, depth=2, width=64, num_heads=2)
+    sizes = dict(vocabulary_size=300, context=16, depth=2, width=64, num_heads=2)
+    return CausalLM(GPT(**sizes, style=style))
 
 
 def untied():
-    keras.utils.set_random_seed(1)
-    return GPT(300, context=16, depth=2, width=64, num_heads=2, style=LLAMA)
+    return tied(LLAMA)
 
 
 def nats(model):
@@ -84,7 +86,16 @@ def test_generate_writes_with_them_what_a_float_model_of_their_values_writes():
 
 
 def test_the_token_table_of_both_sides_is_one():
-    model = T5(100, 1, 1, width=16, num_heads=2, head_dim=8, hidden=32)
+    network = T5(
+        vocabulary_size=100,
+        encoder_depth=1,
+        decoder_depth=1,
+        width=16,
+        num_heads=2,
+        head_dim=8,
+        inner_width=32,
+    )
+    model = Seq2SeqLM(network)
     inputs = {
         "inputs": TOKENS % 100,
         "inputs_mask": np.ones(TOKENS.shape, bool),

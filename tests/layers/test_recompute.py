@@ -7,14 +7,17 @@ import tensorflow as tf
 
 from keras_genai.layers import adapters
 from keras_genai.layers.recompute import recompute_blocks
-from keras_genai.models.gpt import GPT
-from keras_genai.models.t5 import T5
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.t5 import T5
+from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 TOKENS = np.random.default_rng(0).integers(0, 20, (2, 6)).astype("int32")
 
 
 def gpt():
-    return GPT(20, context=8, depth=2, width=8, num_heads=2, dropout=0.3)
+    sizes = dict(context=8, depth=2, width=8, num_heads=2)
+    return CausalLM(GPT(vocabulary_size=20, dropout=0.3, **sizes))
 
 
 def adapted_gpt():
@@ -26,11 +29,21 @@ def adapted_gpt():
 
 
 def t5():
-    return T5(20, 1, 1, width=8, num_heads=2, head_dim=4, hidden=16, dropout=0.3)
+    network = T5(
+        vocabulary_size=20,
+        encoder_depth=1,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
+        head_dim=4,
+        inner_width=16,
+        dropout=0.3,
+    )
+    return Seq2SeqLM(network)
 
 
 def inputs_of(model):
-    if isinstance(model, GPT):
+    if isinstance(model, CausalLM):
         return TOKENS
     mask = np.ones(TOKENS.shape, bool)
     return {"inputs": TOKENS, "inputs_mask": mask, "targets": TOKENS}

@@ -4,11 +4,12 @@ import keras
 import pytest
 
 from keras_genai.data import tokenizers
-from keras_genai.models.blenderbot import Blenderbot
-from keras_genai.models.gpt import GPT
-from keras_genai.models.t5 import T5
+from keras_genai.modalities.text import Text
+from keras_genai.networks.encoder_decoder import EncoderDecoder
 from keras_genai.samplers import Beam, GenerationSettings, Greedy
 from keras_genai.serving import Chat, terminal
+from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.turns import BLENDERBOT, INSTRUCTION, PLAIN
 
 
@@ -35,9 +36,8 @@ def test_turns_are_written_as_each_model_was_trained():
     assert PLAIN.text(said) == "User: Hi {}\nBot: Hello\nUser: Bye\nBot:"
     assert BLENDERBOT.text(said) == " Hi {}   Hello   Bye"
     assert INSTRUCTION.text(said).endswith("Assistant: Hello Person: Bye Assistant:")
-    assert GPT.turns is PLAIN
-    assert Blenderbot.turns is BLENDERBOT
-    assert T5.turns is INSTRUCTION
+    assert CausalLM.turns is PLAIN
+    assert Seq2SeqLM.turns is INSTRUCTION
 
 
 def test_an_answer_is_streamed_remembered_and_used_in_the_next_prompt():
@@ -182,10 +182,14 @@ def test_a_terminal_says_what_a_tokenizer_does_not_know(capsys):
 @pytest.mark.slow
 def test_blenderbot_reads_its_own_separator_and_searches_with_its_own_settings():
     keras.utils.set_random_seed(0)
-    model = Blenderbot(
-        259, 40, 1, 1, 8, 2, generation=GenerationSettings(max_length=24, num_beams=2)
+    model = Seq2SeqLM(
+        EncoderDecoder(
+            context=40, encoder_depth=1, decoder_depth=1, width=8, num_heads=2
+        ),
+        Text(tokenizers.byte_level("<pad>", "<s>", "</s>")),
+        generation=GenerationSettings(max_length=24, num_beams=2),
+        turns=BLENDERBOT,
     )
-    model.tokenizer = tokenizers.byte_level("<pad>", "<s>", "</s>")
     model.jit_generate = False
     chat = Chat(model)
     assert isinstance(chat.sampler, Beam)

@@ -4,26 +4,27 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from gans import dcgan, wgan_gp
 
 from keras_genai import from_preset, losses, training
 from keras_genai.data import images
-from keras_genai.models.dcgan import DCGAN
-from keras_genai.models.wgan_gp import WGANGP
+from keras_genai.modalities.text import Label
+from keras_genai.tasks.gan import GAN
 from keras_genai.training import checkpoint
 
 SHAPE, CLASSES, BATCH = (8, 8, 1), 10, 4
 
 
-def make(kind=DCGAN, seed=0, compiled=True, run_eagerly=True, **config):
+def make(kind=dcgan, *given, seed=0, compiled=True, run_eagerly=True, **config):
     keras.utils.set_random_seed(seed)
-    model = kind(SHAPE, **{"latent": 4, "width": 2, **config})
+    model = kind(SHAPE, *given, **{"latent_size": 4, "width": 2, **config})
     if compiled:  # a step or two take less time than their graph
         model.compile(**optimizers(), run_eagerly=run_eagerly)
     return model
 
 
 conditional = functools.partial(
-    make, num_classes=CLASSES, loss=losses.Hinge(), spectral=True
+    make, dcgan, Label(CLASSES), loss=losses.Hinge(), norm="spectral"
 )
 
 
@@ -92,7 +93,7 @@ def test_validation_reports_losses_and_changes_no_weight():
 
 
 def test_the_discriminator_takes_as_many_steps_as_asked():
-    model = make(WGANGP, discriminator_steps=3)
+    model = make(wgan_gp, discriminator_steps=3)
     fit(model, 2)
     assert int(model.discriminator_optimizer.iterations) == 6
     assert int(model.generator_optimizer.iterations) == 2
@@ -100,7 +101,7 @@ def test_the_discriminator_takes_as_many_steps_as_asked():
 
 @pytest.mark.slow
 def test_wgan_gp_survives_a_constant_critic():
-    model = make(WGANGP)
+    model = make(wgan_gp)
     for weight in model.discriminator.weights:
         weight.assign(tf.zeros_like(weight))
     logs = fit(model, 2)
@@ -266,7 +267,7 @@ def test_discriminate_gives_one_probability_a_picture_in_any_company(loss):
 
 @pytest.mark.slow
 def test_the_discriminator_learns_to_tell_what_it_is_shown():
-    model = make(compiled=False, penalty=losses.R1(0.01))
+    model = make(compiled=False, penalty=losses.R1(0.01), norm=None)
     model.compile(**optimizers(rate=0.0))
     fit(model, 60)
     real, fake = batch()["images"], model.generate(BATCH)
@@ -326,7 +327,7 @@ def test_one_optimizer_cannot_serve_both():
 
 def test_a_model_comes_back_from_its_config():
     model = conditional(penalty=losses.R1(3.0, 4))
-    again = DCGAN.from_config(model.get_config())
+    again = GAN.from_config(model.get_config())
     assert again.get_config() == model.get_config()
     paths = [[variable.path for variable in each.weights] for each in (model, again)]
     assert paths[0] == paths[1]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from keras_genai.data import published, tokenizers
-from keras_genai.models.bert import BERT
+from keras_genai.modalities.text import Text
+from keras_genai.networks.bert import BERT
 from keras_genai.tasks.answering import QuestionAnswering
 
 CONTEXT = "The cat sat in the old house. " * 6 + "The dog ran to the sea."
@@ -17,18 +18,8 @@ def model():
     tokenizer = tokenizers.wordpiece(corpus, 120, lowercase=True)
     tokenizer = published.for_encoder(tokenizer)
     keras.utils.set_random_seed(0)
-    backbone = BERT(
-        tokenizer.vocabulary_size,
-        context=32,
-        depth=1,
-        width=16,
-        num_heads=2,
-        dropout=0.0,
-        pooler=False,
-    )
-    model = QuestionAnswering(backbone)
-    model.tokenizer = tokenizer
-    return model
+    network = BERT(context=32, depth=1, width=16, num_heads=2, dropout=0.0)
+    return QuestionAnswering(network, Text(tokenizer))
 
 
 @pytest.mark.slow

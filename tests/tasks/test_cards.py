@@ -2,26 +2,40 @@
 
 import pytest
 
-from keras_genai.models.bert import BERT
-from keras_genai.models.gpt import GPT
-from keras_genai.models.t5 import T5
-from keras_genai.models.unet import UNet
+from keras_genai.modalities.image import Image
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.t5 import T5
+from keras_genai.networks.unet import UNet
 from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.tasks import cards
+from keras_genai.tasks.diffusion import Diffusion
+from keras_genai.tasks.features import FeatureExtractor
+from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 
 def gpt():
-    return GPT(20, context=8, depth=1, width=8, num_heads=2)
+    sizes = dict(context=8, depth=1, width=8, num_heads=2)
+    return CausalLM(GPT(vocabulary_size=20, **sizes))
 
 
 def t5():
     settings = GenerationSettings(max_length=9, num_beams=4, length_penalty=0.6)
-    sizes = dict(width=8, num_heads=2, head_dim=4, hidden=16)
-    return T5(20, 1, 1, generation=settings, **sizes)
+    network = T5(
+        vocabulary_size=20,
+        encoder_depth=1,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
+        head_dim=4,
+        inner_width=16,
+    )
+    return Seq2SeqLM(network, generation=settings)
 
 
 def unet():
-    return UNet((8, 8, 1), width=8, multipliers=(1,))
+    return Diffusion(UNet(width=8, multipliers=(1,)), Image((8, 8, 1)))
 
 
 @pytest.mark.parametrize(
@@ -37,14 +51,16 @@ def test_every_preset_has_a_card(make, decoding, tmp_path):
     model.save_to_preset(tmp_path / "preset")
     text = (tmp_path / "preset" / "README.md").read_text()
     assert text.startswith(f"# {model.name}\n")
-    assert f"{type(model).__name__}, {model.count_params():,} parameters" in text
+    made = f"{type(model).__name__} of {type(model.network).__name__}"
+    assert f"- model: {made}, {model.count_params():,} parameters" in text
     assert f"- decoding: {decoding}\n" in text
     assert cards.LIMITS in text
     assert "from_preset(" in text
 
 
 def test_an_encoder_decodes_nothing():
-    assert "decoding" not in cards.card(BERT(20, 8, 1, 8, 2))
+    sizes = dict(vocabulary_size=20, context=8, depth=1, width=8, num_heads=2)
+    assert "decoding" not in cards.card(FeatureExtractor(BERT(**sizes)))
 
 
 def test_facts_and_a_sample_are_shown():

@@ -4,15 +4,20 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from flat import flat
 from keras import ops
 
 from keras_genai import from_preset
-from keras_genai.layers.conditioning import Conditioning
+from keras_genai.data import tokenizers
 from keras_genai.layers.convolution import convolution
-from keras_genai.models.vqvae import VQVAE
+from keras_genai.modalities.image import Image, Video
+from keras_genai.modalities.text import Label, Text
+from keras_genai.networks.denoising import DenoisingNetwork
+from keras_genai.networks.vqvae import QuantizedAutoencoder
 from keras_genai.registry import register
 from keras_genai.samplers.diffusion import DDIM, Ancestral, DPMSolver
 from keras_genai.schedules import CosineNoise
+from keras_genai.tasks.codec import VQVAE
 from keras_genai.tasks.denoising import grey_log_prob
 from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.predictions import Epsilon, Uniform
@@ -21,45 +26,33 @@ SHAPE = (8, 8, 1)
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.uniform(size=(8, *SHAPE)).astype("float32")
 LABELS = np.arange(8, dtype="int32") % 3
+LABEL, IMAGE = Label(3), Image(SHAPE)
 BATCH = {"images": IMAGES, "labels": LABELS}
 DEVIATION = 0.15  # of the Gaussian pictures, in [-1, 1]
 
 
 @register
-class SmallPictures(Diffusion):
-    """A network that is traced in a second: two convolutions and a vector."""
+class SmallNetwork(DenoisingNetwork):
+    """Traced in a second: two convolutions and a vector."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def make(self):
         policy, channels = self.dtype_policy, self.sample_shape[-1]
-        extra = self.condition_shape[-1] if self.condition_shape else 0
-        self.conditioning = Conditioning(
-            16,
-            16,
-            self.num_classes,
-            self.vocabulary_size,
-            self.text_length,
-            dtype=policy,
-            name="conditioning",
-        )
-        self.conditioning.build()
+        self.make_told(16, 16)
         self.first = convolution(16, "first", policy)
-        self.first.build((None, None, None, channels + extra))
-        self.dropout = keras.layers.Dropout(0.1, dtype=policy, name="dropout")
+        self.first.build((None, None, None, self.input_channels))
+        self.drop = keras.layers.Dropout(0.1, dtype=policy, name="dropout")
         self.last = convolution(channels, "last", policy, zero=True)
         self.last.build((None, None, None, 16))
-        self.built = True
 
-    def forward(self, noisy, noise_level, labels, condition, training=False):
-        parts = [noisy] if condition is None else [noisy, condition]
-        x = self.first(ops.concatenate(parts, -1))
-        x = x * (1 + self.conditioning(noise_level, labels)[:, None, None])
-        return self.last(ops.silu(self.dropout(x, training=training)))
+    def call(self, noisy, time, condition, training=False):
+        x = self.first(self.joined(noisy, condition))
+        x = x * (1 + self.tell(time, condition).embedding[:, None, None])
+        return self.last(ops.silu(self.drop(x)))
 
 
-def small(**changes):
+def small(given=LABEL, target=IMAGE, **changes):
     keras.utils.set_random_seed(0)
-    return SmallPictures(SHAPE, **{"num_classes": 3, **changes})
+    return flat(Diffusion, SmallNetwork, target, given, **changes)
 
 
 def stirred(scale=0.2, **changes):
@@ -76,23 +69,24 @@ def model():
 
 
 @register
-class GaussianPictures(Diffusion):
+class GaussianNetwork(DenoisingNetwork):
     """Knows all about pictures whose pixels are N(0, DEVIATION^2) in [-1, 1]."""
 
-    def forward(self, noisy, noise_level, labels, condition, training=False):
+    schedule = CosineNoise()
+
+    def call(self, noisy, time, condition, training=False):
         alpha, sigma = (
             ops.reshape(part, (-1, 1, 1, 1))
-            for part in (
-                self.schedule.alpha(noise_level),
-                self.schedule.sigma(noise_level),
-            )
+            for part in (self.schedule.alpha(time), self.schedule.sigma(time))
         )
         return sigma * noisy / ((alpha * DEVIATION) ** 2 + sigma**2)
 
 
 @pytest.fixture(scope="module")
 def ideal():
-    return GaussianPictures(SHAPE, prediction=Epsilon(), weighting=Uniform())
+    return Diffusion(
+        GaussianNetwork(), Image(SHAPE), prediction=Epsilon(), weighting=Uniform()
+    )
 
 
 def gaussian_images(count):
@@ -196,7 +190,7 @@ def test_inpainting_leaves_the_rest_as_it_was(model):
 def test_the_frames_of_a_video_are_channels_and_come_back_as_frames():
     shape = (5, 8, 6, 3)  # no two sizes alike: no axis can be taken for another
     videos = RANDOM.uniform(size=(2, *shape)).astype("float32")
-    model = SmallPictures(shape)
+    model = small((), Video(shape))
     seen = ops.convert_to_numpy(model.to_latents(videos))
     assert seen.shape == (2, *model.sample_shape) == (2, 8, 6, 15)
     frame = (seen[..., 3:6] + 1) / 2
@@ -267,7 +261,8 @@ def test_a_preset_makes_the_same_pictures(model, tmp_path):
 
 @pytest.mark.slow
 def test_latents_of_a_codec_are_what_is_noised(tmp_path):
-    codec = VQVAE(SHAPE, num_codes=8, latent_size=4, filters=(4,), name="codec")
+    network = QuantizedAutoencoder(num_codes=8, latent_size=4, filters=(4,))
+    codec = VQVAE(network, Image(SHAPE))
     model = small(codec=codec)
     assert model.sample_shape == (4, 4, 4)
     before = [variable.numpy() for variable in codec.weights]
@@ -284,31 +279,97 @@ def test_latents_of_a_codec_are_what_is_noised(tmp_path):
 
 
 @pytest.mark.slow
-def test_texts_condition_as_labels_do(tmp_path):
-    model = stirred(0.05, num_classes=None, vocabulary_size=6, text_length=3)
+def test_texts_condition_as_labels_do():
+    model = stirred(0.05, given=Text(vocabulary_size=6, length=3))
     tokens = np.array([[1, 2, 0], [3, 0, 0]], "int32")
     out = model({"images": IMAGES[:2], "tokens": tokens}, training=True)
     assert np.isfinite(out["error"]).all()
     options = dict(count=2, steps=2, sampler=DDIM())
-    asked = model.generate(**options, labels=tokens, guidance=2.0)
-    other = model.generate(**options, labels=tokens[::-1].copy(), guidance=2.0)
+    asked = model.generate(**options, prompts=tokens, guidance=2.0)
+    other = model.generate(**options, prompts=tokens[::-1].copy(), guidance=2.0)
     assert np.abs(asked - other).max() > 1e-5
-    free = model.generate(**options, labels=tokens, guidance=0.0)
+    free = model.generate(**options, prompts=tokens, guidance=0.0)
     np.testing.assert_allclose(free, model.generate(**options), atol=1e-5)
-    with pytest.raises(ValueError, match="no `tokenizer`"):
-        model.generate(**options, labels="one two")
-    with pytest.raises(ValueError, match="2 texts of at most 3 tokens"):
-        model.generate(**options, labels=tokens + 4)
+    with pytest.raises(ValueError, match=r"with a tokenizer\. Received: no tok"):
+        model.generate(**options, prompts="one two")
+    with pytest.raises(ValueError, match="`prompts` must be ints from 0 to 5 of shape"):
+        model.generate(**options, prompts=tokens + 4)
+    with pytest.raises(ValueError, match=r"`prompts` must be one, .* 2\. Received: 3"):
+        model.generate(**options, prompts=tokens[[0, 0, 0]])
+
+
+def test_one_prompt_serves_all_pictures_and_its_tokenizer_comes_along(tmp_path):
+    words = tokenizers.wordpiece(["one two three"] * 2, 40)
+    model = stirred(given=Text(words, length=3))
+    options = dict(count=2, steps=2, guidance=2.0)
+    asked = model.generate(**options, prompts="two one")
+    both = model.generate(**options, prompts=["two one"] * 2)
+    np.testing.assert_array_equal(asked, both)
+    with pytest.raises(ValueError, match="`prompts` must have at most 3 tokens"):
+        model.generate(**options, prompts="one two three one")
+    model.save_to_preset(tmp_path / "preset")
+    loaded = from_preset(tmp_path / "preset")
+    np.testing.assert_array_equal(loaded.generate(**options, prompts="two one"), asked)
+
+
+def test_a_token_that_means_something_is_no_padding():
+    with pytest.raises(ValueError, match="`tokenizer` must have padding for its token"):
+        Text(tokenizers.characters("abc"), length=3)
+    with pytest.raises(ValueError, match="`given` must be of one size"):
+        small(Text(tokenizers.characters("abc")))
+
+
+def test_labels_texts_and_pictures_go_together():
+    kinds = Label(3), Text(vocabulary_size=6, length=3), Image((8, 8, 2), "condition")
+    model = stirred(given=kinds)
+    assert model.network.vocabulary_size == 6
+    batch = {
+        **BATCH,
+        "tokens": RANDOM.integers(1, 6, (8, 3)),
+        "condition": RANDOM.uniform(size=(8, 8, 8, 2)).astype("float32"),
+    }
+    assert np.isfinite(model(batch, training=True)["error"]).all()
+    damaged = batch["condition"][:2]
+    options = dict(steps=2, sampler=DDIM(), guidance=2.0)
+    made = model.restore(damaged, **options, labels=1, prompts=batch["tokens"][:1])
+    for other in (
+        model.restore(1 - damaged, **options, labels=1, prompts=batch["tokens"][:1]),
+        model.restore(damaged, **options, labels=2, prompts=batch["tokens"][:1]),
+        model.restore(damaged, **options, labels=1, prompts=batch["tokens"][1:2]),
+        model.restore(damaged, **options, labels=1),
+    ):
+        assert np.abs(other - made).max() > 1e-4
+
+
+def test_what_is_hidden_is_hidden_alone_and_together():
+    kinds = Label(3), Text(vocabulary_size=6, length=2)
+    model = small(kinds, label_dropout=0.25)
+    batch = {"images": np.zeros((4000, *SHAPE), "float32")}
+    batch |= {"labels": np.zeros(4000, "int32"), "tokens": np.ones((4000, 2), "int32")}
+    batch = {key: ops.convert_to_tensor(value) for key, value in batch.items()}
+    hidden = model._hide(batch)
+    labels, tokens = hidden["labels"].numpy() == 3, hidden["tokens"].numpy() == 0
+    assert (tokens[:, 0] == tokens[:, 1]).all()
+    texts = tokens[:, 0]
+    alone, both = 0.75 * 0.25 * 0.75, 0.25 + 0.75 * 0.25**2
+    for found, share in (
+        (labels & ~texts, alone),
+        (texts & ~labels, alone),
+        (labels & texts, both),
+    ):
+        np.testing.assert_allclose(found.mean(), share, atol=0.03)
 
 
 def test_restoring_reads_the_damaged_picture():
-    model = stirred(num_classes=None, condition_shape=(8, 8, 2))
+    model = stirred(given=Image((8, 8, 2), "condition"))
     damaged = RANDOM.uniform(size=(3, 8, 8, 2)).astype("float32")
     restored = model.restore(damaged, steps=2, draws=2)
     assert restored.shape == (3, *SHAPE)
     assert np.abs(restored - model.restore(1 - damaged, steps=2, draws=2)).max() > 1e-3
     bits = model.variational_bound(IMAGES[:3], condition=damaged, steps=10)
     assert bits.shape == (3,)
+    with pytest.raises(ValueError, match="`condition` must be given"):
+        model.variational_bound(IMAGES[:3], steps=10)
     with pytest.raises(ValueError, match="`generate` must be `restore`"):
         model.generate()
 
@@ -334,7 +395,11 @@ def test_what_a_model_lacks_is_one_clear_line(model, ideal):
         ideal.generate(guidance=2.0)
     with pytest.raises(ValueError, match="`labels` must be `None`"):
         ideal.generate(labels=1)
-    with pytest.raises(ValueError, match="built with `condition_shape`"):
+    with pytest.raises(ValueError, match="`guidence` must be `None` for this model"):
+        ideal.generate(guidence=2.0)
+    with pytest.raises(
+        ValueError, match="`restore` must be asked of a model that is given"
+    ):
         model.restore(IMAGES)
     with pytest.raises(ValueError, match="`sampler` must look at one level only"):
         model.inpaint(IMAGES, np.ones((8, 8), bool), sampler=DPMSolver())

@@ -4,14 +4,20 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from gans import dcgan
 
-from keras_genai.models.bert import BERT
-from keras_genai.models.dcgan import DCGAN
-from keras_genai.models.gpt import GPT
-from keras_genai.models.transformer import Transformer
-from keras_genai.models.unet import UNet
-from keras_genai.models.vae import MLPVAE
-from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Label
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.encoder_decoder import EncoderDecoder
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.unet import UNet
+from keras_genai.networks.vae import DenseAutoencoder
+from keras_genai.tasks.classification import SequenceClassifier
+from keras_genai.tasks.diffusion import Diffusion
+from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.variational import VAE
 
 TOKENS = np.random.default_rng(0).integers(0, 11, (3, 6)).astype("int32")
 MASK = np.ones((3, 6), "int32")
@@ -19,20 +25,48 @@ PICTURES = np.random.default_rng(0).random((3, 8, 8, 1)).astype("float32")
 TEXTS = {"tokens": TOKENS, "tokens_mask": MASK, "segments": 0 * MASK}
 
 
+def gpt():
+    sizes = dict(vocabulary_size=11, context=8, depth=1, width=8, num_heads=2)
+    return CausalLM(GPT(**sizes))
+
+
 def classifier():
-    return SequenceClassifier(BERT(11, 8, depth=1, width=8, num_heads=2))
+    return SequenceClassifier(
+        BERT(vocabulary_size=11, context=8, depth=1, width=8, num_heads=2)
+    )
+
+
+def transformer():
+    network = EncoderDecoder(
+        vocabulary_size=11,
+        context=8,
+        encoder_depth=1,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
+    )
+    return Seq2SeqLM(network)
+
+
+def vae():
+    return VAE(DenseAutoencoder(latent_size=3, hidden=(9,)), Image((8, 8, 1)))
+
+
+def unet():
+    network = UNet(width=8, multipliers=(1,), blocks=1)
+    return Diffusion(network, Image((8, 8, 1)), Label(3))
 
 
 CASES = {
-    "gpt": (lambda: GPT(11, 8, depth=1, width=8, num_heads=2), TOKENS),
+    "gpt": (gpt, TOKENS),
     "classifier": (classifier, TEXTS),
     "transformer": (
-        lambda: Transformer(11, 8, 1, 1, width=8, num_heads=2),
+        transformer,
         {"inputs": TOKENS, "inputs_mask": MASK, "targets": TOKENS},
     ),
-    "vae": (lambda: MLPVAE((8, 8, 1), 3, (9,)), {"images": PICTURES}),
+    "vae": (vae, {"images": PICTURES}),
     "unet": (
-        lambda: UNet((8, 8, 1), width=8, multipliers=(1,), blocks=1, num_classes=3),
+        unet,
         {
             "noisy": PICTURES,
             "time": np.array([0.1, 0.5, 0.9], "float32"),
@@ -69,7 +103,7 @@ def test_a_fitted_model_is_exported_as_it_is_then(tmp_path):
 
 
 def test_a_gan_draws_as_many_pictures_as_it_is_given(tmp_path):
-    model = DCGAN((8, 8, 1), latent=5, width=4)
+    model = dcgan((8, 8, 1), latent_size=5, width=4)
     model.export(tmp_path / "it", verbose=False)
     loaded = tf.saved_model.load(str(tmp_path / "it"))  # holds the weights
     drawn = loaded.serve({"images": PICTURES})

@@ -8,19 +8,23 @@ import pytest
 
 from keras_genai.files.tensors import aligned_empty
 from keras_genai.layers.recurrent import CELLS
-from keras_genai.models.gpt import GPT
-from keras_genai.models.rnn import RNNLM
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.rnn import RNN
 from keras_genai.tasks.filling import build_filled
+from keras_genai.tasks.language import CausalLM
 
+SIZES = dict(vocabulary_size=5, context=4, depth=1, width=8, num_heads=2)
+TABLE = "gpt/embedding/embeddings"
 VALUES = np.arange(5 * 8, dtype="float32").reshape(5, 8)
 
 
+def gpt():
+    return CausalLM(GPT(**SIZES))
+
+
 def filled(array):
-    model = build_filled(
-        lambda: GPT(5, context=4, depth=1, width=8, num_heads=2),
-        lambda model: {"embedding/embeddings": lambda: array},
-    )
-    return model, model.preset_weights()["embedding/embeddings"]
+    model = build_filled(gpt, lambda model: {TABLE: lambda: array})
+    return model, model.preset_weights()[TABLE]
 
 
 @pytest.mark.parametrize(
@@ -39,12 +43,14 @@ def test_values_arrive_however_they_lie(lie):
     np.testing.assert_array_equal(weight, VALUES)
 
 
+def rnn(cell):
+    sizes = dict(embedding_dim=4, units=4, num_layers=2)
+    return CausalLM(RNN(vocabulary_size=5, cell=cell, **sizes))
+
+
 @pytest.mark.parametrize(
     "build",
-    [
-        lambda: GPT(5, context=4, depth=1, width=8, num_heads=2),
-        *(functools.partial(RNNLM, 5, 4, 4, 2, cell) for cell in CELLS),
-    ],
+    [gpt, *(functools.partial(rnn, cell) for cell in CELLS)],
     ids=["GPT", *CELLS],
 )
 def test_weights_that_nobody_stored_begin_as_in_any_other_model(build):

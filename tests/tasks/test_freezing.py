@@ -4,33 +4,36 @@ import keras
 import numpy as np
 import pytest
 
-from keras_genai.models.bert import BERT
-from keras_genai.models.gpt import GPT
-from keras_genai.models.recurrent_encoder import RecurrentEncoder
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.recurrent_encoder import RecurrentEncoder
 from keras_genai.optimizers import GradualAdamW
-from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.freezing import (
     freeze_all_but,
     freeze_all_but_last,
     train_all,
     trained_parameters,
 )
+from keras_genai.tasks.language import CausalLM
 
 TOKENS = np.random.default_rng(0).integers(0, 20, (8, 6)).astype("int32")
 LABELS = TOKENS[:, 0] % 2
+SIZES = dict(vocabulary_size=20, context=8, depth=2, width=8, num_heads=2)
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def classifier():
     keras.utils.set_random_seed(0)
-    backbone = BERT(20, 8, 2, 8, 2, dropout=0.0, name="backbone")
-    return SequenceClassifier(backbone, dropout=0.0)
+    return SequenceClassifier(BERT(**SIZES, dropout=0.0), dropout=0.0)
 
 
 def recurrent():
     keras.utils.set_random_seed(0)
-    backbone = RecurrentEncoder(20, embedding_dim=4, units=3, dropout=0.0)
-    return SequenceClassifier(backbone, dropout=0.0)
+    network = RecurrentEncoder(
+        vocabulary_size=20, embedding_dim=4, units=3, dropout=0.0
+    )
+    return SequenceClassifier(network, dropout=0.0)
 
 
 def values(model):
@@ -69,8 +72,8 @@ def test_the_last_block_and_what_follows_is_trained():
     assert freeze_all_but_last(model, 0) < freeze_all_but_last(model, 2) < whole
 
 
-def test_a_language_model_has_no_backbone_and_freezes_too():
-    model = GPT(20, 8, 2, 8, 2)
+def test_a_language_model_has_no_head_beside_its_network_and_freezes_too():
+    model = CausalLM(GPT(**SIZES))
     count = freeze_all_but_last(model, 1)
     assert 0 < count < train_all(model)
     assert freeze_all_but(model, "block_0", "norm") == count
@@ -105,7 +108,10 @@ def test_layers_are_set_free_from_the_head_down():
         model.fit(
             {"tokens": TOKENS}, LABELS, batch_size=8, epochs=2, shuffle=False, verbose=0
         )
-        seen.append({path.split("/")[0] for path in moved(before, model)})
+        paths = [
+            path.removeprefix("recurrent_encoder/") for path in moved(before, model)
+        ]
+        seen.append({path.split("/")[0] for path in paths})
     layers = {"layer_0_forward", "layer_0_backward"}
     assert seen[0] == {"classifier"}
     assert seen[1] == {"classifier", *layers}

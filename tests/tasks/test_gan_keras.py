@@ -4,14 +4,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from gans import cyclegan, dcgan, pix2pix, stylegan2, wgan_gp
 
-from keras_genai import models
 from keras_genai.layers.modulated import ModulatedConvolution
 from keras_genai.layers.pool import ImagePool
-from keras_genai.layers.strided import PictureToScore
-from keras_genai.losses import R1, GradientPenalty, NonSaturating, PathLength
-from keras_genai.models.stylegan2 import Adaptation
-from keras_genai.tasks.adversarial import GAN
+from keras_genai.losses import R1, GradientPenalty, PathLength
+from keras_genai.modalities.image import Image, Video
+from keras_genai.modalities.text import Label
+from keras_genai.networks.dcgan import DCGANDiscriminator
+from keras_genai.networks.patchgan import PatchDiscriminator
+from keras_genai.tasks.gan import GAN
+from keras_genai.tasks.stylegan import Adaptation
+from keras_genai.tasks.unpaired import CycleConsistency
 
 SHAPE = (8, 8, 1)
 C, A = keras.callbacks, keras.optimizers
@@ -19,7 +23,7 @@ PICTURES = {"images": np.random.default_rng(0).random((6, *SHAPE), "float32")}
 
 
 def make(first="adam", second=None, **config):
-    model = models.DCGAN(SHAPE, latent=3, width=2, **config)
+    model = dcgan(SHAPE, latent_size=3, width=2, **config)
     model.compile(first, second)
     return model
 
@@ -76,7 +80,7 @@ def test_averages_are_left_in_the_weights_when_fit_ends():
 
 @pytest.mark.slow
 def test_names_of_metrics_are_those_of_what_evaluate_returns():
-    model = models.Pix2Pix(SHAPE, SHAPE, width=2, penalty=GradientPenalty())
+    model = pix2pix(SHAPE, SHAPE, width=2, penalty=GradientPenalty())
     model.compile("adam", metrics=["mae", keras.metrics.MeanSquaredError("squared")])
     pictures = {**PICTURES, "condition": PICTURES["images"]}
     found = model.evaluate(pictures, verbose=0)
@@ -99,28 +103,31 @@ def test_one_optimizer_gives_both_the_same_settings():
 
 
 class Mine(GAN):
-    """A stranger's: one loss, no word about being built, shapes added to."""
+    """A stranger's: networks of Keras, a constructor of its own, shapes added to."""
 
     def __init__(self, image_shape=SHAPE, latent=3, **kwargs):
-        super().__init__(image_shape, NonSaturating(), **kwargs)
-        self.latent = latent
-        self.wanted = image_shape + (1,)  # noqa: RUF005  a list would fail
-        self.generator = keras.Sequential(
+        generator = keras.Sequential(
             [
                 keras.Input((latent,)),
                 keras.layers.Dense(64),
                 keras.layers.Reshape(SHAPE),
             ]
         )
-        self.discriminator = keras.Sequential(
+        discriminator = keras.Sequential(
             [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(1)]
         )
+        super().__init__(generator, discriminator, Image(image_shape), **kwargs)
+        self.latent = latent
+        self.wanted = image_shape + (1,)  # noqa: RUF005  a list would fail
 
-    def draw(self, count, labels=None, training=False):
+    def get_config(self):
+        return {"image_shape": self.image_shape, "latent": self.latent}
+
+    def draw(self, count, condition=None, training=False):
         noise = keras.random.normal((count, self.latent), seed=self.seeds)
         return self.generator(noise)
 
-    def score(self, images, batch, training=False):
+    def score(self, images, real, training=False):
         return self.discriminator(images)
 
 
@@ -158,32 +165,38 @@ def test_a_number_of_pictures_beyond_memory_is_refused(count):
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda: models.DCGAN(SHAPE, width=0), "width"),
-        (lambda: models.DCGAN(SHAPE, width=2**31), "width"),
-        (lambda: models.DCGAN(SHAPE, latent=0), "latent"),
-        (lambda: models.DCGAN(SHAPE, loss="abc"), "loss"),
-        (lambda: models.DCGAN(SHAPE, penalty=3), "penalty"),
-        (lambda: models.DCGAN("abc"), "image_shape"),
-        (lambda: models.DCGAN((8, 8, 1.5)), "image_shape"),
-        (lambda: models.DCGAN(SHAPE, num_classes=1), "num_classes"),
-        (lambda: models.DCGAN(SHAPE, discriminator_steps=0), "discriminator_steps"),
-        (lambda: models.WGANGP(SHAPE, norm="abc"), "norm"),
-        (lambda: models.WGANGP(SHAPE, penalty=None), "penalty"),
-        (lambda: models.VideoGAN(SHAPE), "image_shape"),
-        (lambda: models.StyleGAN2(SHAPE, mapping_depth=-1), "mapping_depth"),
-        (lambda: models.StyleGAN2(SHAPE, adaptation=0.6), "adaptation"),
-        (lambda: models.StyleGAN2((9, 9, 1)), "image_shape"),
+        (lambda: dcgan(SHAPE, width=0), "width"),
+        (lambda: dcgan(SHAPE, width=2**31), "width"),
+        (lambda: dcgan(SHAPE, latent_size=0), "latent_size"),
+        (lambda: dcgan(SHAPE, loss="abc"), "loss"),
+        (lambda: dcgan(SHAPE, penalty=3), "penalty"),
+        (lambda: dcgan("abc"), "shape"),
+        (lambda: dcgan((8, 8, 1.5)), "shape"),
+        (lambda: dcgan(SHAPE, Label(1)), "num_classes"),
+        (lambda: dcgan(SHAPE, discriminator_steps=0), "discriminator_steps"),
+        (lambda: wgan_gp(SHAPE, norm="abc"), "norm"),
+        (lambda: wgan_gp(SHAPE, penalty=GradientPenalty), "penalty"),
+        (lambda: Video(SHAPE), "shape"),
+        (lambda: stylegan2(SHAPE, mapping_depth=-1), "mapping_depth"),
+        (lambda: stylegan2(SHAPE, adaptation=0.6), "adaptation"),
+        (lambda: stylegan2((9, 9, 1)), "image_shape"),
+        (lambda: CycleConsistency(weight=-1.0), "weight"),
         (lambda: Adaptation(target=3), "target"),
         (lambda: GradientPenalty(weight="abc"), "weight"),
         (lambda: R1(every=0), "every"),
         (lambda: PathLength(decay=2), "decay"),
         (lambda: ImagePool(0, SHAPE), "size"),
-        (lambda: PictureToScore(SHAPE, -1), "width"),
+        (lambda: DCGANDiscriminator(image_shape=SHAPE, width=-1), "width"),
         (lambda: ModulatedConvolution(0), "filters"),
-        (lambda: models.Pix2Pix(SHAPE, (8, 8)), "condition_shape"),
-        (lambda: models.Pix2Pix(SHAPE, SHAPE, dropout=1.0), "dropout"),
-        (lambda: models.CycleGAN(SHAPE, SHAPE, num_blocks=-1), "num_blocks"),
-        (lambda: models.CycleGAN(SHAPE, SHAPE, pool_size=-1), "pool_size"),
+        (lambda: pix2pix(SHAPE, (8, 8)), "shape"),
+        (
+            lambda: PatchDiscriminator(image_shape=SHAPE, condition_shape=(8, 8)),
+            "condition_shape",
+        ),
+        (lambda: pix2pix(SHAPE, SHAPE, l1_weight=-1), "l1_weight"),
+        (lambda: pix2pix(SHAPE, SHAPE, dropout=1.0), "dropout"),
+        (lambda: cyclegan(SHAPE, SHAPE, num_blocks=-1), "num_blocks"),
+        (lambda: cyclegan(SHAPE, SHAPE, pool_size=-1), "pool_size"),
     ],
 )
 def test_arguments_out_of_range_are_named(make, name):
@@ -199,7 +212,7 @@ def test_stylegan2_compiles_with_xla_for_batches_of_known_and_unknown_size(is_kn
     if not is_known:
         pictures = pictures.unbatch().batch(2)
         assert pictures.element_spec == unknown
-    model = models.StyleGAN2((4, 4, 1), latent=2, width=1, mapping_depth=0)
+    model = stylegan2((4, 4, 1), latent_size=2, width=1, mapping_depth=0)
     model.compile("sgd", jit_compile=True)
     logs = model.fit(pictures, verbose=0)
     assert np.isfinite(logs.history["loss"]).all()
@@ -208,7 +221,7 @@ def test_stylegan2_compiles_with_xla_for_batches_of_known_and_unknown_size(is_kn
 
 @pytest.mark.slow
 def test_a_pool_takes_batches_of_any_size():
-    model = models.CycleGAN(SHAPE, SHAPE, width=2, num_blocks=1, pool_size=9)
+    model = cyclegan(SHAPE, SHAPE, width=2, num_blocks=1, pool_size=9)
     model.compile("adam")
     data = {**PICTURES, "condition": PICTURES["images"]}
     model.fit(data, batch_size=4, epochs=2, verbose=0)
@@ -238,8 +251,10 @@ def in_float64():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: models.WGANGP(SHAPE, 3, 2, penalty=GradientPenalty(every=2)),
-        lambda: models.StyleGAN2((4, 4, 1), latent=2, width=1, mapping_depth=0),
+        lambda: wgan_gp(
+            SHAPE, latent_size=3, width=2, penalty=GradientPenalty(every=2)
+        ),
+        lambda: stylegan2((4, 4, 1), latent_size=2, width=1, mapping_depth=0),
     ],
 )
 def test_networks_may_be_float64(make):

@@ -24,20 +24,22 @@ NAMES = (
 
 def makers():
     """dict of functions that make a model, by name."""
-    from keras_genai import models
-    from keras_genai.models.stylegan2 import Adaptation
+    from gans import cyclegan, dcgan, pix2pix, stylegan2, video_gan, wgan_gp
 
-    small = {"latent": 4, "width": 2}
+    from keras_genai.modalities.text import Label
+    from keras_genai.tasks.stylegan import Adaptation
+
+    small = {"latent_size": 4, "width": 2}
     return {
-        "DCGAN": lambda: models.DCGAN(SHAPE, **small),
-        "DCGAN with classes": lambda: models.DCGAN(SHAPE, num_classes=3, **small),
-        "WGANGP": lambda: models.WGANGP(SHAPE, discriminator_steps=2, **small),
-        "VideoGAN": lambda: models.VideoGAN((2, *SHAPE), **small),
-        "StyleGAN2": lambda: models.StyleGAN2(
+        "DCGAN": lambda: dcgan(SHAPE, **small),
+        "DCGAN with classes": lambda: dcgan(SHAPE, Label(3), **small),
+        "WGANGP": lambda: wgan_gp(SHAPE, discriminator_steps=2, **small),
+        "VideoGAN": lambda: video_gan((2, *SHAPE), **small),
+        "StyleGAN2": lambda: stylegan2(
             SHAPE, mapping_depth=1, adaptation=Adaptation(speed=1e-2), **small
         ),
-        "Pix2Pix": lambda: models.Pix2Pix(SHAPE, SHAPE, width=2, dropout=0.0),
-        "CycleGAN with a pool": lambda: models.CycleGAN(
+        "Pix2Pix": lambda: pix2pix(SHAPE, SHAPE, width=2, dropout=0.0),
+        "CycleGAN with a pool": lambda: cyclegan(
             SHAPE, SHAPE, width=2, num_blocks=1, pool_size=12
         ),
     }
@@ -52,7 +54,7 @@ def batch(model):
     found = {"images": pictures}
     if model.num_classes:
         found["labels"] = np.arange(2 * ROWS) % 2
-    if hasattr(model, "condition_shape"):
+    if "condition" in model.fields:
         found["condition"] = pictures[::-1].copy()
     return found
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from toy_language import Attending, Letters, Trigram
 
-from keras_genai.models.gpt import GPT
+from keras_genai.networks.gpt import GPT
 from keras_genai.samplers import (
     Beam,
     Greedy,
@@ -19,6 +19,7 @@ from keras_genai.samplers import (
     Sample,
     session,
 )
+from keras_genai.tasks.language import CausalLM
 
 UNEQUAL = [[1, 2, 3], [4, 5, 6, 7, 8, 9, 10, 0, 2, 4], [6]]
 EVERYTHING = Sample(
@@ -228,7 +229,9 @@ def test_new_weights_are_seen_by_compiled_functions(attending):
 
 @pytest.mark.slow
 def test_gpt_writes_what_its_full_forward_pass_predicts():
-    model = GPT(vocabulary_size=13, context=24, depth=1, width=16, num_heads=2)
+    model = CausalLM(
+        GPT(vocabulary_size=13, context=24, depth=1, width=16, num_heads=2)
+    )
     for weight in model.weights:
         weight.assign(weight * 9)
     prompts = [[1, 2, 3], [4, 5, 6, 7, 8, 9]]

@@ -11,13 +11,13 @@ pytestmark = pytest.mark.xdist_group("language_replicas")
 ROWS, SOURCE, LENGTH, VOCABULARY = 4, 6, 5, 11
 NAMES = (
     "GPT",
-    "RNNLM",
-    "RNNLM with lanes",
-    "Transformer",
-    "BART",
-    "Blenderbot",
+    "RNN",
+    "RNN with lanes",
+    "EncoderDecoder",
+    "EncoderDecoder of BART",
+    "EncoderDecoder of Blenderbot",
     "T5",
-    "RecurrentSeq2Seq",
+    "RecurrentEncoderDecoder",
     "MaskedLM",
     "SequenceClassifier",
     "TokenClassifier",
@@ -29,10 +29,22 @@ NAMES = (
 def makers():
     """dict of `(function that makes a model, inputs, targets)` by name."""
     import numpy as np
+    from flat import flat
 
-    from keras_genai import models
-    from keras_genai.tasks import encoder
+    from keras_genai.networks.bert import BERT
+    from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
+    from keras_genai.networks.gpt import GPT
+    from keras_genai.networks.recurrent_encoder import RecurrentEncoder
+    from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+    from keras_genai.networks.rnn import RNN
+    from keras_genai.networks.t5 import T5
     from keras_genai.tasks.answering import QuestionAnswering
+    from keras_genai.tasks.classification import SequenceClassifier
+    from keras_genai.tasks.language import CausalLM
+    from keras_genai.tasks.masked import MaskedLM
+    from keras_genai.tasks.seq2seq import Seq2SeqLM
+    from keras_genai.tasks.tagging import TokenClassifier
+    from keras_genai.tasks.truncated import TruncatedLM
 
     draws = np.random.default_rng(0)
 
@@ -47,49 +59,80 @@ def makers():
         "tokens_mask": real,
         "segments": ints(SOURCE, 2),
     }
-    sizes = {"width": 8, "num_heads": 2, "hidden": 12, "dropout": 0.0}
-    halves = {"context": 8, "encoder_depth": 1, "decoder_depth": 1, **sizes}
+    halves = {
+        "context": 8,
+        "encoder_depth": 1,
+        "decoder_depth": 1,
+        "width": 8,
+        "num_heads": 2,
+        "inner_width": 12,
+        "dropout": 0.0,
+    }
 
     def of(kind, **settings):
         return lambda: kind(VOCABULARY, **settings)
 
+    def rewriter(network, **settings):
+        return lambda: Seq2SeqLM(network(vocabulary_size=VOCABULARY, **settings))
+
+    def task(kind, network, **settings):
+        return lambda: flat(kind, network, vocabulary_size=VOCABULARY, **settings)
+
     def with_head(head, **settings):
         return lambda: head(
-            models.BERT(VOCABULARY, context=8, depth=1, **sizes), **settings
+            BERT(
+                vocabulary_size=VOCABULARY,
+                context=8,
+                depth=1,
+                width=8,
+                num_heads=2,
+                inner_width=12,
+                dropout=0.0,
+            ),
+            **settings,
         )
 
+    gpt = {"context": 8, "depth": 1, "width": 8, "num_heads": 2, "inner_width": 12}
     recurrent = {"embedding_dim": 6, "units": 4, "num_layers": 1}
     t5 = {name: value for name, value in halves.items() if name != "context"}
     columns = np.arange(2 * ROWS) % 2
     return {
-        "GPT": (of(models.GPT, context=8, depth=1, **sizes), tokens, targets),
-        "RNNLM": (of(models.RNNLM, **recurrent), tokens, targets),
-        "RNNLM with lanes": (
-            of(models.RNNLM, lanes=ROWS, **recurrent),
+        "GPT": (task(CausalLM, GPT, **gpt), tokens, targets),
+        "RNN": (task(TruncatedLM, RNN, **recurrent), tokens, targets),
+        "RNN with lanes": (
+            task(TruncatedLM, RNN, lanes=ROWS, **recurrent),
             tokens,
             targets,
         ),
-        "Transformer": (of(models.Transformer, **halves), pairs, targets),
-        "BART": (of(models.BART, **halves), pairs, targets),
-        "Blenderbot": (of(models.Blenderbot, **halves), pairs, targets),
-        "T5": (of(models.T5, head_dim=4, **t5), pairs, targets),
-        "RecurrentSeq2Seq": (
-            of(models.RecurrentSeq2Seq, dropout=0.0, **recurrent),
+        "EncoderDecoder": (rewriter(EncoderDecoder, **halves), pairs, targets),
+        "EncoderDecoder of BART": (
+            rewriter(EncoderDecoder, style=BART, **halves),
+            pairs,
+            targets,
+        ),
+        "EncoderDecoder of Blenderbot": (
+            rewriter(EncoderDecoder, style=BLENDERBOT, **halves),
+            pairs,
+            targets,
+        ),
+        "T5": (rewriter(T5, head_dim=4, **t5), pairs, targets),
+        "RecurrentEncoderDecoder": (
+            rewriter(RecurrentEncoderDecoder, dropout=0.0, **recurrent),
             pairs,
             targets,
         ),
         "MaskedLM": (
-            with_head(encoder.MaskedLM),
+            with_head(MaskedLM),
             {**read, "places": ints(2, SOURCE)},
             ints(2),
         ),
         "SequenceClassifier": (
-            with_head(encoder.SequenceClassifier, dropout=0.0),
+            with_head(SequenceClassifier, dropout=0.0),
             read,
             columns,
         ),
         "TokenClassifier": (
-            with_head(encoder.TokenClassifier, dropout=0.0),
+            with_head(TokenClassifier, dropout=0.0),
             read,
             ints(SOURCE, 2),
         ),
@@ -99,8 +142,8 @@ def makers():
             {"start": columns, "end": columns + 1},
         ),
         "RecurrentEncoder": (
-            lambda: encoder.SequenceClassifier(
-                models.RecurrentEncoder(VOCABULARY, dropout=0.0, **recurrent),
+            lambda: SequenceClassifier(
+                RecurrentEncoder(vocabulary_size=VOCABULARY, dropout=0.0, **recurrent),
                 dropout=0.0,
             ),
             read,

@@ -3,23 +3,34 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from gans import dcgan
 
 import zoo
-from keras_genai.data import tokenizers
-from keras_genai.models.bert import BERT
-from keras_genai.models.dcgan import DCGAN
-from keras_genai.models.gpt import GPT
-from keras_genai.models.vae import MLPVAE
-from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.data import published, tokenizers
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.number import Number
+from keras_genai.modalities.text import Label, Text
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.vae import DenseAutoencoder
+from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.classification import SequenceClassifier
+from keras_genai.tasks.embedding import SentenceEmbedder
+from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.masked import MaskedLM
+from keras_genai.tasks.tagging import TokenClassifier
+from keras_genai.tasks.variational import VAE
 
 SHAPE = (8, 8, 1)
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, *SHAPE), "uint8")
 TEXTS = ["one cat", "two cats", "no cat at all", "a dog"]
+CONTEXT = "The cat sat in the old house. " * 3 + "The dog ran to the sea."
 
 
 @pytest.fixture
 def vae():
-    model = MLPVAE(SHAPE, latent_size=2, hidden=(4,), num_classes=3)
+    network = DenseAutoencoder(latent_size=2, hidden=(4,))
+    model = VAE(network, Image(SHAPE), Label(3))
     model.compile("adam", jit_compile=False)
     return model
 
@@ -27,8 +38,8 @@ def vae():
 @pytest.fixture(scope="module")
 def gpt():
     tokenizer = tokenizers.characters("".join(TEXTS))
-    model = GPT(tokenizer.vocabulary_size, 16, depth=1, width=8, num_heads=2)
-    model.tokenizer = tokenizer
+    network = GPT(context=16, depth=1, width=8, num_heads=2)
+    model = CausalLM(network, Text(tokenizer))
     model.compile("adam", jit_compile=False)
     return model
 
@@ -91,7 +102,7 @@ def test_a_batch_is_at_most_all_there_is(vae, gpt):
 
 
 def test_a_model_without_classes_needs_pictures_alone():
-    model = DCGAN(SHAPE, latent=2, width=2)
+    model = dcgan(SHAPE, latent_size=2, width=2)
     (batch,) = model.loader(list(PICTURES), batch_size=6).epoch()
     assert batch["images"].shape == (6, *SHAPE)
 
@@ -113,7 +124,8 @@ def test_one_text_is_read_in_windows_and_several_are_padded(gpt, tmp_path):
 
 
 def test_text_needs_a_tokenizer():
-    model = GPT(5, 16, depth=1, width=8, num_heads=2)
+    network = GPT(context=16, depth=1, width=8, num_heads=2)
+    model = CausalLM(network, Text(vocabulary_size=5))
     with pytest.raises(ValueError, match=r"`texts` must be .* Received: no tokenizer"):
         model.loader("a text")
 
@@ -133,16 +145,138 @@ def test_pairs_of_texts_teach_a_sequence_model():
         model.loader(["5 May 2020"])
 
 
-@pytest.mark.slow
-def test_texts_and_labels_teach_a_classifier():
-    tokenizer = zoo.get("bert_sst2").stand_in().tokenizer
-    backbone = BERT(tokenizer.vocabulary_size, 16, depth=1, width=8, num_heads=2)
-    model = SequenceClassifier(backbone, labels=["bad", "good"])
-    model.tokenizer = tokenizer
-    model.compile("adam", jit_compile=False)
+@pytest.fixture(scope="module")
+def words():
+    """A tokenizer that frames texts, as encoders want them."""
+    corpus = [*TEXTS, CONTEXT, "who sat? where is the dog?"] * 3
+    return published.for_encoder(tokenizers.wordpiece(corpus, 120, lowercase=True))
+
+
+@pytest.fixture
+def head(words):
+    """Makes a compiled task on a new network that reads both ways."""
+
+    def head(task, *target):
+        network = BERT(context=16, depth=1, width=8, num_heads=2)
+        model = task(network, *target, Text(words))
+        model.compile("adam", jit_compile=False)
+        return model
+
+    return head
+
+
+def test_texts_and_labels_teach_a_classifier(head):
+    model = head(SequenceClassifier, Label(2, ("bad", "good")))
     labelled = list(zip(TEXTS, ["good", "good", "bad", "bad"], strict=True))
     (batch,) = model.loader(labelled, batch_size=4, shuffle=False).epoch()
     assert batch[1].numpy().tolist() == [1, 1, 0, 0]
     model.fit(model.loader(TEXTS, [1, 1, 0, 0], batch_size=2), verbose=0)
     with pytest.raises(ValueError, match="`labels` must be of bad, good"):
         model.loader(["a"], ["x"])
+
+
+@pytest.mark.slow
+def test_pairs_of_texts_have_a_value(head):
+    model = head(SequenceClassifier, Number("likeness"))
+    loader = model.loader(TEXTS, [0.5, 1, 0, -3], pairs=TEXTS[::-1], shuffle=False)
+    ((inputs, values),) = loader.epoch()
+    assert values.numpy().tolist() == [0.5, 1, 0, -3]
+    assert (inputs["segments"].numpy().max(axis=1) == 1).all()
+    model.fit(loader, verbose=0)
+    with pytest.raises(ValueError, match="`labels` must be finite numbers"):
+        model.loader(TEXTS, [0.5, float("nan"), 0, 0])
+
+
+def test_texts_are_masked_anew_every_time(head, words, tmp_path):
+    model = head(MaskedLM)
+    loader = model.loader(TEXTS, batch_size=4, length=12, rate=0.5)
+    first, second = next(iter(loader)), next(iter(loader))
+    whole = model.batch(TEXTS, length=12)
+    for inputs, targets, weight in (first, second):
+        assert inputs["tokens"].shape == inputs["tokens_mask"].shape == (4, 12)
+        assert targets.shape == weight.shape == inputs["places"].shape
+        counted = weight.numpy() > 0
+        assert counted.any()
+        # No gap is where nothing is, and what stood there is to be guessed.
+        real = np.take_along_axis(
+            inputs["tokens_mask"].numpy(), inputs["places"].numpy(), axis=1
+        )
+        assert real[counted].all()
+        assert set(targets.numpy()[counted]) <= set(whole["tokens"].ravel())
+    assert (first[0]["tokens"].numpy() != second[0]["tokens"].numpy()).any()
+    model.fit(loader, verbose=0)
+
+    path = tmp_path / "text.txt"
+    path.write_text(CONTEXT, "utf-8")
+    for one in (CONTEXT, path):
+        inputs, _, _ = next(iter(model.loader(one, batch_size=2, length=5)))
+        assert inputs["tokens"].shape == (2, 5)
+    with pytest.raises(ValueError, match="`texts` must have at least 16 tokens"):
+        model.loader("a dog")
+
+
+@pytest.mark.slow
+def test_tags_are_those_of_the_first_tokens_of_words(head, words):
+    model = head(TokenClassifier, Label(3, ("other", "animal", "number")))
+    texts = ["one dogs sat", ["a", "dog"]]
+    tags = [["number", "animal", "other"], [0, 1]]
+    loader = model.loader(texts, tags, batch_size=2, shuffle=False)
+    ((inputs, targets, weight),) = loader.epoch()
+    assert weight.numpy().sum(axis=1).tolist() == [3, 2]
+    for row, text in enumerate((["one", "dogs", "sat"], ["a", "dog"])):
+        begins = np.flatnonzero(weight[row])
+        assert begins[0] == 1  # behind the token that frames it
+        chosen = inputs["tokens"].numpy()[row, begins]
+        for token, word in zip(chosen, text, strict=True):
+            assert word.startswith(words.core.id_to_token(int(token)))
+        assert [model.labels[i] for i in targets.numpy()[row, begins]] == [
+            model.labels[tag] if isinstance(tag, int) else tag for tag in tags[row]
+        ]
+    model.fit(loader, verbose=0)
+    assert next(iter(model.loader(zip(texts, tags, strict=True))))[1].shape[0] == 2
+    with pytest.raises(ValueError, match="`tags` must have one for each word"):
+        model.loader(["a dog"], [["other"]])
+    with pytest.raises(ValueError, match="`tags` must be of other, animal, number"):
+        model.loader(["dog"], [["plant"]])
+
+
+def test_answers_are_texts_or_places_in_what_is_read(head, words):
+    model = head(QuestionAnswering)
+    start = CONTEXT.index("old")
+    triples = [
+        ("who sat?", CONTEXT, "cat"),
+        ("where?", CONTEXT, (start, start + len("old house"))),
+        ("who ran?", "The cat sat.", ""),
+    ]
+    loader = model.loader(triples, batch_size=64, stride=2, shuffle=False)
+    ((inputs, targets),) = loader.epoch()
+    tokens = inputs["tokens"].numpy()
+    found = {
+        words.decode(row[first : last + 1])
+        for row, first, last in zip(
+            tokens, targets["start"].numpy(), targets["end"].numpy(), strict=True
+        )
+        if first
+    }
+    assert found == {"cat", "old house"}
+    model.fit(loader, verbose=0)
+    questions, contexts, answers = zip(*triples, strict=True)
+    model.loader(questions, contexts, answers)
+    for answer, said in (("dog", "must be in their texts"), ((3, 99), "places from 0")):
+        with pytest.raises(ValueError, match=f"`answers` {said}|{said}"):
+            model.loader(["who?"], ["The cat sat."], [answer])
+
+
+@pytest.mark.slow
+def test_pairs_of_sentences_have_a_cosine(head):
+    model = head(SentenceEmbedder)
+    pairs = list(zip(TEXTS, TEXTS[::-1], [1, 0.5, -1, 0], strict=True))
+    loader = model.loader(pairs, batch_size=2, shuffle=False)
+    inputs, scores = next(iter(loader))
+    np.testing.assert_array_equal(
+        inputs["second"]["tokens"], model.batch(TEXTS[::-1])["tokens"][:2]
+    )
+    assert scores.numpy().tolist() == [1, 0.5]
+    model.fit(loader, verbose=0)
+    with pytest.raises(ValueError, match="`scores` must be cosines, from -1 to 1"):
+        model.loader(TEXTS, TEXTS, [0, 0, 0, 5])

@@ -4,10 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from keras_genai import models
-from keras_genai.tasks import encoder
+from keras_genai.modalities.number import Number
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.gpt import GPT
 from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.embedding import SentenceEmbedder
+from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.masked import MaskedLM
+from keras_genai.tasks.tagging import TokenClassifier
 
 X = np.random.default_rng(0).integers(0, 11, (4, 6))
 LABELS = np.array([0, 1, 1, 0])
@@ -15,11 +20,13 @@ LABELS = np.array([0, 1, 1, 0])
 
 def gpt():
     keras.utils.set_random_seed(0)
-    return models.GPT(11, 8, 1, 8, 2)
+    sizes = dict(context=8, depth=1, width=8, num_heads=2)
+    return CausalLM(GPT(vocabulary_size=11, **sizes))
 
 
-def bert(pooler=False):
-    return models.BERT(11, 8, 1, 8, 2, dropout=0.0, pooler=pooler)
+def bert():
+    sizes = dict(vocabulary_size=11, context=8, depth=1, width=8, num_heads=2)
+    return BERT(**sizes, dropout=0.0)
 
 
 def score(model, x, y, **options):
@@ -32,10 +39,10 @@ def score(model, x, y, **options):
     ("make", "y"),
     [
         (gpt, X),
-        (lambda: encoder.MaskedLM(bert()), X),
-        (lambda: encoder.SequenceClassifier(bert(True)), LABELS),
-        (lambda: encoder.SequenceClassifier(bert(True), 1), LABELS.astype("float32")),
-        (lambda: encoder.TokenClassifier(bert()), X % 2),
+        (lambda: MaskedLM(bert()), X),
+        (lambda: SequenceClassifier(bert()), LABELS),
+        (lambda: SequenceClassifier(bert(), Number()), LABELS.astype("float32")),
+        (lambda: TokenClassifier(bert()), X % 2),
         (lambda: QuestionAnswering(bert()), {"start": LABELS, "end": LABELS}),
     ],
 )

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_genai.models.vae import MLPVAE
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Label
+from keras_genai.networks.vae import DenseAutoencoder
+from keras_genai.tasks.variational import VAE
 
 SHAPE = (8, 8, 1)
 DRAWS = np.random.default_rng(0)
@@ -16,7 +19,9 @@ GREYS = np.uint8(255 * IMAGES)
 
 def make(num_classes=None, **compiling):
     keras.utils.set_random_seed(0)
-    model = MLPVAE(SHAPE, 3, (9,), num_classes=num_classes)
+    given = Label(num_classes) if num_classes else ()
+    network = DenseAutoencoder(latent_size=3, hidden=(9,))
+    model = VAE(network, Image(SHAPE), given)
     model.compile("adam", **compiling)
     return model
 

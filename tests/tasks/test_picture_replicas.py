@@ -10,10 +10,10 @@ from two_cpus import check_training, findings, report, training
 pytestmark = pytest.mark.xdist_group("picture_replicas")
 ROWS, SHAPE, CODES, CLASSES = 4, (8, 8, 1), 6, 3
 NAMES = (
-    "MLPVAE",
-    "ConvolutionalVAE",
+    "DenseAutoencoder",
+    "ConvolutionalAutoencoder",
     "VQVAE",
-    "PixelCNN",
+    "PixelModel",
     "GridPrior",
     "SequencePrior",
     "UNet",
@@ -25,38 +25,55 @@ NAMES = (
 
 def makers():
     """dict of functions that make a model, by name."""
-    from keras_genai import models
+    from keras_genai.modalities import Image, Label, Video
+    from keras_genai.networks import (
+        GPT,
+        ConvolutionalAutoencoder,
+        DenseAutoencoder,
+        DiT,
+        PixelCNN,
+        QuantizedAutoencoder,
+        UNet,
+    )
+    from keras_genai.tasks.codec import VQVAE
+    from keras_genai.tasks.diffusion import Diffusion
+    from keras_genai.tasks.pixels import PixelModel
     from keras_genai.tasks.prior import GridPrior, SequencePrior
-    from keras_genai.tasks.variational import ImportanceBound
+    from keras_genai.tasks.variational import VAE, ImportanceBound
+
+    image, label = Image(SHAPE), Label(CLASSES)
 
     def codec():
-        return models.VQVAE(
-            SHAPE, num_codes=CODES, latent_size=4, filters=(4, 4), name="codec"
-        )
-
-    def grid_prior():
-        prior = models.PixelCNN((2, 2, 1), CODES, 8, 1, num_classes=CLASSES)
-        return GridPrior(codec(), prior)
+        network = QuantizedAutoencoder(num_codes=CODES, latent_size=4, filters=(4, 4))
+        return VQVAE(network, image)
 
     def sequence_prior():
-        gpt = models.GPT(CODES + CLASSES, 4, depth=1, width=8, num_heads=2, dropout=0.0)
-        return SequencePrior(codec(), gpt, num_classes=CLASSES)
+        gpt = GPT(context=4, depth=1, width=8, num_heads=2)
+        return SequencePrior(gpt, codec(), label)
 
-    labelled = {"num_classes": CLASSES, "label_dropout": 0.0}
-    unet = {"width": 8, "multipliers": (1,), "blocks": 1}
+    def unet(target=image, given=label, **options):
+        network = UNet(width=8, multipliers=(1,), blocks=1)
+        return Diffusion(network, target, given, label_dropout=0.0, **options)
+
     return {
-        "MLPVAE": lambda: models.MLPVAE(SHAPE, 3, (9,), num_classes=CLASSES),
-        "ConvolutionalVAE": lambda: models.ConvolutionalVAE(
-            SHAPE, 3, (4, 4), 5, objective=ImportanceBound(3)
+        "DenseAutoencoder": lambda: VAE(
+            DenseAutoencoder(latent_size=3, hidden=(9,)), image, label
+        ),
+        "ConvolutionalAutoencoder": lambda: VAE(
+            ConvolutionalAutoencoder(latent_size=3, filters=(4, 4), hidden=5),
+            image,
+            objective=ImportanceBound(3),
         ),
         "VQVAE": codec,
-        "PixelCNN": lambda: models.PixelCNN(SHAPE, 2, 6, 1, num_classes=CLASSES),
-        "GridPrior": grid_prior,
+        "PixelModel": lambda: PixelModel(PixelCNN(width=6, depth=1), image, label),
+        "GridPrior": lambda: GridPrior(PixelCNN(width=8, depth=1), codec(), label),
         "SequencePrior": sequence_prior,
-        "UNet": lambda: models.UNet(SHAPE, **unet, **labelled),
-        "DiT": lambda: models.DiT(SHAPE, 4, 1, 8, 2, **labelled),
-        "latent UNet": lambda: models.UNet(SHAPE, **unet, **labelled, codec=codec()),
-        "video UNet": lambda: models.UNet((2, 4, 4, 1), **unet),
+        "UNet": unet,
+        "DiT": lambda: Diffusion(
+            DiT(patch=4, depth=1, width=8, num_heads=2), image, label, label_dropout=0.0
+        ),
+        "latent UNet": lambda: unet(codec=codec()),
+        "video UNet": lambda: unet(Video((2, 4, 4, 1)), ()),
     }
 
 
@@ -131,7 +148,7 @@ def compare(strategy):
     found = {"noise": own_noise(strategy)}
     fix_noise()
     for name, make in makers().items():
-        weighted = name in ("MLPVAE", "VQVAE", "PixelCNN", "DiT")
+        weighted = name in ("DenseAutoencoder", "VQVAE", "PixelModel", "DiT")
         found[name] = compared(make, strategy, weighted)
     return found
 

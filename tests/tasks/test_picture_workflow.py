@@ -7,35 +7,52 @@ import sys
 import keras
 import numpy as np
 import pytest
+from flat import flat
 
-from keras_genai import models
 from keras_genai.layers.latent import GaussianSampling, GumbelSoftmax, VectorQuantizer
-from keras_genai.tasks.variational import EvidenceBound
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Label
+from keras_genai.networks.dit import DiT
+from keras_genai.networks.pixelcnn import PixelCNN
+from keras_genai.networks.unet import UNet
+from keras_genai.networks.vae import ConvolutionalAutoencoder, DenseAutoencoder
+from keras_genai.networks.vqvae import QuantizedAutoencoder
+from keras_genai.tasks.codec import VQVAE
+from keras_genai.tasks.diffusion import Diffusion
+from keras_genai.tasks.pixels import PixelModel
+from keras_genai.tasks.variational import VAE, EvidenceBound
 
 SHAPE = (8, 8, 1)
 DRAWS = np.random.default_rng(0)
 IMAGES = DRAWS.random((8, *SHAPE), "float32")
 LABELS = np.arange(8) % 3
 MAKERS = {
-    "VAE": lambda **more: models.MLPVAE(SHAPE, 3, (9,), **more),
-    "VQVAE": lambda: models.VQVAE(SHAPE, num_codes=6, latent_size=4, filters=(4,)),
-    "PixelCNN": lambda **more: models.PixelCNN(SHAPE, 2, 6, 1, **more),
-    "DiT": lambda **more: models.DiT(SHAPE, 4, 1, 8, 2, **more),
+    "VAE": lambda *given: VAE(
+        DenseAutoencoder(latent_size=3, hidden=(9,)), Image(SHAPE), *given
+    ),
+    "VQVAE": lambda: VQVAE(
+        QuantizedAutoencoder(num_codes=6, latent_size=4, filters=(4,)), Image(SHAPE)
+    ),
+    "PixelModel": lambda *given: PixelModel(
+        PixelCNN(width=6, depth=1), Image(SHAPE), *given
+    ),
+    "DiT": lambda *given: Diffusion(
+        DiT(patch=4, depth=1, width=8, num_heads=2), Image(SHAPE), *given
+    ),
 }
 kinds = pytest.mark.parametrize("kind", MAKERS)
 
 
-def make(kind, compiling=None, **more):
+def make(kind, compiling=None, given=()):
     keras.utils.set_random_seed(0)
-    model = MAKERS[kind](**more)
+    model = MAKERS[kind](*given)
     model.compile("adam", **(compiling or {}))
     return model
 
 
 def trained(kind, *data, **options):
     """The trainable weights after one epoch, in one long array, and the logs."""
-    more = {"num_classes": 3} if len(data) > 1 else {}
-    model = make(kind, **more)
+    model = make(kind, given=[Label(3)] if len(data) > 1 else ())
     logs = model.fit(*data, batch_size=8, shuffle=False, verbose=0, **options).history
     return np.concatenate([np.ravel(each) for each in model.trainable_variables]), logs
 
@@ -55,7 +72,7 @@ def test_weights_of_zero_teach_nothing_and_equal_ones_are_no_weights(kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["VAE", "PixelCNN", "DiT"])
+@pytest.mark.parametrize("kind", ["VAE", "PixelModel", "DiT"])
 def test_the_weight_of_a_class_is_that_of_its_examples(kind):
     by_class = trained(kind, IMAGES, LABELS, class_weight={1: 0.0, 2: 3.0})
     factors = np.float32([1, 0, 3])[LABELS]
@@ -68,7 +85,7 @@ def test_the_weight_of_a_class_is_that_of_its_examples(kind):
 @pytest.mark.slow
 @kinds
 def test_metrics_are_honoured_and_a_loss_is_refused(kind):
-    metric = "sparse_categorical_accuracy" if kind == "PixelCNN" else "mae"
+    metric = "sparse_categorical_accuracy" if kind == "PixelModel" else "mae"
     model = make(kind, {"metrics": [metric], "weighted_metrics": [metric]})
     logs = model.fit(
         IMAGES, sample_weight=np.arange(8.0), validation_split=0.25, verbose=0
@@ -106,7 +123,7 @@ def test_looking_at_a_model_does_not_change_its_training(kind):
     assert found == expected
 
 
-@pytest.mark.parametrize("kind", ["VAE", "PixelCNN", "DiT"])
+@pytest.mark.parametrize("kind", ["VAE", "PixelModel", "DiT"])
 def test_counts_share_a_few_functions_and_pictures_do_not_depend_on_them(kind):
     model = make(kind)
     options = {"steps": 2} if kind == "DiT" else {}
@@ -186,43 +203,48 @@ def test_another_backend_is_one_clear_line(backend):
     assert "KERAS_BACKEND=tensorflow" in last
 
 
-UNET = dict(image_shape=SHAPE, width=8, multipliers=(1, 2), blocks=1)
+AE, CONVOLUTIONS = (VAE, DenseAutoencoder), (VAE, ConvolutionalAutoencoder)
+QUANTIZED, PIXELS = (VQVAE, QuantizedAutoencoder), (PixelModel, PixelCNN)
+OF_DIT, OF_UNET = (Diffusion, DiT), (Diffusion, UNet)
+SMALL = dict(width=8, multipliers=(1, 2), blocks=1)
 BAD = [
-    (models.MLPVAE, dict(image_shape="abc"), "image_shape"),
-    (models.MLPVAE, dict(image_shape=(8, 0, 1)), "image_shape"),
-    (models.MLPVAE, dict(image_shape=SHAPE, hidden=()), "hidden"),
-    (models.MLPVAE, dict(image_shape=SHAPE, hidden=9), "hidden"),
-    (models.MLPVAE, dict(image_shape=SHAPE, latent_size=2**31), "latent_size"),
-    (models.MLPVAE, dict(image_shape=SHAPE, num_classes="x"), "num_classes"),
-    (models.MLPVAE, dict(image_shape=SHAPE, likelihood="abc"), "likelihood"),
-    (models.MLPVAE, dict(image_shape=SHAPE, objective=EvidenceBound), "objective"),
-    (models.ConvolutionalVAE, dict(image_shape=SHAPE, filters=("a",)), "filters"),
-    (models.ConvolutionalVAE, dict(image_shape=SHAPE, hidden=0), "hidden"),
-    (models.VQVAE, dict(image_shape=SHAPE, filters=()), "filters"),
-    (models.VQVAE, dict(image_shape=SHAPE, num_codes=2.5), "num_codes"),
-    (models.VQVAE, dict(image_shape=SHAPE, commitment="x"), "commitment"),
-    (models.PixelCNN, dict(image_shape=SHAPE, depth=-1), "depth"),
-    (models.PixelCNN, dict(image_shape=SHAPE, dropout=1), "dropout"),
-    (models.PixelCNN, dict(image_shape="abc"), "image_shape"),
-    (models.DiT, dict(image_shape=SHAPE, num_heads=0), "num_heads"),
-    (models.DiT, dict(image_shape=SHAPE, hidden=0), "hidden"),
-    (models.DiT, dict(image_shape=SHAPE, schedule="abc"), "schedule"),
-    (models.DiT, dict(image_shape=SHAPE, prediction="abc"), "prediction"),
-    (models.DiT, dict(image_shape=SHAPE, weighting="abc"), "weighting"),
-    (models.DiT, dict(image_shape=SHAPE, condition_shape="abc"), "condition_shape"),
-    (models.UNet, UNET | dict(multipliers=()), "multipliers"),
-    (models.UNet, UNET | dict(multipliers=("a",)), "multipliers"),
-    (models.UNet, UNET | dict(blocks=-1), "blocks"),
-    (models.UNet, UNET | dict(width=2**31), "width"),
-    (models.UNet, UNET | dict(num_heads=0), "num_heads"),
-    (models.UNet, UNET | dict(attention_at=(2,)), "attention_at"),
-    (models.UNet, UNET | dict(dropout=1), "dropout"),
-    (models.UNet, UNET | dict(codec="abc"), "codec"),
+    (AE, dict(image_shape="abc"), "image_shape"),
+    (AE, dict(image_shape=(8, 0, 1)), "image_shape"),
+    (AE, dict(hidden=()), "hidden"),
+    (AE, dict(hidden=9), "hidden"),
+    (AE, dict(latent_size=2**31), "latent_size"),
+    (AE, dict(num_classes="x"), "num_classes"),
+    (AE, dict(likelihood="abc"), "likelihood"),
+    (AE, dict(objective=EvidenceBound), "objective"),
+    (CONVOLUTIONS, dict(filters=("a",)), "filters"),
+    (CONVOLUTIONS, dict(hidden=0), "hidden"),
+    (QUANTIZED, dict(filters=()), "filters"),
+    (QUANTIZED, dict(num_codes=2.5), "num_codes"),
+    (QUANTIZED, dict(commitment="x"), "commitment"),
+    (PIXELS, dict(depth=-1), "depth"),
+    (PIXELS, dict(dropout=1), "dropout"),
+    (PIXELS, dict(target="abc"), "target"),
+    (OF_DIT, dict(num_heads=0), "num_heads"),
+    (OF_DIT, dict(inner_width=0), "inner_width"),
+    (OF_DIT, dict(schedule="abc"), "schedule"),
+    (OF_DIT, dict(prediction="abc"), "prediction"),
+    (OF_DIT, dict(weighting="abc"), "weighting"),
+    (OF_DIT, dict(condition_shape="abc"), "condition_shape"),
+    (OF_DIT, dict(label_dropout=1), "label_dropout"),
+    (OF_DIT, dict(latent_scale=0), "latent_scale"),
+    (OF_UNET, SMALL | dict(multipliers=()), "multipliers"),
+    (OF_UNET, SMALL | dict(multipliers=("a",)), "multipliers"),
+    (OF_UNET, SMALL | dict(blocks=-1), "blocks"),
+    (OF_UNET, SMALL | dict(width=2**31), "width"),
+    (OF_UNET, SMALL | dict(num_heads=0), "num_heads"),
+    (OF_UNET, SMALL | dict(attention_at=(2,)), "attention_at"),
+    (OF_UNET, SMALL | dict(dropout=1), "dropout"),
+    (OF_UNET, SMALL | dict(codec="abc"), "codec"),
 ]
 
 
 @pytest.mark.parametrize(("kind", "settings", "name"), BAD)
 def test_a_setting_out_of_range_is_one_clear_line(kind, settings, name):
     with pytest.raises((ValueError, TypeError), match=f"^`{name}` must be ") as caught:
-        kind(**settings)
+        flat(*kind, *([] if "target" in settings else [Image(SHAPE)]), **settings)
     assert "\n" not in str(caught.value)

@@ -13,17 +13,29 @@ import pytest
 
 from keras_genai import from_preset
 from keras_genai.data.tokenizers import characters
-from keras_genai.models.bert import BERT
-from keras_genai.models.gpt import GPT
-from keras_genai.models.rnn import RNNLM
-from keras_genai.tasks.encoder import SequenceClassifier
+from keras_genai.modalities.text import Label
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.rnn import RNN
+from keras_genai.tasks.classification import SequenceClassifier
+from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.presets import PresetError, check_target
+from keras_genai.tasks.truncated import TruncatedLM
+
+
+def gpt(**changes):
+    sizes = dict(vocabulary_size=5, context=8, depth=1, width=8, num_heads=2)
+    return GPT(**{**sizes, **changes})
+
+
+def tiny(**changes):
+    return CausalLM(gpt(**changes))
 
 
 @pytest.fixture
 def preset(tmp_path):
     keras.utils.set_random_seed(0)
-    model = GPT(vocabulary_size=5, context=8, depth=1, width=8, num_heads=2)
+    model = tiny()
     model.tokenizer = characters("abcde")
     model.save_to_preset(tmp_path / "preset")
     return tmp_path / "preset"
@@ -44,10 +56,16 @@ def change_config(folder, **changes):
     seal(folder)
 
 
+def change_network(folder, **changes):
+    config = json.loads((folder / "config.json").read_text())["config"]
+    config["network"]["config"].update(changes)
+    change_config(folder, config=config)
+
+
 def test_a_preset_brings_back_weights_tokenizer_and_arguments(preset):
     model = from_preset(preset)
     assert model.tokenizer.decode(model.tokenizer.encode("abc")) == "abc"
-    assert from_preset(preset, dropout=0.5).dropout_rate == 0.5
+    assert from_preset(preset, dropout=0.5).network.dropout == 0.5
     again = preset.parent / "again"
     model.save_to_preset(again)
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
@@ -95,6 +113,9 @@ def test_truncated_weights_are_refused_even_with_a_true_manifest(preset, share):
         from_preset(preset)
 
 
+GIVEN = {"class": "GPT", "config": {"width": 8}}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -103,7 +124,9 @@ def test_truncated_weights_are_refused_even_with_a_true_manifest(preset, share):
         (dict(format=2), "`format` must be 1"),
         (dict(extra=1), "extra"),
         (dict(config="GPT"), "config"),
-        (dict(config={"width": 8}), "missing 4 required positional arguments"),
+        (dict(config={"width": 8}), "must be one of network, target, "),
+        (dict(config={}), "`network` must be given to CausalLM"),
+        (dict(config={"network": GIVEN}), "`context` must be given to GPT"),
         (dict(config={"style": {"class": "os.system", "config": {}}}), "must be one"),
     ],
 )
@@ -114,27 +137,25 @@ def test_foreign_configs_are_refused(preset, changes, message):
 
 
 def test_weights_of_another_shape_are_refused_by_name(preset):
-    config = json.loads((preset / "config.json").read_text())["config"]
-    change_config(preset, config={**config, "depth": 2})
-    with pytest.raises(PresetError, match=r"missing: block_1/"):
+    change_network(preset, depth=2)
+    with pytest.raises(PresetError, match=r"missing: gpt/block_1/"):
         from_preset(preset)
-    change_config(preset, config={**config, "context": 9})
+    change_network(preset, depth=1, context=9)
     with pytest.raises(PresetError, match=r"positions/table \(8, 8\) for \(9, 8\)"):
         from_preset(preset)
 
 
 def test_a_folder_with_other_things_is_not_overwritten(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    model = GPT(vocabulary_size=5, context=8, depth=1, width=8, num_heads=2)
     with pytest.raises(PresetError, match="not a preset"):
-        model.save_to_preset(tmp_path)
+        tiny().save_to_preset(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_random_state_travels_in_keras_files(tmp_path):
     def make():
         keras.utils.set_random_seed(0)
-        return GPT(5, context=8, depth=1, width=8, num_heads=2, dropout=0.5)
+        return tiny(dropout=0.5)
 
     tokens = np.zeros((1, 8), "int32")
     model = make()
@@ -145,10 +166,6 @@ def test_random_state_travels_in_keras_files(tmp_path):
     assert np.abs(np.array(loaded(tokens, training=True) - expected)).max() > 1e-4
     loaded.load_weights(tmp_path / "model.weights.h5")
     np.testing.assert_array_equal(loaded(tokens, training=True), expected)
-
-
-def tiny():
-    return GPT(vocabulary_size=5, context=8, depth=1, width=8, num_heads=2)
 
 
 @pytest.mark.parametrize("manifest", ['{"manifest_version": 3}', "{}", "[", None])
@@ -187,9 +204,10 @@ def test_a_card_that_a_person_changed_stays_and_is_no_damage(preset):
 def test_a_link_stays_and_leads_to_the_new_preset(preset):
     link = preset.parent / "link"
     link.symlink_to("preset")
-    RNNLM(5, embedding_dim=4, units=4, num_layers=1).save_to_preset(link)
+    rnn = RNN(vocabulary_size=5, embedding_dim=4, units=4, num_layers=1)
+    TruncatedLM(rnn).save_to_preset(link)
     assert link.is_symlink()
-    assert isinstance(from_preset(preset), RNNLM)
+    assert isinstance(from_preset(preset), TruncatedLM)
     names = sorted(path.name for path in preset.parent.iterdir())
     assert names == ["link", "preset"]
 
@@ -269,15 +287,16 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_opened(preset, value)
 
 
 def test_labels_are_anybodys_text(tmp_path):
-    backbone = BERT(9, context=8, depth=1, width=8, num_heads=2, name="backbone")
+    network = BERT(vocabulary_size=9, context=8, depth=1, width=8, num_heads=2)
     labels = ["n/a", "C/C++", "..", "a\\b", "\u2028", "x" * 500, "os.system"]
-    SequenceClassifier(backbone, labels=labels).save_to_preset(tmp_path / "it")
+    label = Label(len(labels), labels)
+    SequenceClassifier(network, label).save_to_preset(tmp_path / "it")
     assert list(from_preset(tmp_path / "it").labels) == labels
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16", "float16"])
 def test_every_precision_comes_back(tmp_path, dtype):
-    model = GPT(5, context=8, depth=1, width=8, num_heads=2, dtype=dtype)
+    model = tiny(dtype=dtype)
     model.save_to_preset(tmp_path / "it")
     loaded = from_preset(tmp_path / "it")
     for path, weight in model.preset_weights().items():
@@ -296,7 +315,7 @@ def test_every_precision_comes_back(tmp_path, dtype):
         *(dict(depth=value) for value in (10**4, 10**7, 0, -1, 2.5, "x")),
         *(dict(context=value) for value in (10**12, 0, -5, "x")),
         *(dict(num_heads=value) for value in (0, -2, 10**12, "x")),
-        *(dict(hidden=value) for value in (10**12, -1)),
+        *(dict(inner_width=value) for value in (10**12, -1)),
         *(dict(head_dim=value) for value in (10**12, -1, 3)),
         *(dict(dropout=value) for value in (-1, 2, "x", float("nan"), 1e999)),
         *(dict(dtype=value) for value in ("os", 5, ["float32"], "int8_from_float32")),
@@ -315,7 +334,11 @@ def test_every_precision_comes_back(tmp_path, dtype):
 )
 def test_a_config_that_its_weights_are_not_of_is_one_line(preset, change):
     config = json.loads((preset / "config.json").read_text())["config"]
-    change_config(preset, config={**config, **change})
+    ((key, value),) = change.items()
+    parts = (config, config["network"]["config"])
+    for part in [part for part in parts if key in part] or [config]:
+        part[key] = value
+    change_config(preset, config=config)
     with pytest.raises(PresetError) as caught:
         from_preset(preset)
     assert "\n" not in str(caught.value)
@@ -384,8 +407,9 @@ def test_many_surplus_weights_are_told_in_short(preset):
 
 
 def test_a_class_that_no_file_could_name_is_not_saved(tmp_path):
-    model = type("RNNLM", (GPT,), {})(5, context=8, depth=1, width=8, num_heads=2)
-    with pytest.raises(PresetError, match=r"RNNLM cannot be saved.* another class"):
+    model = type("TruncatedLM", (CausalLM,), {})(gpt())
+    said = r"TruncatedLM cannot be saved.* another class"
+    with pytest.raises(PresetError, match=said):
         model.save_to_preset(tmp_path / "it")
     assert not list(tmp_path.iterdir())
 
@@ -397,14 +421,16 @@ def test_opening_takes_little_more_than_the_weights(tmp_path):
         import resource, sys
         import numpy as np
         from keras_genai import from_preset
-        from keras_genai.models.gpt import GPT
-        GPT(5, 8, 1, 8, 2)(np.zeros((1, 8), "int32"))
+        from keras_genai.networks.gpt import GPT
+        from keras_genai.tasks.language import CausalLM
+        sizes = dict(context=8, depth=1, width=8, num_heads=2)
+        CausalLM(GPT(vocabulary_size=5, **sizes))(np.zeros((1, 8), "int32"))
         peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         before = peak()
         from_preset(sys.argv[1])
         print(peak() - before)
     """
-    model = GPT(vocabulary_size=60_000, context=8, depth=1, width=512, num_heads=2)
+    model = tiny(vocabulary_size=60_000, width=512)
     model.save_to_preset(tmp_path / "it")
     size = (tmp_path / "it/model.safetensors").stat().st_size
     command = [sys.executable, "-c", code, str(tmp_path / "it")]
@@ -424,6 +450,10 @@ def test_a_class_of_the_user_needs_no_decorator(tmp_path):
     class Mine(GPT):
         pass
 
-    model = Mine(5, context=8, depth=1, width=8, num_heads=2)
-    model.save_to_preset(tmp_path / "preset")
-    assert type(from_preset(tmp_path / "preset")) is Mine
+    class MyLM(CausalLM):
+        pass
+
+    network = Mine.from_config(gpt().get_config())
+    MyLM(network).save_to_preset(tmp_path / "preset")
+    loaded = from_preset(tmp_path / "preset")
+    assert (type(loaded), type(loaded.network)) == (MyLM, Mine)

@@ -6,9 +6,12 @@ import pytest
 
 from keras_genai import from_preset
 from keras_genai.data import images
-from keras_genai.models.gpt import GPT
-from keras_genai.models.pixelcnn import PixelCNN
-from keras_genai.models.vqvae import VQVAE
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Label
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.pixelcnn import PixelCNN
+from keras_genai.networks.vqvae import QuantizedAutoencoder
+from keras_genai.tasks.codec import VQVAE
 from keras_genai.tasks.prior import GridPrior, SequencePrior
 
 CODES, CLASSES = 8, 10
@@ -20,19 +23,17 @@ def digits():
 
 
 def codec():
-    return VQVAE(
-        (8, 8, 1), num_codes=CODES, latent_size=4, filters=(4, 4), name="codec"
-    )
+    network = QuantizedAutoencoder(num_codes=CODES, latent_size=4, filters=(4, 4))
+    return VQVAE(network, Image((8, 8, 1)))
 
 
 def grid_prior():
-    prior = PixelCNN((2, 2, 1), CODES, 16, 1, num_classes=CLASSES, name="prior")
-    return GridPrior(codec(), prior)
+    return GridPrior(PixelCNN(width=16, depth=1), codec(), Label(CLASSES))
 
 
 def sequence_prior():
-    gpt = GPT(CODES + CLASSES, 4, depth=1, width=16, num_heads=2, name="prior")
-    return SequencePrior(codec(), gpt, num_classes=CLASSES)
+    gpt = GPT(context=4, depth=1, width=16, num_heads=2)
+    return SequencePrior(gpt, codec(), Label(CLASSES))
 
 
 def make(kind):
@@ -97,7 +98,10 @@ def test_drawn_codes_have_the_chances_that_are_learned(kind):
 
 
 def test_parts_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"model grids \(2, 2\) of 8 codes"):
-        GridPrior(codec(), PixelCNN((3, 2, 1), CODES, 4, 1))
-    with pytest.raises(ValueError, match="vocabulary_size=9 and context of at least 4"):
-        SequencePrior(codec(), GPT(8, 4, depth=1, width=4, num_heads=1))
+    with pytest.raises(ValueError, match="`num_codes` must be 8"):
+        GridPrior(PixelCNN(num_codes=9, width=4, depth=1), codec())
+    sizes = dict(depth=1, width=4, num_heads=1)
+    with pytest.raises(ValueError, match="`vocabulary_size` must be an int >= 9"):
+        SequencePrior(GPT(vocabulary_size=8, context=4, **sizes), codec())
+    with pytest.raises(ValueError, match="have a context of at least 4"):
+        SequencePrior(GPT(context=3, **sizes), codec())

@@ -1,6 +1,8 @@
 """`generate` of a model with an encoder, on a model small enough to check by hand."""
 
+import dataclasses
 import re
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -8,6 +10,12 @@ import pytest
 import tensorflow as tf
 from toy_language import Letters
 
+from keras_genai.data import tokenizers
+from keras_genai.declared import LATER, Count
+from keras_genai.modalities.base import Modality
+from keras_genai.modalities.fields import Field
+from keras_genai.modalities.text import Text
+from keras_genai.networks.sequence_pair import SequencePairNetwork
 from keras_genai.samplers import (
     Beam,
     GenerationSettings,
@@ -23,26 +31,27 @@ SETTINGS = GenerationSettings(
 )
 
 
-class Echo(Seq2SeqLM):
+class Echo(SequencePairNetwork):
     """Says its input again, and then `END`; its memory is the input."""
 
-    vocabulary_size = 10
-    jit_generate = False
-    generation = SETTINGS
+    context: int | None = None
 
-    def __init__(self, context=None):
-        super().__init__()
-        self.context = context
+    vocabulary_size: ClassVar = 10
+    jit_generate: ClassVar = False
+
+    def make(self):
         self.sharpness = self.add_weight((), initializer="ones", name="sharpness")
-        self.built = True
         self.traces = []
 
     def encode(self, inputs, inputs_mask):
         return {"tokens": tf.where(inputs_mask, inputs, END)}
 
-    def read(self, targets, memory):
+    def hidden(self, targets, memory):
         places = tf.range(tf.shape(targets)[1])[None]
-        return self._logits(memory["tokens"], places)
+        return self._said(memory["tokens"], places)
+
+    def logits(self, hidden):
+        return 9.0 * self.sharpness * hidden
 
     def empty_cache(self, batch_size, length):
         return {"last": tf.zeros((batch_size,), tf.int32)}
@@ -52,14 +61,18 @@ class Echo(Seq2SeqLM):
         memory = cache["memory"]["tokens"]
         rows = tf.repeat(memory, tokens.shape[0] // memory.shape[0], axis=0)
         place = tf.reduce_max(positions, axis=1, keepdims=True)
-        return self._logits(rows, place)[:, 0], cache
+        return self.logits(self._said(rows, place))[:, 0], cache
 
-    def _logits(self, memory, places):
+    def _said(self, memory, places):
         padded = tf.pad(memory, [[0, 0], [0, 20]], constant_values=END)
         rows = tf.shape(padded)[0]
         places = tf.broadcast_to(places, (rows, tf.shape(places)[1]))
         said = tf.gather(padded, places, batch_dims=1)
-        return 9.0 * self.sharpness * tf.one_hot(said, 10)
+        return tf.one_hot(said, 10)
+
+
+def make(context=None, generation=SETTINGS):
+    return Seq2SeqLM(Echo(context=context), generation=generation)
 
 
 def lists(rows):
@@ -68,7 +81,7 @@ def lists(rows):
 
 @pytest.fixture(scope="module")
 def echo():
-    return Echo()
+    return make()
 
 
 @pytest.mark.slow
@@ -96,14 +109,14 @@ def test_rules_see_what_the_encoder_read(echo):
 
 
 def test_inputs_and_lengths_of_similar_size_are_one_trace():
-    model = Echo()
+    model = make()
     model.generate([[1, 2], [3]])
     model.generate([[1] * 9, [2] * 14], max_length=11, sampler=Greedy())
-    assert model.traces == [(2, 1), (2, 1)]  # prefill and loop
+    assert model.network.traces == [(2, 1), (2, 1)]  # prefill and loop
 
 
 def test_text_comes_as_text_and_streams():
-    model = Echo()
+    model = make()
     model.tokenizer = Letters(*"abcdefgh", "<", ">", start_token=START, end_token=END)
     model.generation = GenerationSettings(max_length=12)
     assert model.generate("cab") == "cab"
@@ -116,7 +129,7 @@ def test_text_comes_as_text_and_streams():
 
 
 def test_padding_has_no_part_in_the_loss():
-    model = Echo()
+    model = make()
     model.compile(
         optimizer=keras.optimizers.SGD(0.0),
         loss=keras.losses.SparseCategoricalCrossentropy(
@@ -152,11 +165,72 @@ def test_padding_has_no_part_in_the_loss():
 )
 def test_bad_arguments_say_what_is_allowed(arguments, error, message):
     with pytest.raises(error, match=re.escape(message)):
-        Echo(context=8).generate(**{"inputs": [1, 2], **arguments})
+        make(context=8).generate(**{"inputs": [1, 2], **arguments})
 
 
 def test_somebody_must_say_what_the_decoder_starts_with():
-    model = Echo()
+    model = make()
     model.generation = GenerationSettings()
     with pytest.raises(ValueError, match="decoder_start_token` must be"):
         model.generate([1])
+
+
+class Numbers(Field):
+    """Pairs of numbers, as many as there are."""
+
+    kinds, shape = "f", (None, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Strokes(Modality):
+    """How a pen moves: sequences of pairs of numbers."""
+
+    key = "strokes"
+
+    @property
+    def fields(self):
+        return {self.key: Numbers()}
+
+    def read(self, value, name=None):
+        return [np.asarray(row, "float32") for row in value]
+
+
+class Reader(SequencePairNetwork):
+    """Says at all places what the mean of what it read says."""
+
+    vocabulary_size: Count = LATER
+
+    def make(self):
+        self.dense = keras.layers.Dense(self.vocabulary_size, name="dense")
+        self.dense.build((None, 2))
+
+    def encode(self, inputs, inputs_mask):
+        real = tf.cast(inputs_mask, inputs.dtype)[:, :, None]
+        return tf.reduce_sum(inputs * real, 1) / tf.reduce_sum(real, 1)
+
+    def hidden(self, targets, memory):
+        return tf.repeat(memory[:, None], tf.shape(targets)[1], axis=1)
+
+    def logits(self, hidden):
+        return self.dense(hidden)
+
+
+def test_what_is_read_need_not_be_text():
+    special = dict(pad_token="<pad>", start_token="<s>", end_token="</s>")
+    letters = tokenizers.characters("ab", **special)
+    model = Seq2SeqLM(Reader(), Text(letters), given=Strokes())
+    pairs = [([[1.0, 2.0]] * 3, "aa"), ([[-1.0, 0.5]] * 5, "b")] * 2
+    data = model.loader(pairs, batch_size=4, shuffle=False)
+    ((batch, _, _),) = data.epoch()
+    assert batch["inputs"].shape == (4, 6, 2)
+    assert batch["inputs"].dtype == "float32"
+    np.testing.assert_array_equal(np.sum(batch["inputs_mask"], axis=1), [3, 5, 3, 5])
+    specs = model.input_specs()
+    assert specs["inputs"].shape == (None, None, 2)
+    assert specs["inputs"].dtype == "float32"
+    model.compile("adam")
+    assert np.isfinite(model.fit(data, verbose=0).history["loss"]).all()
+    again = Seq2SeqLM.from_config(model.get_config())
+    assert again.given == (Strokes(),)
+    with pytest.raises(ValueError, match="`given` must be one modality"):
+        Seq2SeqLM(Reader(), Text(letters), given=(Strokes(), Text(letters)))

@@ -5,10 +5,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_genai import models
 from keras_genai.layers.embedding import TokenEmbedding
-from keras_genai.tasks import encoder
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.networks.rnn import RNN
 from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.classification import SequenceClassifier
+from keras_genai.tasks.language import CausalLM
+from keras_genai.tasks.masked import MaskedLM
+from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.tagging import TokenClassifier
+from keras_genai.tasks.truncated import TruncatedLM
 
 VOCABULARY, LENGTH = 11, 6
 FINE = np.ones((4, LENGTH), "int32")
@@ -22,11 +30,22 @@ def spoiled(value, shape=FINE.shape):
 
 
 def gpt():
-    return models.GPT(VOCABULARY, 8, 1, 8, 2)
+    sizes = dict(context=8, depth=1, width=8, num_heads=2)
+    return CausalLM(GPT(vocabulary_size=VOCABULARY, **sizes))
 
 
-def bert(pooler=False):
-    return models.BERT(VOCABULARY, 8, 1, 8, 2, pooler=pooler)
+def rnn():
+    sizes = dict(embedding_dim=16, units=4, num_layers=1)
+    return TruncatedLM(RNN(vocabulary_size=VOCABULARY, **sizes))
+
+
+def bert():
+    sizes = dict(vocabulary_size=VOCABULARY, context=8, depth=1, width=8, num_heads=2)
+    return BERT(**sizes)
+
+
+def classifier():
+    return SequenceClassifier(bert())
 
 
 def pairs(**others):
@@ -38,42 +57,40 @@ def batches(x, y):
     return tf.data.Dataset.from_tensor_slices((x, y)).batch(2)
 
 
-def recurrent_seq2seq():
-    return models.RecurrentSeq2Seq(VOCABULARY, 6, 4)
+def rewriter():
+    network = RecurrentEncoderDecoder(
+        vocabulary_size=VOCABULARY, embedding_dim=6, units=4
+    )
+    return Seq2SeqLM(network)
 
 
 WRONG = {
     "GPT tokens": (gpt, spoiled(VOCABULARY), FINE, "tokens"),
     "GPT negative": (gpt, spoiled(-1), FINE, "tokens"),
     "GPT targets": (gpt, FINE, spoiled(-100), "targets"),
-    "RNNLM tokens": (
-        lambda: models.RNNLM(VOCABULARY, 16, 4, 1),
-        spoiled(VOCABULARY),
-        FINE,
-        "tokens",
-    ),
-    "source": (recurrent_seq2seq, pairs(inputs=spoiled(99)), FINE, "inputs"),
-    "read targets": (recurrent_seq2seq, pairs(targets=spoiled(99)), FINE, "targets"),
+    "RNN tokens": (rnn, spoiled(VOCABULARY), FINE, "tokens"),
+    "source": (rewriter, pairs(inputs=spoiled(99)), FINE, "inputs"),
+    "read targets": (rewriter, pairs(targets=spoiled(99)), FINE, "targets"),
     "segments": (
-        lambda: encoder.SequenceClassifier(bert(True)),
+        classifier,
         {"tokens": FINE, "segments": spoiled(2)},
         np.zeros(4, "int32"),
         "segments",
     ),
     "labels": (
-        lambda: encoder.SequenceClassifier(bert(True)),
+        classifier,
         FINE,
         np.array([0, 1, 0, 2]),
         "targets",
     ),
     "labels of tokens": (
-        lambda: encoder.TokenClassifier(bert()),
+        lambda: TokenClassifier(bert()),
         FINE,
         spoiled(2),
         "targets",
     ),
     "places": (
-        lambda: encoder.MaskedLM(bert()),
+        lambda: MaskedLM(bert()),
         {"tokens": FINE, "places": spoiled(LENGTH, (4, 2))},
         np.ones((4, 2), "int32"),
         "places",
@@ -146,15 +163,19 @@ def test_rows_of_unknown_length_may_not_be_beyond_the_context():
         (gpt, FINE[0], r"`tokens` must be ints of shape \(batch, length\)"),
         (gpt, np.array([["a b"]]), r"`tokens` must be ints"),
         (gpt, FINE[:, :, None], r"`tokens` must be ints"),
-        (recurrent_seq2seq, FINE, r"`inputs` must be a dict with \['inputs', "),
+        (rewriter, FINE, r"`inputs` must be a dict with \['inputs', "),
         (
-            recurrent_seq2seq,
+            rewriter,
             {"inputs": FINE, "targets": FINE},
             r"`inputs` must be a dict with .* 'inputs_mask', .* Received: \['inputs', ",
         ),
-        (bert, {"words": FINE}, r"`inputs` must be a dict with \['tokens'\]"),
-        (bert, tf.constant(["a b"]), r"`tokens` must be ints .* `batch\(texts\)`"),
-        (bert, {"tokens": FINE, "segments": FINE[0]}, r"`segments` must be ints"),
+        (classifier, {"words": FINE}, r"`inputs` must be a dict with \['tokens'\]"),
+        (
+            classifier,
+            tf.constant(["a b"]),
+            r"`tokens` must be ints .* `batch\(texts\)`",
+        ),
+        (classifier, {"tokens": FINE, "segments": FINE[0]}, r"`segments` must be ints"),
     ],
 )
 def test_what_is_no_batch_is_told_in_one_line(make, x, said):

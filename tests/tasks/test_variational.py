@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from flat import flat
 
 from keras_genai.data import images
 from keras_genai.evaluation.likelihood import (
@@ -12,7 +13,13 @@ from keras_genai.evaluation.likelihood import (
     importance_bound,
 )
 from keras_genai.likelihoods import Bernoulli, Gaussian
-from keras_genai.models.vae import MLPVAE, ConvolutionalVAE
+from keras_genai.modalities.image import Image
+from keras_genai.modalities.text import Label
+from keras_genai.networks.vae import (
+    Autoencoder,
+    ConvolutionalAutoencoder,
+    DenseAutoencoder,
+)
 from keras_genai.tasks.variational import VAE, EvidenceBound, ImportanceBound
 
 SHAPE = (8, 8, 1)
@@ -23,23 +30,21 @@ def digits():
     return images.digits(16, stand_in=True)
 
 
-def make(**changes):
+def make(given=(), **changes):
     keras.utils.set_random_seed(0)
-    kwargs = dict(hidden=(32,), latent_size=4) | changes
-    return MLPVAE(SHAPE, **kwargs)
+    settings = dict(hidden=(32,), latent_size=4) | changes
+    return flat(VAE, DenseAutoencoder, Image(SHAPE), given, **settings)
 
 
-class Linear(VAE):
-    """One latent, linear decoder, normal pixels: everything is known exactly."""
+class LinearNetwork(Autoencoder):
+    """One latent and a linear decoder, with the exact posterior at no shift."""
 
     jit_generate = False
     weights_ = np.float32([0.3, -0.2])
     scale = 0.1
+    latent_size = 1
 
-    def __init__(self, shift=0.0):
-        super().__init__((1, 2, 1), 1, Gaussian(self.scale))
-        self.shift = shift  # 0 is the exact posterior
-        self.built = True
+    shift: float = 0.0
 
     def encode(self, images, labels=None):
         x = tf.reshape(images, (-1, 2))
@@ -58,10 +63,16 @@ class Linear(VAE):
         return np.mean(-0.5 * (distance + log_det))
 
 
+def linear(shift=0.0):
+    """Linear decoder, normal pixels: everything is known exactly."""
+    network = LinearNetwork(shift=shift)
+    return VAE(network, Image((1, 2, 1)), likelihood=Gaussian(network.scale))
+
+
 def test_with_the_exact_posterior_every_bound_is_the_likelihood():
     data = np.random.default_rng(0).random((50, 1, 2, 1)).astype("float32")
-    model = Linear()
-    exact = model.log_likelihood(data)
+    model = linear()
+    exact = model.network.log_likelihood(data)
     for samples in (1, 7):
         bound = importance_bound(model, data, samples=samples)
         np.testing.assert_allclose(bound.nats, exact, rtol=1e-4)
@@ -74,12 +85,14 @@ def test_with_the_exact_posterior_every_bound_is_the_likelihood():
 @pytest.mark.slow
 def test_one_sample_is_the_elbo_and_more_come_nearer_to_the_likelihood():
     data = np.full((3_000, 1, 2, 1), 0.2, "float32")
-    model = Linear(shift=0.3)
+    model = linear(shift=0.3)
     elbo = evidence_bound(model, data).nats
     bounds = [importance_bound(model, data, samples=k).nats for k in (1, 4, 50, 1_000)]
     np.testing.assert_allclose(bounds[0], elbo, atol=0.05)
     assert np.all(np.diff(bounds) > 0.005)
-    np.testing.assert_allclose(bounds[-1], model.log_likelihood(data), atol=0.05)
+    np.testing.assert_allclose(
+        bounds[-1], model.network.log_likelihood(data), atol=0.05
+    )
 
 
 @pytest.mark.slow
@@ -172,7 +185,8 @@ def test_one_step_saved_and_loaded_and_one_more_are_two_steps(kind, digits, tmp_
             model = make(objective=objective)
         else:
             keras.utils.set_random_seed(0)
-            model = ConvolutionalVAE(SHAPE, filters=(4, 4), objective=objective)
+            network = ConvolutionalAutoencoder(filters=(4, 4))
+            model = VAE(network, Image(SHAPE), objective=objective)
         model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
         model.optimizer.build(model.trainable_variables)
         return model
@@ -212,7 +226,7 @@ def test_a_traversal_changes_one_latent_only(digits):
 
 
 def test_pictures_depend_on_the_seed_and_on_the_label_asked_for():
-    model = make(num_classes=10)
+    model = make(Label(10))
     first = model.generate(4, labels=3, seed=1)
     assert first.shape == (4, *SHAPE)
     assert first.dtype == np.float32
@@ -232,7 +246,7 @@ def test_it_trains_in_half_precision_with_float32_losses(dtype, digits):
 
 
 def test_bad_arguments_are_one_clear_line(digits):
-    model, conditional = make(), make(num_classes=10)
+    model, conditional = make(), make(Label(10))
     pictures = digits.test["images"][:2]
     with pytest.raises(ValueError, match=r"`labels` must be `None`: this model was"):
         model.generate(2, labels=1)
@@ -251,6 +265,6 @@ def test_bad_arguments_are_one_clear_line(digits):
     with pytest.raises(ValueError, match="`dimension` must be from 0 to 3"):
         model.traverse(pictures[0], 4)
     with pytest.raises(ValueError, match="sides divisible by 4"):
-        ConvolutionalVAE((10, 8, 1), likelihood=Bernoulli())
+        VAE(ConvolutionalAutoencoder(), Image((10, 8, 1)), likelihood=Bernoulli())
     with pytest.raises(ValueError, match="`beta` must be at least 0"):
         EvidenceBound(beta=-1.0)

@@ -21,24 +21,38 @@ SECONDS = 240
 
 def makers():
     """dict of `(function that makes a model, inputs, targets)` by name."""
-    from keras_genai import models
+    from keras_genai.modalities.image import Image
+    from keras_genai.modalities.text import Label
+    from keras_genai.networks.gpt import GPT
+    from keras_genai.networks.patchgan import PatchDiscriminator
+    from keras_genai.networks.pix2pix import Pix2PixGenerator
+    from keras_genai.networks.pixelcnn import PixelCNN
+    from keras_genai.tasks.language import CausalLM
+    from keras_genai.tasks.paired import Pix2Pix
+    from keras_genai.tasks.pixels import PixelModel
 
+    sizes = {"context": 8, "depth": 1, "width": 8, "num_heads": 2}
     draws = np.random.default_rng(0)
     tokens = draws.integers(1, VOCABULARY, (2 * ROWS, LENGTH + 1)).astype("int32")
     pictures = draws.random((2 * ROWS, *SHAPE), "float32")
     return {
         "GPT": (
-            lambda: models.GPT(VOCABULARY, 8, 1, 8, 2, dropout=0.0),
+            lambda: CausalLM(GPT(vocabulary_size=VOCABULARY, **sizes)),
             tokens[:, :-1],
             tokens[:, 1:],
         ),
         "PixelCNN": (
-            lambda: models.PixelCNN(SHAPE, 2, 6, 1, num_classes=3),
+            lambda: PixelModel(PixelCNN(width=6, depth=1), Image(SHAPE), Label(3)),
             {"images": pictures, "labels": np.arange(2 * ROWS) % 3},
             None,
         ),
         "Pix2Pix": (
-            lambda: models.Pix2Pix(SHAPE, SHAPE, width=2, dropout=0.0),
+            lambda: Pix2Pix(
+                Pix2PixGenerator(width=2, dropout=0.0),
+                PatchDiscriminator(width=2),
+                Image(SHAPE),
+                Image(SHAPE, "condition"),
+            ),
             {"images": pictures, "condition": pictures[::-1].copy()},
             None,
         ),

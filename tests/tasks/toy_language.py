@@ -1,22 +1,27 @@
 """Two causal language models small enough to check by hand."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.declared import Count, Size
+from keras_genai.networks.language import LanguageNetwork
 from keras_genai.tasks.language import CausalLM
 
 
-class Trigram(CausalLM):
+class PairTable(LanguageNetwork):
     """Looks the logits up by the last two tokens; its cache is the last one."""
 
     jit_generate = False
+    context = None
 
-    def __init__(self, table):
-        super().__init__()
-        self.vocabulary_size = len(table)
-        self.table = self.add_weight(table.shape, name="table")
-        self.table.assign(table)
-        self.built = True
+    vocabulary_size: Count
+    chances: Any
+
+    def make(self):
+        self.table = self.add_weight(self.chances.shape, name="table")
+        self.table.assign(self.chances)
 
     def initial_cache(self, batch_size, length):
         return {"last": tf.zeros((batch_size,), tf.int32)}
@@ -30,7 +35,18 @@ class Trigram(CausalLM):
         return tf.gather_nd(tf.convert_to_tensor(self.table), pair), {"last": last}
 
 
-class Attending(CausalLM):
+class Trigram(CausalLM):
+    """A `CausalLM` of a table `(V, V, V)` of logits."""
+
+    def __init__(self, table):
+        super().__init__(PairTable(vocabulary_size=len(table), chances=table))
+
+    @property
+    def table(self):
+        return self.network.table
+
+
+class OneHead(LanguageNetwork):
     """One attention head over slots and learned positions, no residual.
 
     Attributes:
@@ -39,21 +55,23 @@ class Attending(CausalLM):
 
     jit_generate = False
 
-    def __init__(self, vocabulary_size=11, context=None, width=8, seed=0):
-        super().__init__()
-        self.vocabulary_size, self.context = vocabulary_size, context
+    vocabulary_size: Count
+    context: Count | None
+    width: Size
+    seed: int
+
+    def make(self):
         self.traces = []
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(self.seed)
 
         def weight(*shape, name):
             variable = self.add_weight(shape, name=name)
             variable.assign(rng.normal(size=shape) * 2)
             return variable
 
-        self.embedding = weight(vocabulary_size, width, name="embedding")
-        self.places = weight(context or 300, width, name="places")
-        self.head = weight(width, vocabulary_size, name="head")
-        self.built = True
+        self.embedding = weight(self.vocabulary_size, self.width, name="embedding")
+        self.places = weight(self.context or 300, self.width, name="places")
+        self.head = weight(self.width, self.vocabulary_size, name="head")
 
     def initial_cache(self, batch_size, length):
         width = self.embedding.shape[1]
@@ -74,6 +92,21 @@ class Attending(CausalLM):
         last = tf.reduce_sum(tf.cast(positions >= 0, tf.int32), axis=1) - 1
         x = tf.gather(x, last, batch_dims=1)
         return tf.tanh(x) @ self.head, (slots, values)
+
+
+class Attending(CausalLM):
+    """A `CausalLM` of `OneHead`."""
+
+    def __init__(self, vocabulary_size=11, context=None, width=8, seed=0):
+        super().__init__(
+            OneHead(
+                vocabulary_size=vocabulary_size, context=context, width=width, seed=seed
+            )
+        )
+
+    @property
+    def traces(self):
+        return self.network.traces
 
     def next_token(self, tokens):
         """The most likely token after `tokens`, read from an empty cache."""

@@ -16,7 +16,8 @@ from tiny_run import Loader, Splits
 
 from keras_genai import training
 from keras_genai.data.windows import Stream
-from keras_genai.models.rnn import RNNLM
+from keras_genai.networks.rnn import RNN
+from keras_genai.tasks.truncated import TruncatedLM
 from keras_genai.training import TrainingError, checkpoint
 from keras_genai.training.callbacks import Clock, NumericGuard
 from keras_genai.training.curve import draw_curve
@@ -86,7 +87,8 @@ def test_a_finished_run_carries_nothing_on_whether_it_was_trained_now_or_before(
     found = []
     for _ in range(2):
         training.deterministic(0)
-        model = RNNLM(5, 3, 4, num_layers=1, lanes=2, name="rnn")
+        sizes = dict(vocabulary_size=5, embedding_dim=3, units=4, num_layers=1)
+        model = TruncatedLM(RNN(**sizes), lanes=2)
         model.compile(keras.optimizers.SGD(0.1))
         model.optimizer.build(model.trainable_variables)
         go(tmp_path, model, types.SimpleNamespace(train=stream, validation=None))

@@ -8,7 +8,9 @@ import tensorflow as tf
 from keras_genai import training
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.files.text import read_bytes
-from keras_genai.models.vae import MLPVAE
+from keras_genai.modalities.image import Image
+from keras_genai.networks.vae import DenseAutoencoder
+from keras_genai.tasks.variational import VAE
 from keras_genai.training import checkpoint
 from keras_genai.training.samples import Samples
 
@@ -20,7 +22,8 @@ def learn(folder, sampled=True, **options):
     pictures = np.random.default_rng(0).random((12, 4, 4, 1), "float32")
     data = DataLoader({"images": pictures}, 4)
     held_out = DataLoader({"images": pictures[:4]}, 4, fixed=True)
-    model = MLPVAE((4, 4, 1), latent_size=2, hidden=(5,), name="vae")
+    network = DenseAutoencoder(latent_size=2, hidden=(5,))
+    model = VAE(network, Image((4, 4, 1)), name="vae")
     model.compile(keras.optimizers.Adam(0.01, use_ema=True))
     model.optimizer.build(model.trainable_variables)
     seen = []

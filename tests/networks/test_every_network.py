@@ -1,0 +1,318 @@
+"""Every network keeps what all networks promise; see `tests/harness.py`."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from harness import (
+    POLICIES,
+    ROWS,
+    Case,
+    check_config,
+    check_config_alone,
+    check_file,
+    check_parts_take_the_policy,
+    check_policy,
+    check_symbolic,
+    check_xla,
+    public_classes,
+)
+
+from keras_genai import networks
+from keras_genai.networks.bert import BERT
+from keras_genai.networks.cyclegan import CycleGANGenerator
+from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genai.networks.dit import DiT
+from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
+from keras_genai.networks.gpt import GPT
+from keras_genai.networks.patchgan import PatchDiscriminator
+from keras_genai.networks.pix2pix import Pix2PixGenerator
+from keras_genai.networks.pixelcnn import PixelCNN
+from keras_genai.networks.recurrent_encoder import RecurrentEncoder
+from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.networks.rnn import RNN
+from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from keras_genai.networks.t5 import T5
+from keras_genai.networks.unet import UNet
+from keras_genai.networks.vae import ConvolutionalAutoencoder, DenseAutoencoder
+from keras_genai.networks.vqvae import QuantizedAutoencoder
+
+VOCABULARY, LENGTH, SOURCE, SHAPE, CLASSES = 11, 5, 6, (8, 8, 1), 3
+DRAWS = np.random.default_rng(0)
+
+
+def ints(*shape, most=VOCABULARY):
+    return DRAWS.integers(1, most, (ROWS, *shape)).astype("int32")
+
+
+def pictures(*shape):
+    return DRAWS.random((ROWS, *shape), "float32")
+
+
+TOKENS, PICTURES, LABELS = ints(LENGTH), pictures(*SHAPE), np.arange(ROWS) % CLASSES
+REAL = np.arange(SOURCE) < np.array([[4], [6], [1], [5]])
+PAIR = ints(SOURCE), REAL, ints(LENGTH)
+# What a generator of a class is called with, and a translator.
+OF_CLASS = [pictures(4), {"labels": LABELS}]
+TRANSLATED = [PICTURES, pictures(), {"condition": pictures(8, 8, 2)}]
+SHAPES = {"image_shape": SHAPE, "condition_shape": (8, 8, 2)}
+READ = {"tokens": ints(SOURCE), "tokens_mask": REAL}
+
+
+def case(kind, *inputs, call=None, **settings):
+    """Of a class, its fields, and what it is called with."""
+    if call is None:
+        return Case(
+            lambda dtype: kind(dtype=dtype, **settings),
+            list(inputs),
+            lambda layer, inputs: layer(*inputs),
+        )
+    return Case(lambda dtype: kind(dtype=dtype, **settings), list(inputs), call)
+
+
+def there_and_back(network, inputs):
+    """What an autoencoder says of pictures, from the mean of their codes."""
+    mean, log_variance = network.encode(*inputs)
+    return mean, log_variance, network.decode(mean, *inputs[1:])
+
+
+HALVES = {"encoder_depth": 1, "decoder_depth": 1, "width": 8, "num_heads": 2}
+encoder_decoder = functools.partial(
+    case,
+    EncoderDecoder,
+    *PAIR,
+    vocabulary_size=VOCABULARY,
+    context=8,
+    inner_width=12,
+    **HALVES,
+)
+
+
+def denoiser(kind, **settings):
+    """A `Case` of a network that is told all it may be told."""
+    told = {
+        "labels": LABELS.astype("int32"),
+        "tokens": TOKENS,
+        "condition": 2 * pictures(8, 8, 2) - 1,
+    }
+    times = DRAWS.random(ROWS, "float32")
+    return case(
+        kind,
+        2 * PICTURES - 1,
+        times,
+        told,
+        sample_shape=SHAPE,
+        num_classes=CLASSES,
+        vocabulary_size=VOCABULARY,
+        condition_shape=(8, 8, 2),
+        **settings,
+    )
+
+
+CASES = {
+    "PixelCNN": case(
+        PixelCNN,
+        ints(4, 4, most=6),
+        LABELS,
+        num_codes=6,
+        num_classes=CLASSES,
+        width=8,
+        depth=1,
+    ),
+    "QuantizedAutoencoder": case(
+        QuantizedAutoencoder,
+        PICTURES,
+        image_shape=SHAPE,
+        num_codes=6,
+        latent_size=4,
+        filters=(4, 4),
+    ),
+    "EncoderDecoder": encoder_decoder(),
+    "EncoderDecoder of BART": encoder_decoder(style=BART),
+    "EncoderDecoder of Blenderbot": encoder_decoder(style=BLENDERBOT),
+    "RecurrentEncoderDecoder": case(
+        RecurrentEncoderDecoder,
+        *PAIR,
+        vocabulary_size=VOCABULARY,
+        embedding_dim=6,
+        units=4,
+        dropout=0.0,
+    ),
+    "T5": case(
+        T5, *PAIR, vocabulary_size=VOCABULARY, head_dim=4, inner_width=12, **HALVES
+    ),
+    "CycleGANGenerator": case(
+        CycleGANGenerator, *TRANSLATED, **SHAPES, width=2, num_blocks=1
+    ),
+    "DCGANDiscriminator": case(
+        DCGANDiscriminator, PICTURES, image_shape=SHAPE, width=2
+    ),
+    "DCGANDiscriminator of layers": case(
+        DCGANDiscriminator, PICTURES, image_shape=SHAPE, width=2, norm="layer"
+    ),
+    "DCGANDiscriminator of classes": case(
+        DCGANDiscriminator,
+        PICTURES,
+        OF_CLASS[1],
+        image_shape=SHAPE,
+        num_classes=CLASSES,
+        width=2,
+        norm="spectral",
+    ),
+    "DCGANGenerator": case(
+        DCGANGenerator, OF_CLASS[0], image_shape=SHAPE, latent_size=4, width=2
+    ),
+    "DCGANGenerator of videos": case(
+        DCGANGenerator,
+        *OF_CLASS,
+        image_shape=(4, *SHAPE),
+        num_classes=CLASSES,
+        latent_size=4,
+        width=2,
+    ),
+    "PatchDiscriminator": case(
+        PatchDiscriminator, PICTURES, TRANSLATED[2], **SHAPES, width=2
+    ),
+    "Pix2PixGenerator": case(
+        Pix2PixGenerator, *TRANSLATED, **SHAPES, width=2, dropout=0.0
+    ),
+    "StyleGAN2Discriminator": case(
+        StyleGAN2Discriminator,
+        PICTURES,
+        OF_CLASS[1],
+        image_shape=SHAPE,
+        num_classes=CLASSES,
+        width=2,
+    ),
+    "StyleGAN2Generator": case(
+        StyleGAN2Generator,
+        *OF_CLASS,
+        image_shape=SHAPE,
+        num_classes=CLASSES,
+        latent_size=4,
+        width=2,
+        mapping_depth=1,
+    ),
+    "GPT": case(
+        GPT,
+        TOKENS,
+        vocabulary_size=VOCABULARY,
+        context=8,
+        depth=1,
+        width=8,
+        num_heads=2,
+    ),
+    "RNN": case(
+        RNN,
+        TOKENS,
+        vocabulary_size=VOCABULARY,
+        embedding_dim=6,
+        units=4,
+        num_layers=1,
+    ),
+    "BERT": case(
+        BERT,
+        {**READ, "segments": ints(SOURCE, most=2)},
+        vocabulary_size=VOCABULARY,
+        context=8,
+        depth=1,
+        width=8,
+        num_heads=2,
+        has_pooler=True,
+    ),
+    "RecurrentEncoder": case(
+        RecurrentEncoder,
+        READ,
+        vocabulary_size=VOCABULARY,
+        embedding_dim=4,
+        units=3,
+    ),
+    "DiT": denoiser(DiT, patch=4, depth=1, width=8),
+    "UNet": denoiser(UNet, width=8, multipliers=(1,), blocks=1, attention_at=(0,)),
+    "DenseAutoencoder": case(
+        DenseAutoencoder,
+        PICTURES,
+        LABELS,
+        call=there_and_back,
+        image_shape=SHAPE,
+        output_channels=2,
+        num_classes=CLASSES,
+        latent_size=3,
+        hidden=(9,),
+    ),
+    "ConvolutionalAutoencoder": case(
+        ConvolutionalAutoencoder,
+        PICTURES,
+        call=there_and_back,
+        image_shape=SHAPE,
+        output_channels=1,
+        latent_size=3,
+        filters=(4, 4),
+        hidden=5,
+    ),
+}
+COUNTS = {"NGram"}  # has tables instead of weights; see tests/tasks/test_counting.py
+BASES = {
+    "Autoencoder",
+    "DenoisingNetwork",
+    "LanguageNetwork",
+    "Network",
+    "SequencePairNetwork",
+    "TokenNetwork",
+    "TwoStacks",
+}
+REFUSE_FLOAT16 = {"EncoderDecoder of Blenderbot", "T5"}
+
+
+every_network = pytest.mark.parametrize("name", CASES)
+
+
+def test_no_public_network_is_left_out():
+    public = public_classes(networks, keras.layers.Layer)
+    others = COUNTS | BASES
+    assert {name.partition(" ")[0] for name in CASES} == set(public) - others
+
+
+@every_network
+def test_a_config_makes_one_of_the_same_config_and_weights(name):
+    check_config_alone(CASES[name])
+
+
+@pytest.mark.slow
+@every_network
+def test_it_comes_back_from_its_config(name):
+    check_config(CASES[name])
+
+
+@pytest.mark.slow
+@every_network
+def test_parts_take_its_policy(name):
+    check_parts_take_the_policy(CASES[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", POLICIES)
+@every_network
+def test_it_computes_in_the_dtype_it_is_given(name, policy):
+    if policy == "mixed_float16" and name in REFUSE_FLOAT16:
+        pytest.skip("refuses float16")
+    check_policy(CASES[name], policy)
+
+
+@pytest.mark.slow
+@every_network
+def test_it_is_part_of_a_functional_model(name):
+    check_symbolic(CASES[name])
+
+
+@pytest.mark.slow
+@every_network
+def test_xla_computes_what_it_does_without(name):
+    check_xla(CASES[name])
+
+
+@pytest.mark.slow
+@every_network
+def test_it_is_saved_and_loaded_whole(name, tmp_path):
+    check_file(CASES[name], tmp_path / "model.keras")
