@@ -5,6 +5,8 @@ setup.cfg allows. Nothing else here touches such a name, but for the methods tha
 `OVERRIDDEN` lists; `tests/test_compat.py` says which are gone in another version.
 """
 
+import contextlib
+
 import keras
 import tensorflow as tf
 from keras.src.backend.common import global_state
@@ -42,6 +44,7 @@ OVERRIDDEN = {
     keras.optimizers.Optimizer: ("_apply_weight_decay",),
     tf.data.Dataset: ("_inputs",),
 }
+_CALL = "current_call_ctx"  # what Keras knows of the call that goes on
 _PENDING = "uninitialized_variables"  # Keras' list of variables without values
 
 
@@ -66,6 +69,21 @@ def name_scope(layer):
 def is_training(layer):
     """What `training` is in the call that goes on, `None` if nobody said it."""
     return layer._get_call_context().get_value("training")
+
+
+@contextlib.contextmanager
+def not_training():
+    """Context in which layers are called without training, whatever is around it."""
+    call = global_state.get_global_attribute(_CALL)
+    if call is None:  # each layer then begins a call of its own
+        yield
+        return
+    before = call.get_value("training")
+    call.set_value("training", False)
+    try:
+        yield
+    finally:
+        call.set_value("training", before)
 
 
 def replace_tracked(parent, old, new):
