@@ -33,7 +33,7 @@ def ours(options):
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     model = GAN(
-        DCGANGenerator(latent_size=LATENT, width=WIDTH),
+        DCGANGenerator(latent=LATENT, width=WIDTH),
         DCGANDiscriminator(width=WIDTH),
         Image((SIDE, SIDE, 3)),
         dtype=options.precision,

@@ -97,7 +97,7 @@ def test_listing_names_every_entry(capsys):
 
 @pytest.mark.slow
 def test_a_model_of_two_optimizers_runs_through_the_same_command(tmp_path, capsys):
-    command = ["dcgan_digits", "--set", "latent_size=4", "--set", "width=4"]
+    command = ["dcgan_digits", "--set", "latent=4", "--set", "width=4"]
     command += ["--batch-size", "16", "--out", str(tmp_path / "run"), "--steps"]
     assert train.main([*command, "4"]) == 0
     assert train.main([*command, "6"]) == 0

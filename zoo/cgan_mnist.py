@@ -17,8 +17,8 @@ entry = Entry(
     task=GAN,
     networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
     given=("labels",),
-    config=dict(latent_size=100, width=64, norm="spectral", loss=Hinge()),
-    tiny=dict(latent_size=4, width=4),
+    config=dict(latent=100, width=64, norm="spectral", loss=Hinge()),
+    tiny=dict(latent=4, width=4),
     source=images.mnist,
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-4, beta_1=0.0, beta_2=0.9),

@@ -15,8 +15,8 @@ entry = Entry(
     task=GAN,
     networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
     given=("labels",),
-    config=dict(latent_size=64, width=48),
-    tiny=dict(latent_size=4, width=4),
+    config=dict(latent=64, width=48),
+    tiny=dict(latent=4, width=4),
     source=images.digits,
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-4),

@@ -14,8 +14,8 @@ from zoo.entry import Entry, Recipe
 entry = Entry(
     task=GAN,
     networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
-    config=dict(latent_size=100, width=64),
-    tiny=dict(latent_size=4, width=4),
+    config=dict(latent=100, width=64),
+    tiny=dict(latent=4, width=4),
     source=images.mnist,
     recipe=Recipe(
         compile=lambda steps=10_000: _adversarial.adam(2e-4),

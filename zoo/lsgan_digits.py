@@ -15,8 +15,8 @@ from zoo.entry import Entry, Recipe
 entry = Entry(
     task=GAN,
     networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
-    config=dict(latent_size=64, width=48, loss=LeastSquares()),
-    tiny=dict(latent_size=4, width=4),
+    config=dict(latent=64, width=48, loss=LeastSquares()),
+    tiny=dict(latent=4, width=4),
     source=images.digits,
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-4),

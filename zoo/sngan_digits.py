@@ -16,14 +16,14 @@ entry = Entry(
     task=GAN,
     networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
     config=dict(
-        latent_size=64,
+        latent=64,
         width=48,
         norm="spectral",
         loss=Hinge(),
         # So smooth a discriminator learns slowly: it needs several steps for one.
         discriminator_steps=3,
     ),
-    tiny=dict(latent_size=4, width=4),
+    tiny=dict(latent=4, width=4),
     source=images.digits,
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-4, critic_rate=4e-4),

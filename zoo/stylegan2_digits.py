@@ -15,8 +15,8 @@ entry = Entry(
     task=StyleGAN,
     networks=dict(generator=StyleGAN2Generator, discriminator=StyleGAN2Discriminator),
     given=("labels",),
-    config=dict(latent_size=64, width=8, adaptation=Adaptation(speed=5e-5)),
-    tiny=dict(latent_size=4, width=2, mapping_depth=1),
+    config=dict(latent=64, width=8, adaptation=Adaptation(speed=5e-5)),
+    tiny=dict(latent=4, width=2, mapping_depth=1),
     source=functools.partial(images.digits, image_size=32),
     recipe=Recipe(
         compile=lambda steps=6_000: _adversarial.adam(2e-3, beta_1=0.0, beta_2=0.99),

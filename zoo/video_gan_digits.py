@@ -16,8 +16,8 @@ entry = Entry(
     task=GAN,
     networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
     given=("labels",),
-    config=dict(latent_size=64, width=32, norm="spectral", loss=Hinge()),
-    tiny=dict(latent_size=4, width=2),
+    config=dict(latent=64, width=32, norm="spectral", loss=Hinge()),
+    tiny=dict(latent=4, width=2),
     source=functools.partial(
         video.moving_digits, image_size=16, digit_size=8, fastest=2.0
     ),

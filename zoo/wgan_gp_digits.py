@@ -16,14 +16,14 @@ entry = Entry(
     task=GAN,
     networks=dict(generator=DCGANGenerator, discriminator=DCGANDiscriminator),
     config=dict(
-        latent_size=64,
+        latent=64,
         width=48,
         norm=None,
         loss=Wasserstein(),
         penalty=GradientPenalty(),
         discriminator_steps=5,
     ),
-    tiny=dict(latent_size=4, width=4),
+    tiny=dict(latent=4, width=4),
     source=images.digits,
     recipe=Recipe(
         compile=lambda steps=4_000: _adversarial.adam(1e-4, beta_1=0.0, beta_2=0.9),

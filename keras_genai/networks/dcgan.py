@@ -61,7 +61,7 @@ class DCGANGenerator(Network):
             by 4.
         num_classes: int >= 2 or `None`. With it, the dense layer reads the class beside
             the latents, and the batch normalisations are conditional.
-        latent_size: int, D. Length of the noise.
+        latent: int, D. Length of the noise.
         width: int. Channels before the last convolution; they double with every
             halving.
 
@@ -83,7 +83,7 @@ class DCGANGenerator(Network):
 
     image_shape: ImageOrVideoShape = LATER
     num_classes: Levels | None = None
-    latent_size: Size = 100
+    latent: Size = 100
     width: Size = 64
 
     def check(self):
@@ -100,7 +100,7 @@ class DCGANGenerator(Network):
             dtype=self.dtype_policy,
             name="dense",
         )
-        self.dense.build((None, self.latent_size + (self.num_classes or 0)))
+        self.dense.build((None, self.latent + (self.num_classes or 0)))
         self.convolutions, self.norms = [], []
         outputs, shape = [self.image_shape[-1], *widths[:-1]], (None, *self.start)
         for index in reversed(range(len(steps))):

@@ -97,7 +97,7 @@ class StyleGAN2Generator(Network):
     Args:
         image_shape: `(H, W, C)`, H and W divisible by 4.
         num_classes: int >= 2 or `None`.
-        latent_size: int, D. Length of noise and styles.
+        latent: int, D. Length of noise and styles.
         width: int. Channels at full size; they double with every halving, up to 8
             times as many.
         mapping_depth: int. Layers of the mapping network.
@@ -125,7 +125,7 @@ class StyleGAN2Generator(Network):
 
     image_shape: ImageShape = LATER
     num_classes: Levels | None = None
-    latent_size: Size = 128
+    latent: Size = 128
     width: Size = 32
     mapping_depth: Depth = 4
 
@@ -158,23 +158,23 @@ class StyleGAN2Generator(Network):
         # Slower than the rest, or styles run away.
         dense = functools.partial(_linear, keras.layers.Dense, policy="float32")
         self.mapping = [
-            dense(name=f"mapping_{index}", speed=0.01, units=self.latent_size)
+            dense(name=f"mapping_{index}", speed=0.01, units=self.latent)
             for index in range(self.mapping_depth)
         ]
-        size = self.latent_size
+        size = self.latent
         if self.num_classes is not None:
             self.classes = dense(name="classes", units=size, use_bias=False)
             self.classes.build((None, self.num_classes))
             size = 2 * size
         for layer in self.mapping:
             layer.build((None, size))
-            size = self.latent_size
+            size = self.latent
 
     def _add(self, layers, name, channels, filters, **options):
         layer = _StyledConvolution(
             channels, filters, dtype=self.dtype_policy, name=name, **options
         )
-        layer.build(self.latent_size)
+        layer.build(self.latent)
         layers.append(layer)
 
     @property

@@ -34,7 +34,7 @@ class GAN(AdversarialTask):
     `generator_optimizer` with `use_ema=True`.
 
     Args:
-        generator: network with a `latent_size`, D, called with `latents`, float32
+        generator: network with a `latent`, D, called with `latents`, float32
             `(B, D)`, `condition` and `training`, which returns pictures in [-1, 1].
         discriminator: network called with pictures in [-1, 1], `condition` and
             `training`, which returns float32 `(B, ...)`, higher for real. `condition`
@@ -100,7 +100,7 @@ class GAN(AdversarialTask):
             float32 `(count, *image_shape)` in [-1, 1].
         """
         latents = keras.random.normal(
-            (count, self.generator.latent_size), dtype="float32", seed=self.seeds
+            (count, self.generator.latent), dtype="float32", seed=self.seeds
         )
         return self.generator(latents, condition, training=training)
 

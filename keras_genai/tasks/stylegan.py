@@ -122,7 +122,7 @@ class StyleGAN(GAN):
         Returns:
             float32 `(count, L, D)`.
         """
-        layers, size = self.generator.num_styles, self.generator.latent_size
+        layers, size = self.generator.num_styles, self.generator.latent
         twice = 2 if mix else 1
         latents = keras.random.normal(
             (twice * count, size), dtype="float32", seed=self.seeds

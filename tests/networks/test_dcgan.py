@@ -18,7 +18,7 @@ def test_pictures_are_halved_at_least_twice_and_down_to_four_pixels(shape, stage
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (12, 8, 3), (3, 8, 8, 1)])
 def test_stacks_fit_pictures_and_videos_of_many_shapes(shape):
-    generator = DCGANGenerator(image_shape=shape, width=2, latent_size=5)
+    generator = DCGANGenerator(image_shape=shape, width=2, latent=5)
     images = generator(draw(2, 5), training=True)
     assert images.shape == (2, *shape)
     assert np.abs(images).max() <= 1

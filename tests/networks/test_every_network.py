@@ -125,7 +125,7 @@ CASES = {
         PICTURES,
         image_shape=SHAPE,
         num_codes=6,
-        latent_size=4,
+        latent=4,
         filters=(4, 4),
     ),
     "EncoderDecoder": encoder_decoder(),
@@ -161,14 +161,14 @@ CASES = {
         norm="spectral",
     ),
     "DCGANGenerator": case(
-        DCGANGenerator, OF_CLASS[0], image_shape=SHAPE, latent_size=4, width=2
+        DCGANGenerator, OF_CLASS[0], image_shape=SHAPE, latent=4, width=2
     ),
     "DCGANGenerator of videos": case(
         DCGANGenerator,
         *OF_CLASS,
         image_shape=(4, *SHAPE),
         num_classes=CLASSES,
-        latent_size=4,
+        latent=4,
         width=2,
     ),
     "PatchDiscriminator": case(
@@ -190,7 +190,7 @@ CASES = {
         *OF_CLASS,
         image_shape=SHAPE,
         num_classes=CLASSES,
-        latent_size=4,
+        latent=4,
         width=2,
         mapping_depth=1,
     ),

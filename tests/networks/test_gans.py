@@ -16,7 +16,7 @@ from keras_genai.tasks.stylegan import Adaptation
 from keras_genai.tasks.unpaired import CycleGAN
 
 SHAPE, SKETCH, BATCH = (8, 8, 3), (8, 8, 1), 4
-SMALL = {"latent_size": 4, "width": 2}
+SMALL = {"latent": 4, "width": 2}
 MODELS = {
     "dcgan": lambda **k: dcgan(SHAPE, **SMALL, **k),
     "wgan_gp": lambda **k: wgan_gp(SHAPE, norm="layer", **SMALL, **k),

@@ -17,7 +17,7 @@ SHAPE, CLASSES, BATCH = (8, 8, 1), 10, 4
 
 def make(kind=dcgan, *given, seed=0, compiled=True, run_eagerly=True, **config):
     keras.utils.set_random_seed(seed)
-    model = kind(SHAPE, *given, **{"latent_size": 4, "width": 2, **config})
+    model = kind(SHAPE, *given, **{"latent": 4, "width": 2, **config})
     if compiled:  # a step or two take less time than their graph
         model.compile(**optimizers(), run_eagerly=run_eagerly)
     return model

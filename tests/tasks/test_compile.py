@@ -65,7 +65,7 @@ TASKS = {
     "PixelModel": lambda: kg.tasks.PixelModel(
         kg.networks.PixelCNN(width=8, depth=1), IMAGE, levels=4
     ),
-    "GAN": lambda: dcgan(IMAGE.shape, latent_size=4, width=8),
+    "GAN": lambda: dcgan(IMAGE.shape, latent=4, width=8),
 }
 
 

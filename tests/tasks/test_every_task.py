@@ -108,10 +108,10 @@ def of(kind, **settings):
     return lambda dtype: [kind(dtype=dtype, **settings)]
 
 
-def rivals(generator, discriminator, latent_size=4, **settings):
+def rivals(generator, discriminator, latent=4, **settings):
     """Function of a dtype policy: a generator and its discriminator."""
     return lambda dtype: [
-        generator(latent_size=latent_size, width=2, dtype=dtype),
+        generator(latent=latent, width=2, dtype=dtype),
         discriminator(width=2, dtype=dtype, **settings),
     ]
 

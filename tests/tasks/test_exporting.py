@@ -103,7 +103,7 @@ def test_a_fitted_model_is_exported_as_it_is_then(tmp_path):
 
 
 def test_a_gan_draws_as_many_pictures_as_it_is_given(tmp_path):
-    model = dcgan((8, 8, 1), latent_size=5, width=4)
+    model = dcgan((8, 8, 1), latent=5, width=4)
     model.export(tmp_path / "it", verbose=False)
     loaded = tf.saved_model.load(str(tmp_path / "it"))  # holds the weights
     drawn = loaded.serve({"images": PICTURES})

@@ -23,7 +23,7 @@ PICTURES = {"images": np.random.default_rng(0).random((6, *SHAPE), "float32")}
 
 
 def make(first="adam", second=None, **config):
-    model = dcgan(SHAPE, latent_size=3, width=2, **config)
+    model = dcgan(SHAPE, latent=3, width=2, **config)
     model.compile(first, second)
     return model
 
@@ -167,7 +167,7 @@ def test_a_number_of_pictures_beyond_memory_is_refused(count):
     [
         (lambda: dcgan(SHAPE, width=0), "width"),
         (lambda: dcgan(SHAPE, width=2**31), "width"),
-        (lambda: dcgan(SHAPE, latent_size=0), "latent_size"),
+        (lambda: dcgan(SHAPE, latent=0), "latent"),
         (lambda: dcgan(SHAPE, loss="abc"), "loss"),
         (lambda: dcgan(SHAPE, penalty=3), "penalty"),
         (lambda: dcgan("abc"), "shape"),
@@ -212,7 +212,7 @@ def test_stylegan2_compiles_with_xla_for_batches_of_known_and_unknown_size(is_kn
     if not is_known:
         pictures = pictures.unbatch().batch(2)
         assert pictures.element_spec == unknown
-    model = stylegan2((4, 4, 1), latent_size=2, width=1, mapping_depth=0)
+    model = stylegan2((4, 4, 1), latent=2, width=1, mapping_depth=0)
     model.compile("sgd", jit_compile=True)
     logs = model.fit(pictures, verbose=0)
     assert np.isfinite(logs.history["loss"]).all()
@@ -251,10 +251,8 @@ def in_float64():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: wgan_gp(
-            SHAPE, latent_size=3, width=2, penalty=GradientPenalty(every=2)
-        ),
-        lambda: stylegan2((4, 4, 1), latent_size=2, width=1, mapping_depth=0),
+        lambda: wgan_gp(SHAPE, latent=3, width=2, penalty=GradientPenalty(every=2)),
+        lambda: stylegan2((4, 4, 1), latent=2, width=1, mapping_depth=0),
     ],
 )
 def test_networks_may_be_float64(make):

@@ -29,7 +29,7 @@ def makers():
     from keras_genai.modalities.text import Label
     from keras_genai.tasks.stylegan import Adaptation
 
-    small = {"latent_size": 4, "width": 2}
+    small = {"latent": 4, "width": 2}
     return {
         "DCGAN": lambda: dcgan(SHAPE, **small),
         "DCGAN with classes": lambda: dcgan(SHAPE, Label(3), **small),

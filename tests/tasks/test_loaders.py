@@ -29,7 +29,7 @@ CONTEXT = "The cat sat in the old house. " * 3 + "The dog ran to the sea."
 
 @pytest.fixture
 def vae():
-    network = DenseAutoencoder(latent_size=2, hidden=(4,))
+    network = DenseAutoencoder(latent=2, hidden=(4,))
     model = VAE(network, Image(SHAPE), Label(3))
     model.compile("adam", jit_compile=False)
     return model
@@ -102,7 +102,7 @@ def test_a_batch_is_at_most_all_there_is(vae, gpt):
 
 
 def test_a_model_without_classes_needs_pictures_alone():
-    model = dcgan(SHAPE, latent_size=2, width=2)
+    model = dcgan(SHAPE, latent=2, width=2)
     (batch,) = model.loader(list(PICTURES), batch_size=6).epoch()
     assert batch["images"].shape == (6, *SHAPE)
 
