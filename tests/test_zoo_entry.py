@@ -48,7 +48,7 @@ def test_a_model_is_not_built_for_the_tokens_of_a_stand_in(name):
 
 
 def test_a_fixed_alphabet_and_pictures_need_no_data():
-    for name in ("gpt_shakespeare", "dcgan_mnist"):
+    for name in ("gpt_shakespeare", "cgan_mnist"):
         entry = zoo.get(name)
         assert entry.build(**entry.tiny).built
     assert [n for n in zoo.names("*_shakespeare*") if not zoo.get(n).alphabet] == []

@@ -12,7 +12,6 @@ LICENCES = {
     "dates": f"{_OWN}, in formats of Babel, BSD-3-Clause, and the Unicode CLDR)",
     "digits": _DIGITS,
     "digits_changed": _DIGITS,
-    "mnist": "CC BY-SA 3.0 (LeCun & Cortes, from the databases of NIST)",
     "moving_digits": _DIGITS,
     "names": "MIT (karpathy/makemore)",
     "people": f"{_OWN}, with first names of karpathy/makemore, MIT)",

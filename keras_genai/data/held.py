@@ -1,10 +1,14 @@
 """What people hold, such as lists, generators and data sets, as rows of samples."""
 
+import itertools
+
 import numpy as np
 import tensorflow as tf
 
 from keras_genai.data.arguments import check_count
 from keras_genai.data.loading import DataLoader, Dataset
+
+MOST = 10_000_000  # samples of a generator; who holds more has a data set that is read
 
 
 def as_rows(value, name):
@@ -19,7 +23,8 @@ def as_rows(value, name):
         Array, or list of samples.
 
     Raises:
-        ValueError: if it is none of these, endless, or empty.
+        ValueError: if it is none of these, endless, or empty. A generator is endless
+            that makes more than ten million samples.
     """
     if isinstance(value, tf.data.Dataset):
         if value.cardinality() == tf.data.INFINITE_CARDINALITY:
@@ -31,7 +36,7 @@ def as_rows(value, name):
     elif tf.is_tensor(value):
         value = value.numpy()
     elif not isinstance(value, np.ndarray | str | dict) and hasattr(value, "__iter__"):
-        value = list(value)
+        value = _all_of(value, name)
     elif isinstance(value, Dataset) and not isinstance(value, np.ndarray | str | dict):
         value = [value[index] for index in range(len(value))]
     if not isinstance(value, np.ndarray | list) or not len(value):
@@ -40,6 +45,17 @@ def as_rows(value, name):
             f"one sample. Received: {type(value).__name__}"
         )
     return value
+
+
+def _all_of(samples, name):
+    """A list of what an iterable makes, unless it goes on and on."""
+    rows = list(itertools.islice(samples, MOST + 1))
+    if len(rows) > MOST:
+        raise ValueError(
+            f"`{name}` must end, or be given to `fit` in batches. Received: "
+            f"{type(samples).__name__} of more than {MOST} samples"
+        )
+    return rows
 
 
 def columns(rows, count, name):

@@ -67,6 +67,7 @@ def reader(request):
     return read
 
 
+@pytest.mark.slow
 def test_a_text_is_read_in_its_order_and_each_of_its_tokens(reader):
     text = (3, 1, 4, 5, 2)
     said = reader(*text)

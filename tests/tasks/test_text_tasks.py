@@ -293,7 +293,14 @@ NETWORKS = {
 every_network = pytest.mark.parametrize("name", NETWORKS)
 
 
-@every_network
+@pytest.mark.parametrize(
+    "name",
+    [
+        "GPT",
+        pytest.param("BERT", marks=pytest.mark.slow),
+        pytest.param("RecurrentEncoder", marks=pytest.mark.slow),
+    ],
+)
 def test_a_label_and_a_value_sit_on_any_network(name, tokenizer, tmp_path):
     for target in (Label(2, ("bad", "good")), Number()):
         model = SequenceClassifier(NETWORKS[name](), target, Text(tokenizer))

@@ -125,6 +125,7 @@ def test_killed_at_random_moments_the_run_ends_with_the_same_bits(
     assert_identical(run, whole)
 
 
+@pytest.mark.slow
 def test_killed_inside_a_write_the_run_goes_on_from_the_checkpoint_before(
     server, scaled, tmp_path
 ):
