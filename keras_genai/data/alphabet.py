@@ -1,10 +1,14 @@
 """Encoding by table, for tokenizers in which one symbol is one token."""
 
+import functools
 import json
+import re
 
 import numpy as np
 import tokenizers as core_library
 from tokenizers import models, pre_tokenizers
+
+_WIDER = (0x80, 0x800, 0x10000)  # from here on a character has one byte more in UTF-8
 
 
 class Alphabet:
@@ -50,7 +54,51 @@ class Alphabet:
         size = max([*ids, *special], default=-1) + 1
         return cls(symbols, list(ids), size, special, unknown, by_byte)
 
-    def encode(self, text):
+    def encode(self, text, special_in_text=False):
+        """int32 `(T,)`: the ids of a text; see `Tokenizer.encode`."""
+        if not special_in_text:
+            return self._encode(text)
+        ids = {content: index for index, content in self.special.items()}
+        return np.concatenate(
+            [
+                np.array([ids[piece]], "int32") if number % 2 else self._encode(piece)
+                for number, piece in enumerate(self._special.split(text))
+            ]
+        )
+
+    def offsets(self, text, special_in_text=False):
+        """int32 `(T, 2)`: the characters of a text that each of its ids was read from.
+
+        The bytes of one character all have its place.
+        """
+        found, start = [], 0
+        pieces = self._special.split(text) if special_in_text else [text]
+        for number, piece in enumerate(pieces):
+            if number % 2:
+                found.append([[start, start + len(piece)]])
+            else:
+                places = start + self._characters(piece)
+                found.append(np.stack([places, places + 1], axis=1))
+            start += len(piece)
+        return np.concatenate(found).astype("int32")
+
+    def _characters(self, text):
+        """int `(T,)`: the number of the character that each symbol is a part of."""
+        places = np.arange(len(text))
+        if not self.by_byte:
+            return places
+        points = np.frombuffer(text.encode("utf-32-le"), "<u4")
+        widths = 1 + sum((points >= least).astype("int64") for least in _WIDER)
+        return np.repeat(places, widths)
+
+    @functools.cached_property
+    def _special(self):
+        """Finds the special tokens in a text, the longer of two at one place."""
+        contents = sorted(self.special.values(), key=len, reverse=True)
+        # Of no tokens, nothing is found.
+        return re.compile(f"({'|'.join(map(re.escape, contents)) or '(?!)'})")
+
+    def _encode(self, text):
         if self.by_byte:
             points = np.frombuffer(text.encode(), "uint8").astype("uint32")
         else:

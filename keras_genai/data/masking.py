@@ -137,8 +137,7 @@ def _mask_and_special(tokenizer):
     mask = tokenizer.core.token_to_id(MASK)
     if mask is None:
         raise ValueError(f"`tokenizer` must have a token {MASK}. Received one without")
-    special = tokenizer.core.get_added_tokens_decoder().items()
-    return mask, [index for index, token in special if token.special]
+    return mask, [*tokenizer.special_tokens.values()]
 
 
 def _plain(tokens, special):

@@ -137,12 +137,38 @@ class Tokenizer:
         """
         if not isinstance(text, str):
             raise TypeError(f"`text` must be a str. Received: {text!r}")
-        if self._alphabet is not None and not special_in_text:
-            return self._alphabet.encode(text)
+        if self._alphabet is not None:
+            reads = self.special_in_text if special_in_text is None else special_in_text
+            return self._alphabet.encode(text, reads)
         core = self.core_for(special_in_text)
         with guarded("`text` cannot be read by this tokenizer"):
             encoding = core.encode(text, add_special_tokens=add_special_tokens)
         return np.asarray(encoding.ids, dtype="int32")
+
+    def encode_with_offsets(self, text):
+        """The ids of one text, and the characters that each was read from.
+
+        Args:
+            text: str.
+
+        Returns:
+            `(ids, offsets)`: int32 `(T,)`, what `encode` returns; and int32 `(T, 2)`,
+            the first character of each and the one after its last. Both are 0 where a
+            token frames the text. Tokens that share a character overlap.
+
+        Raises:
+            TypeError: if `text` is not a str.
+            ValueError: as in `encode`.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"`text` must be a str. Received: {text!r}")
+        if self._alphabet is not None:
+            read = text, self.special_in_text
+            return self._alphabet.encode(*read), self._alphabet.offsets(*read)
+        with guarded("`text` cannot be read by this tokenizer"):
+            found = self.core.encode(text)
+        offsets = np.asarray(found.offsets, "int32").reshape(-1, 2)
+        return np.asarray(found.ids, "int32"), offsets
 
     def encode_batch(self, texts, add_special_tokens=True):
         """The ids of many texts, on several threads.
@@ -160,7 +186,8 @@ class Tokenizer:
         """
         texts = check_texts("texts", texts)
         if self._alphabet is not None:
-            return [self._alphabet.encode(text) for text in texts]
+            reads = self.special_in_text
+            return [self._alphabet.encode(text, reads) for text in texts]
         with guarded("`texts` cannot be read by this tokenizer"):
             found = self.core.encode_batch_fast(
                 texts, add_special_tokens=add_special_tokens
@@ -201,15 +228,50 @@ class Tokenizer:
         Returns:
             str.
         """
-        if self._alphabet is not None or not self.special_in_text:
+        if not self.special_in_text:
             return text
-        added = self.core.get_added_tokens_decoder().values()
-        special = [token.content for token in added if token.special]
+        special = self.special_tokens
         # A removal may bring two halves together, also those of another token.
         while found := [token for token in special if token in text]:
             for token in found:
                 text = text.replace(token, "")
         return text
+
+    @property
+    def special_tokens(self):
+        """dict of str to int: the tokens that `decode` leaves out, such as padding."""
+        added = self.core.get_added_tokens_decoder().items()
+        return {token.content: index for index, token in added if token.special}
+
+    def with_tokens(self, tokens):
+        """A tokenizer with more special tokens, such as the marks of a conversation.
+
+        Args:
+            tokens: sequence of str. Those that are in the vocabulary keep their ids,
+                the others follow it.
+
+        Returns:
+            `Tokenizer` with `special_in_text`: a text that spells a special token is
+            read as that. What people say is to go through `without_special`.
+
+        Raises:
+            TypeError: if `tokens` is not a sequence of str.
+            ValueError: if one is empty, or if the vocabulary has gaps in its ids.
+        """
+        tokens = check_texts("tokens", tokens)
+        if "" in tokens:
+            raise ValueError(f"`tokens` must not be empty. Received: {tokens}")
+        core = core_library.Tokenizer.from_str(self.core.to_str())
+        new = [token for token in tokens if core.token_to_id(token) is None]
+        if new and self._holes:
+            raise ValueError(
+                "`tokens` must be of the vocabulary, whose ids have gaps where others "
+                f"would go. Received: {new}"
+            )
+        core.add_special_tokens(
+            [core_library.AddedToken(token, normalized=False) for token in tokens]
+        )
+        return Tokenizer(core, **self._roles, special_in_text=True)
 
     def to_json(self):
         """All there is to know about this tokenizer, as a JSON text."""

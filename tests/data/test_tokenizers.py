@@ -60,6 +60,51 @@ def test_a_batch_is_each_text_alone(kind):
         np.testing.assert_array_equal(ids, tokenizer.encode(text))
 
 
+MARKED = "h\u00e9llo <|a|>w\u00f6 \U0001f600 fox<|a|>"
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_offsets_are_the_characters_of_each_token(kind):
+    tokenizer = EVERY[kind]()
+    for reader in (tokenizer, tokenizer.with_tokens(["<|a|>"])):
+        text = MARKED if kind != "characters" else ODD
+        ids, offsets = reader.encode_with_offsets(text)
+        np.testing.assert_array_equal(ids, reader.encode(text))
+        expected = reader.core.encode(text).offsets
+        assert offsets.dtype == np.int32
+        assert offsets.tolist() == [list(pair) for pair in expected]
+        assert reader.encode_with_offsets("")[1].shape == (0, 2)
+    with pytest.raises(TypeError, match="`text` must be a str"):
+        tokenizer.encode_with_offsets(None)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_new_tokens_follow_the_vocabulary_and_are_read_in_a_text(kind):
+    tokenizer = EVERY[kind]()
+    size = tokenizer.vocabulary_size
+    marked = tokenizer.with_tokens(["<|a|>", "<|ab|>"])
+    assert marked.vocabulary_size == size + 2
+    assert tokenizer.vocabulary_size == size
+    ids = marked.encode("The<|ab|> dog<|a|>")
+    assert [i for i in ids.tolist() if i >= size] == [size + 1, size]
+    assert "<" not in marked.decode(ids)
+    assert marked.without_special("The<|<|a|>a|> dog") == "The dog"
+    assert not np.isin(tokenizer.encode("The dog"), [size, size + 1]).any()
+    np.testing.assert_array_equal(marked.encode_batch(["<|a|>"])[0], [size])
+    again = Tokenizer.from_json(marked.to_json())
+    np.testing.assert_array_equal(again.encode("The<|ab|> dog<|a|>"), ids)
+
+
+def test_a_token_that_is_there_keeps_its_id():
+    tokenizer = tokenizers.bpe(ENGLISH, 300, end_token="</s>")
+    marked = tokenizer.with_tokens(["</s>", "fox"])
+    assert marked.encode("</s>").tolist() == [tokenizer.end_token] == [marked.end_token]
+    with pytest.raises(ValueError, match="`tokens` must not be empty"):
+        tokenizer.with_tokens([""])
+    with pytest.raises(TypeError, match="`tokens` must be a sequence of str"):
+        tokenizer.with_tokens("<|a|>")
+
+
 def test_unigram_scores_come_back_to_the_last_bit():
     from pydoc_data import topics
 
