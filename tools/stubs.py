@@ -43,8 +43,8 @@ PACKAGES = {
     "convert": Public(modules=words("families huggingface"), only=True),
     "data": Public(
         modules=words(
-            "answering augmentation captions damage images masking pairs sentiment "
-            "summarization text tokenizers translation video"
+            "answering augmentation captions conversations damage images masking "
+            "pairs sentiment summarization text tokenizers translation video"
         ),
         machinery=words("alphabet sentencepiece"),
         hidden=words("Plan"),
@@ -62,8 +62,8 @@ PACKAGES = {
     "layers": Public(
         modules=words("adapters quantized"),
         names=words(
-            "attend causal_mask position_mask write_slots gelu_tanh skip_padding "
-            "rotary_angles rotate relative_bucket recompute_blocks recur"
+            "attend causal_mask position_mask segment_mask write_slots gelu_tanh "
+            "skip_padding rotary_angles rotate relative_bucket recompute_blocks recur"
         ),
     ),
     "modalities": Public(names=words("grid png pictures target_of")),
@@ -80,7 +80,8 @@ PACKAGES = {
     "serving": Public(),
     "tasks": Public(
         names=words(
-            "add_format freeze_all_but freeze_all_but_last train_all trained_parameters"
+            "add_format freeze_all_but freeze_all_but_last train_all "
+            "trained_parameters"
         ),
         machinery=words(
             "batches denoising editing exporting feeding picture_task sizes "

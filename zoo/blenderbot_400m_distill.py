@@ -4,9 +4,9 @@ Open:  keras_genai.from_preset("facebook/blenderbot-400M-distill"), or its folde
 Train: python train.py blenderbot_400m_distill starts from random weights, on dates
 """
 
+from keras_genai.data import turns
 from keras_genai.networks.encoder_decoder import BLENDERBOT, EncoderDecoder
 from keras_genai.samplers import GenerationSettings
-from keras_genai.tasks import turns
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _seq2seq
 from zoo.entry import Entry

@@ -2,9 +2,8 @@
 
 from keras_genai.convert import encoder_decoder
 from keras_genai.convert.mapping import Count, Depth
-from keras_genai.data import published
+from keras_genai.data import published, turns
 from keras_genai.networks.encoder_decoder import BLENDERBOT, BLENDERBOT_SMALL
-from keras_genai.tasks import turns
 
 _DECODING = {
     "bos_token_id": 1,

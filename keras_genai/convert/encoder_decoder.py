@@ -19,9 +19,9 @@ from keras_genai.convert.mapping import (
     same,
     within,
 )
+from keras_genai.data.turns import INSTRUCTION, Turns
 from keras_genai.networks.encoder_decoder import EncoderDecoder, EncoderDecoderStyle
 from keras_genai.tasks.seq2seq import Seq2SeqLM
-from keras_genai.tasks.turns import INSTRUCTION, Turns
 
 # transformers' names of activations, and ours.
 ACTIVATIONS = {

@@ -2,6 +2,7 @@
 from . import answering as answering
 from . import augmentation as augmentation
 from . import captions as captions
+from . import conversations as conversations
 from . import damage as damage
 from . import images as images
 from . import masking as masking
@@ -17,5 +18,6 @@ from .loading import Buckets as Buckets
 from .loading import DataLoader as DataLoader
 from .loading import Dataset as Dataset
 from .loading import Splits as Splits
+from .turns import Turns as Turns
 from .windows import Stream as Stream
 from .windows import Windows as Windows

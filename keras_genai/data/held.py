@@ -106,4 +106,8 @@ def _plain(row):
         return row.decode("utf-8")
     if isinstance(row, tuple):
         return tuple(_plain(part) for part in row)
+    if isinstance(row, dict):
+        return {key: _plain(part) for key, part in row.items()}
+    if isinstance(row, np.ndarray) and row.dtype == object:  # of texts
+        return [_plain(part) for part in row]
     return row

@@ -7,6 +7,7 @@ from .attention import MemoryProjection as MemoryProjection
 from .attention import attend as attend
 from .attention import causal_mask as causal_mask
 from .attention import position_mask as position_mask
+from .attention import segment_mask as segment_mask
 from .attention import write_slots as write_slots
 from .conditional_normalization import ConditionalBatchNormalization as ConditionalBatchNormalization
 from .conditioning import ClassEmbedding as ClassEmbedding

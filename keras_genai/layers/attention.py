@@ -62,6 +62,20 @@ def causal_mask(length):
     return (rows[None, :] <= rows[:, None])[None, None]
 
 
+def segment_mask(segments):
+    """Who sees whom in rows that hold several texts: each token its own, up to itself.
+
+    Args:
+        segments: int `(B, T)`, the number of the text that each token belongs to.
+
+    Returns:
+        bool `(B, 1, T, T)`.
+    """
+    same = segments[:, None, :] == segments[:, :, None]
+    length = segments.shape[1] or ops.shape(segments)[1]
+    return same[:, None] & causal_mask(length)
+
+
 def position_mask(query_positions, key_positions):
     """Who sees whom when every token carries its position.
 

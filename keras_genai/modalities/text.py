@@ -125,7 +125,9 @@ class Text(Readable):
         return {"prompts": [asked["prompt"]] * count} if "prompt" in asked else {}
 
     def unit(self, spec):
-        first = tf.nest.flatten(spec)[0]
+        inputs = spec[0] if isinstance(spec, tuple) else spec
+        own = inputs.get(self.key) if isinstance(inputs, dict) else None
+        first = tf.nest.flatten(spec)[0] if own is None else own
         if first.dtype.is_integer and first.shape.rank == 2 and first.shape[1]:
             return "tokens", first.shape[1]
         return super().unit(spec)

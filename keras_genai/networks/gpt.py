@@ -12,6 +12,7 @@ from keras_genai.layers.attention import (
     Attention,
     causal_mask,
     position_mask,
+    segment_mask,
     write_slots,
 )
 from keras_genai.layers.embedding import TokenEmbedding, token_logits
@@ -95,13 +96,7 @@ class GPT(LanguageNetwork):
         inner_width: int or `None` (`4 * width`). Width inside the feed-forward network.
         style: `Style`. `GPT2` or `LLAMA` are ready-made.
 
-    Call arguments:
-        tokens: int `(B, T)`, `T <= context`.
-        training: bool. Dropout is on if `True`. Keras hands it on to the layers, and
-            `fit` says so only to models that name it.
-
-    Returns:
-        float32 logits of the next token, `(B, T, vocabulary_size)`.
+    Call arguments, returns: see `LanguageNetwork`; `T <= context`.
 
     Raises:
         TypeError: if an argument is of a wrong type.
@@ -112,6 +107,8 @@ class GPT(LanguageNetwork):
     Reference: Radford et al. 2019, section 2.3 (GPT-2); Touvron et al. 2023,
         section 2.2, https://arxiv.org/abs/2302.13971 (Llama)
     """
+
+    reads_segments = True
 
     vocabulary_size: Count = LATER
     context: Count
@@ -222,23 +219,25 @@ class GPT(LanguageNetwork):
             name=f"block_{index}",
         )
 
-    def call(self, tokens, training=False):
-        return self.logits(self.hidden(tokens))
-
-    def hidden(self, tokens, mask=None):
+    def hidden(self, tokens, mask=None, segments=None):
         """The vectors of all tokens, before the head.
 
         Args:
             tokens: int `(B, T)`, `T <= context`.
             mask: ignored: no token sees what is behind it, where padding is.
+            segments: see `LanguageNetwork`.
 
         Returns:
             float `(B, T, width)` of the compute dtype.
         """
-        length = tokens.shape[1] or ops.shape(tokens)[1]
-        positions = ops.arange(length)
-        x, rotation = self._embed(tokens, positions[None])
-        mask = causal_mask(length)
+        if segments is None:
+            length = tokens.shape[1] or ops.shape(tokens)[1]
+            mask, positions = causal_mask(length), ops.arange(length)[None]
+        else:
+            mask = segment_mask(segments)
+            # As many as a token sees before itself.
+            positions = ops.sum(ops.cast(mask[:, 0], "int32"), axis=-1) - 1  # (B, T)
+        x, rotation = self._embed(tokens, positions)
         for block in self.blocks:
             x, _ = block(x, attention_mask=mask, rotation=rotation)
         return ops.cast(self.norm(x), self.compute_dtype)

@@ -2,6 +2,8 @@
 
 import typing
 
+from keras import ops
+
 from keras_genai.layers.token_pooling import last_token
 from keras_genai.networks.base import Network
 
@@ -54,10 +56,49 @@ class TokenNetwork(Network):
 class LanguageNetwork(TokenNetwork):
     """A network that reads tokens from left to right.
 
-    Subclasses are called with int tokens `(B, T)` and return float32 logits
-    `(B, T, V)`. They fill in `hidden` and `logits`, so that other heads can be put on
-    them, and the decoding protocol, so that samplers can write.
+    Subclasses fill in `hidden` and `logits`, so that other heads can be put on them,
+    and the decoding protocol, so that samplers can write.
+
+    Attributes:
+        reads_segments: bool. Whether a row may hold several texts. If so, `hidden` has
+            an argument `segments`, int `(B, T)` or `None`: the number of the text that
+            each token belongs to. A token sees its own text only, and its place is
+            counted from where that begins.
+
+    Call arguments:
+        inputs: int tokens `(B, T)`, or a dict of `tokens` and, if wanted, `segments`,
+            see above, and `places`, int `(B, P)`: the columns after which the next
+            token is asked for. The vocabulary is much of the work, and of a prompt
+            nobody asks.
+        training: bool. Dropout is on if `True`. Keras hands it on to the layers, and
+            `fit` says so only to models that name it.
+
+    Returns:
+        float32 logits of the next token, `(B, T, V)`, or `(B, P, V)`.
+
+    Raises:
+        ValueError: if there are segments for a network that does not read them.
     """
+
+    reads_segments: typing.ClassVar = False
+
+    def call(self, inputs, training=False):
+        inputs = inputs if isinstance(inputs, dict) else {"tokens": inputs}
+        hidden = self._hidden_of(inputs["tokens"], inputs.get("segments"))
+        places = inputs.get("places")
+        if places is not None:
+            hidden = ops.take_along_axis(hidden, places[..., None], axis=1)
+        return self.logits(hidden)
+
+    def _hidden_of(self, tokens, segments):
+        if segments is None:
+            return self.hidden(tokens)
+        if not self.reads_segments:
+            raise ValueError(
+                f"`segments` must be None for {self.name}, which cannot keep the texts "
+                f"of a row apart. Received: shape {tuple(segments.shape)}"
+            )
+        return self.hidden(tokens, segments=segments)
 
     def logits(self, hidden):
         """float32 logits `(..., V)` of what `hidden` returned."""

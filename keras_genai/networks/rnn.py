@@ -25,12 +25,7 @@ class RNN(LanguageNetwork):
         tie_embeddings: bool. The output matrix is the token table; needs
             `embedding_dim == units`.
 
-    Call arguments:
-        tokens: int `(B, T)`.
-        training: bool. Dropout is on if `True`.
-
-    Returns:
-        float32 logits of the next token, `(B, T, vocabulary_size)`.
+    Call arguments, returns: see `LanguageNetwork`; a row is one text.
 
     Raises:
         TypeError: if an argument is of a wrong type.
@@ -86,9 +81,6 @@ class RNN(LanguageNetwork):
 
     def _make_dropout(self, name):
         return keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name=name)
-
-    def call(self, tokens, training=False):
-        return self.logits(self.hidden(tokens))
 
     def hidden(self, tokens, mask=None):
         """The vectors of all tokens, from a state of zeros, before the head.

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from keras_genai.checks import check_integer
+from keras_genai.data.turns import Turns
 from keras_genai.samplers import Beam, Greedy, Sample
 from keras_genai.samplers.tokens import check_sampler
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
-from keras_genai.tasks.turns import Turns
 
 LEAST_REPLY = 60  # tokens, for models whose own settings stop sooner
 LONGEST_HISTORY = 512  # tokens, for models without a limit of their own
@@ -26,13 +26,16 @@ class Chat:
         sampler: `Greedy`, `Sample` or `Beam`; or `None`: what the model's own settings
             say, else `Sample(0.8, top_p=0.95)`.
         seed: int. With the number of the answer, decides every draw.
+        system: str or `None`. What the model is told before all that is said; it is
+            never forgotten.
 
     Attributes:
         history: list of `(speaker, text)`, the speaker `"person"` or `"model"`.
 
     Raises:
         TypeError: if an argument is of a wrong type.
-        ValueError: if the model has no tokenizer, or no room for an answer.
+        ValueError: if the model has no tokenizer or none that reads the marks of
+            `turns`, or no room for an answer.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Chat:
         reply_length: int | None = None,
         sampler: Greedy | Sample | Beam | None = None,
         seed: int = 0,
+        system: str | None = None,
     ):
         if model.tokenizer is None:
             raise ValueError(
@@ -50,6 +54,8 @@ class Chat:
             )
         self.model = model
         self.turns = model.turns if turns is None else turns
+        self.turns.check(model.tokenizer)
+        self._told = [] if system is None else [("system", system)]
         self._answers_apart = isinstance(model, Seq2SeqLM)
         own = model.generation if self._answers_apart else None
         context = model.context or LONGEST_HISTORY
@@ -130,6 +136,7 @@ class Chat:
     def _written(self, turns):
         """The conversation as one text, in which nobody spells a special token."""
         cut = self.model.tokenizer.without_special
+        turns = [*self._told, *turns]
         return self.turns.text([(who, cut(text)) for who, text in turns])
 
     def _fits(self, turns):
@@ -159,7 +166,7 @@ class Chat:
             max_length=self.reply_length,
             sampler=self.sampler,
             seed=self.seed + answers,
-            stop=self.turns.stop,
+            stop=self.turns.stops(self.model.tokenizer),
             stream=stream,
         )
         if not self._answers_apart:

@@ -45,7 +45,6 @@ from .tagging import TokenClassifier as TokenClassifier
 from .text_task import LabellingTask as LabellingTask
 from .text_task import TextTask as TextTask
 from .truncated import TruncatedLM as TruncatedLM
-from .turns import Turns as Turns
 from .unpaired import CycleConsistency as CycleConsistency
 from .unpaired import CycleGAN as CycleGAN
 from .variational import EvidenceBound as EvidenceBound

@@ -5,8 +5,10 @@ import functools
 import os
 from typing import ClassVar
 
+from keras_genai.data import conversations
 from keras_genai.data.batching import language_batch
-from keras_genai.data.held import as_rows, in_batches
+from keras_genai.data.held import in_batches
+from keras_genai.data.turns import PLAIN, Turns
 from keras_genai.data.windows import Stream, Windows
 from keras_genai.files.text import read_text
 from keras_genai.modalities.text import Text
@@ -14,8 +16,7 @@ from keras_genai.networks.language import LanguageNetwork
 from keras_genai.registry import register
 from keras_genai.samplers.generation import generate
 from keras_genai.tasks.logits import LogitsTask
-from keras_genai.tasks.turns import PLAIN
-from keras_genai.tasks.values import table_rows
+from keras_genai.tasks.values import need, place_rows, table_rows
 
 
 @register
@@ -27,26 +28,21 @@ class CausalLM(LogitsTask):
             logits `(B, T, V)`, with the decoding protocol of
             `keras_genai.networks.language.LanguageNetwork`.
         target: `Text`, with its tokenizer if there is one.
+        turns: `Turns`, how a conversation with it is written down.
 
     Attributes:
         vocabulary_size: int, V.
         context: int or `None`. The largest number of positions; `None` is unlimited.
         jit_generate: bool. Whether the decoding loop is compiled with XLA.
-        turns: `Turns`, how a conversation with it is written down.
 
-    Call arguments:
-        tokens: int `(B, T)`.
-        training: bool.
-
-    Returns:
-        float32 logits of the next token, `(B, T, vocabulary_size)`.
+    Call arguments, returns: see `LanguageNetwork`.
     """
 
     network: LanguageNetwork
     target: Text = Text()
+    turns: Turns = PLAIN
 
     writes: ClassVar = True
-    turns: ClassVar = PLAIN
     verbs: ClassVar = ("chat",)
     decoding: ClassVar = "every token is drawn from all, at temperature 1"
 
@@ -63,8 +59,8 @@ class CausalLM(LogitsTask):
     def context(self):
         return self.network.context
 
-    def call(self, tokens, training=False):
-        return self.network(tokens, training=training)
+    def call(self, inputs, training=False):
+        return self.network(inputs, training=training)
 
     def initial_cache(self, batch_size, length):
         return self.network.initial_cache(batch_size, length)
@@ -77,41 +73,88 @@ class CausalLM(LogitsTask):
         return self.vocabulary_size
 
     def looked_up(self, x, y=None):
-        tokens = table_rows("tokens", x, self.vocabulary_size, self.context)
-        return [tokens, *super().looked_up(x, y)]
+        read = x if isinstance(x, dict) else {"tokens": x}
+        need(read, {"tokens"})
+        size, context = self.vocabulary_size, self.context
+        tokens = table_rows("tokens", read["tokens"], size, context)
+        return [tokens, *super().looked_up(x, y), *place_rows(x, context)]
 
-    def loader(self, texts, batch_size=16, length=None, shuffle=True, seed=0):
+    def loader(
+        self, texts, batch_size=16, length=None, shuffle=True, seed=0, packed=False
+    ):
         """Batches for `fit` of what a person holds.
 
         Args:
             texts: a str, or a path object: one long text, of which windows are drawn.
                 Or several texts: a list of str, a generator, a data set; each is framed
                 by the tokenizer's start and end tokens and cut to `length`.
+                Or conversations, of which only the model's words are learned: dicts as
+                `keras_genai.data.conversations` describes them, or the path object of
+                a `.jsonl` file of them; they are written down as `turns` says.
             batch_size: int.
-            length: int or `None` (the model's context, at most 128). In tokens.
+            length: int or `None` (the model's context, at most 128; of conversations,
+                all of it). In tokens.
             shuffle: bool. Whether each epoch has another order; one text is read in
                 order without.
             seed: int, of the order and the windows.
+            packed: bool. Whether short conversations share a row, where no one sees
+                another.
 
         Returns:
             `keras_genai.data.Loader` of `(tokens, targets)`, with `sample_weight` where
-            there are several texts.
+            there are several texts; of conversations see
+            `keras_genai.data.conversations.loader`.
 
         Raises:
-            ValueError: if the model has no tokenizer, or a text is too short.
+            ValueError: if the model has no tokenizer, if a text is too short, or if
+                rows are to be `packed` that are not of conversations.
         """
-        length = length or min(self.context or 128, 128)
-        if isinstance(texts, os.PathLike):
+        if isinstance(texts, os.PathLike) and not str(texts).endswith(".jsonl"):
             texts = read_text(texts)
+        if not isinstance(texts, str):
+            texts = conversations.rows(texts, "texts")
+            if isinstance(texts[0], dict):
+                return self._conversations(
+                    texts, batch_size, length, shuffle, seed, packed
+                )
+        if packed:
+            raise ValueError(
+                "`packed` must be False but for conversations: dicts, or a .jsonl file "
+                f"of them. Received: {packed=}"
+            )
+        length = length or min(self.context or 128, 128)
         if isinstance(texts, str):
             tokens = self.target.read([texts], "texts")[0]
             kind = Windows if shuffle else Stream
             more = {"seed": seed} if shuffle else {}
             return kind(tokens, length, batch_size, **more)
-        rows = self.target.read(as_rows(texts, "texts"), "texts")
+        rows = self.target.read(texts, "texts")
         collate = language_batch(self.tokenizer, length)
         padded = functools.partial(collate, length=length)
         return in_batches(rows, len(rows), batch_size, shuffle, seed, padded)
+
+    def _conversations(self, rows, batch_size, length, shuffle, seed, packed):
+        if self.tokenizer is None or self.counts_tokens:
+            raise ValueError(
+                f"{self.name} must have a tokenizer, and learn by steps, to read "
+                f"conversations. Received: a {type(self).__name__}, tokenizer="
+                f"{self.tokenizer!r}"
+            )
+        if packed and not self.network.reads_segments:
+            raise ValueError(
+                f"`packed` must be False for {self.network.name}, which cannot keep "
+                f"the texts of a row apart. Received: {packed=}"
+            )
+        return conversations.loader(
+            rows,
+            self.tokenizer,
+            self.turns,
+            batch_size,
+            length or self.context,
+            packed=packed,
+            shuffle=shuffle,
+            seed=seed,
+        )
 
     def generate(
         self,

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from keras_genai.data import framing, masking
@@ -17,7 +16,7 @@ from keras_genai.modalities.text import Text
 from keras_genai.networks.language import TokenNetwork
 from keras_genai.registry import register
 from keras_genai.tasks.text_task import TextTask, softmax
-from keras_genai.tasks.values import table_rows
+from keras_genai.tasks.values import place_rows
 
 
 class Guess(NamedTuple):
@@ -90,12 +89,7 @@ class MaskedLM(TextTask):
         return self.vocabulary_size
 
     def looked_up(self, x, y=None):
-        spans = super().looked_up(x, y)
-        if isinstance(x, dict) and x.get("places") is not None:
-            length = tf.TensorShape(np.shape(x["tokens"]))[1]
-            size = self.context if length is None else length
-            spans.append(table_rows("places", x["places"], size))
-        return spans
+        return [*super().looked_up(x, y), *place_rows(x, self.context)]
 
     def call(self, inputs, training=False):
         hidden, _ = self.hidden(inputs)

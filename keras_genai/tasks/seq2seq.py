@@ -8,8 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.checks import check_integer
-from keras_genai.data.held import as_rows, columns, in_batches
+from keras_genai.data import conversations
+from keras_genai.data.held import columns, in_batches
 from keras_genai.data.parallel_text import pair_batch
+from keras_genai.data.turns import INSTRUCTION, Turns
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.text import Text
 from keras_genai.networks.sequence_pair import SequencePairNetwork
@@ -22,7 +24,6 @@ from keras_genai.samplers.tokens import check_sampler
 from keras_genai.samplers.writing import written
 from keras_genai.tasks.language import as_written
 from keras_genai.tasks.logits import LogitsTask
-from keras_genai.tasks.turns import INSTRUCTION, Turns
 from keras_genai.tasks.values import need, table_rows
 
 
@@ -96,7 +97,10 @@ class Seq2SeqLM(LogitsTask):
 
         Args:
             pairs: list, generator or data set of pairs, of str if text is read: what is
-                read, and the text that is to be written.
+                read, and the text that is to be written. Or conversations: dicts as
+                `keras_genai.data.conversations` describes them, or the path object of
+                a `.jsonl` file of them; what was said before each answer is read, as
+                `turns` writes it down.
             batch_size: int.
             length: int or `None` (the model's context). Most tokens of each side.
             shuffle: bool. Whether each epoch has another order.
@@ -108,7 +112,10 @@ class Seq2SeqLM(LogitsTask):
         Raises:
             ValueError: if the model has no tokenizer, or a sample is no pair.
         """
-        parts = columns(as_rows(pairs, "pairs"), 2, "pairs")
+        rows = conversations.rows(pairs, "pairs")
+        if isinstance(rows[0], dict) and self.tokenizer is not None:
+            rows = conversations.pairs(rows, self.tokenizer, self.turns)
+        parts = columns(rows, 2, "pairs")
         kinds = (*self.given, self.target)
         sides = [
             kind.read(part, "pairs") for kind, part in zip(kinds, parts, strict=True)
@@ -119,7 +126,15 @@ class Seq2SeqLM(LogitsTask):
         lengths = [min(size, most) if most else size for size in longest]
         collate = pair_batch(self.tokenizer, lengths, max_lengths=lengths)
         rows = list(zip(*sides, strict=True))
-        return in_batches(rows, len(rows), batch_size, shuffle, seed, collate)
+        return in_batches(
+            rows,
+            len(rows),
+            batch_size,
+            shuffle,
+            seed,
+            collate,
+            conversations.as_token_mean,
+        )
 
     @property
     def fields(self):

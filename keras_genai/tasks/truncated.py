@@ -104,9 +104,15 @@ class TruncatedLM(CausalLM):
         for variable in self.carried:
             variable.assign(ops.zeros_like(variable))
 
-    def call(self, tokens, training=False):
+    def call(self, inputs, training=False):
         if not (training and self.lanes):
-            return super().call(tokens, training=training)
+            return super().call(inputs, training=training)
+        if isinstance(inputs, dict):
+            raise ValueError(
+                f"`inputs` must be tokens with lanes={self.lanes}, whose rows go on "
+                f"from batch to batch. Received: a dict of {sorted(inputs)}"
+            )
+        tokens = inputs
         replicas, replica = _replicas()
         rows = self._rows(tokens, replicas)
         before = [variable.value for variable in self.carried]

@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_genai.checks import LARGEST_TABLE
+
 
 class Span(NamedTuple):
     """Integers of a batch, and what they may be.
@@ -67,6 +69,23 @@ def table_rows(name, values, size, columns=None, rank=2, hint=""):
             f"Received: shape {tuple(shape)}"
         )
     return Span(name, values, size, columns=columns)
+
+
+def place_rows(inputs, context):
+    """A list of the `Span` of `places`, or of none if all columns are asked for.
+
+    Args:
+        inputs: tokens alone, or a dict with `tokens` `(B, T)`, and perhaps `places`
+            `(B, P)`.
+        context: int or `None`. The most columns, if nobody knows how many there are.
+
+    Raises:
+        ValueError: if they are of another rank or dtype.
+    """
+    if not isinstance(inputs, dict) or inputs.get("places") is None:
+        return []
+    length = tf.TensorShape(np.shape(inputs["tokens"]))[1]
+    return [table_rows("places", inputs["places"], length or context or LARGEST_TABLE)]
 
 
 def need(inputs, names, hint=""):

@@ -125,7 +125,7 @@ CASES = {
         PICTURES,
         image_shape=SHAPE,
         num_codes=6,
-        latent=4,
+        latent_size=4,
         filters=(4, 4),
     ),
     "EncoderDecoder": encoder_decoder(),
@@ -197,6 +197,19 @@ CASES = {
     "GPT": case(
         GPT,
         TOKENS,
+        vocabulary_size=VOCABULARY,
+        context=8,
+        depth=1,
+        width=8,
+        num_heads=2,
+    ),
+    "GPT of rows of texts": case(
+        GPT,
+        {
+            "tokens": TOKENS,
+            "segments": np.repeat([[1, 1, 2, 2, 0]], ROWS, axis=0).astype("int32"),
+            "places": ints(3, most=LENGTH),
+        },
         vocabulary_size=VOCABULARY,
         context=8,
         depth=1,

@@ -69,6 +69,30 @@ def test_cached_decoding_of_unequal_rows_is_the_full_call(style):
         )
 
 
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+def test_texts_that_share_a_row_are_read_as_each_alone(style):
+    network, lengths = make(style).network, [5, 3, 4]
+    texts = [draw_tokens(2, 12)[:, :length] for length in lengths]
+    row = np.concatenate([*texts, draw_tokens(2, 2)], axis=1)
+    segments = np.repeat([[1, 2, 3, 0]], 2, axis=0).repeat([*lengths, 2], axis=1)
+    together = ops.convert_to_numpy(network({"tokens": row, "segments": segments}))
+    alone = np.concatenate([network(text) for text in texts], axis=1)
+    np.testing.assert_allclose(together[:, :12], alone, atol=1e-5)
+    leaking = ops.convert_to_numpy(network(row))
+    assert np.abs(leaking[:, 5:12] - alone[:, 5:]).max() > 0.1
+
+
+def test_the_head_is_asked_only_where_places_say():
+    network, tokens = make(GPT2).network, draw_tokens(2, 6)
+    places = np.array([[1, 4, 0], [5, 5, 2]], "int32")
+    whole = ops.convert_to_numpy(network(tokens))
+    np.testing.assert_allclose(
+        network({"tokens": tokens, "places": places}),
+        np.take_along_axis(whole, places[..., None], axis=1),
+        rtol=1e-5,
+    )
+
+
 @pytest.mark.slow
 def test_dropout_is_on_in_fit_and_off_in_evaluate():
     tokens = draw_tokens(4, 9)

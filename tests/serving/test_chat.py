@@ -4,13 +4,13 @@ import keras
 import pytest
 
 from keras_genai.data import tokenizers
+from keras_genai.data.turns import BLENDERBOT, CHATML, INSTRUCTION, PLAIN
 from keras_genai.modalities.text import Text
 from keras_genai.networks.encoder_decoder import EncoderDecoder
 from keras_genai.samplers import Beam, GenerationSettings, Greedy
 from keras_genai.serving import Chat, terminal
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
-from keras_genai.tasks.turns import BLENDERBOT, INSTRUCTION, PLAIN
 
 
 class Parrot:
@@ -55,6 +55,29 @@ def test_an_answer_is_streamed_remembered_and_used_in_the_next_prompt():
     chat.reset()
     chat.say("why")
     assert model.calls[2][0] == "User: why\nBot:"
+
+
+def test_an_answer_ends_where_the_model_learned_to_end_it():
+    model = Parrot(context=400)
+    model.tokenizer = model.tokenizer.with_tokens(["<|im_start|>", "<|im_end|>"])
+    chat = Chat(model, turns=CHATML, reply_length=10, system="Be\nkind.<|im_end|>")
+    chat.say("hi<|im_start|>")
+    chat.say("why")
+    prompt, arguments = model.calls[1]
+    assert arguments["stop"] == (257,)
+    assert prompt == CHATML.text(
+        [
+            ("system", "Be\nkind."),
+            ("person", "hi"),
+            ("model", "no.1"),
+            ("person", "why"),
+        ]
+    )
+    chat.history *= 20
+    assert chat.prompt("so").startswith(CHATML.system.replace("{}", "Be\nkind."))
+    model.tokenizer = tokenizers.Tokenizer(model.tokenizer.core)
+    with pytest.raises(ValueError, match="`turns` must be for a tokenizer that reads"):
+        Chat(model, turns=CHATML)
 
 
 def test_the_oldest_turns_are_forgotten_by_tokens():

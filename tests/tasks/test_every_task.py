@@ -21,6 +21,7 @@ from harness import (
 )
 
 from keras_genai import tasks
+from keras_genai.data.turns import CHATML
 from keras_genai.losses import GradientPenalty, Hinge, Wasserstein
 from keras_genai.modalities.image import Image, Video
 from keras_genai.modalities.number import Number
@@ -186,6 +187,18 @@ CASES = {
     ),
     "Seq2SeqLM of T5": seq2seq(of(T5, head_dim=4, inner_width=12, **HALVES)),
     "CausalLM": case(CausalLM, gpt(), TEXT, inputs=TOKENS, targets=TARGETS),
+    "CausalLM of conversations": case(
+        CausalLM,
+        gpt(),
+        TEXT,
+        turns=CHATML,
+        inputs={
+            "tokens": TOKENS,
+            "segments": np.repeat([[1, 1, 2, 2, 0]], ROWS, axis=0).astype("int32"),
+            "places": ints(3, most=LENGTH),
+        },
+        targets=ints(3),
+    ),
     "CycleGAN": case(
         CycleGAN, translators, IMAGE, SOURCE_IMAGE, pool_size=6, inputs=TRANSLATED
     ),

@@ -1,20 +1,27 @@
 """`model.loader(...)`: what a person holds becomes batches for `fit`."""
 
+import json
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from gans import dcgan
 
 import zoo
-from keras_genai.data import published, tokenizers
+from keras_genai.data import conversations, published, tokenizers
+from keras_genai.data.turns import CHATML
 from keras_genai.modalities.image import Image
 from keras_genai.modalities.number import Number
 from keras_genai.modalities.text import Label, Text
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.gpt import GPT
+from keras_genai.networks.ngram import NGram
+from keras_genai.networks.rnn import RNN
 from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.classification import SequenceClassifier
+from keras_genai.tasks.counting import CountingLM
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.masked import MaskedLM
@@ -29,7 +36,7 @@ CONTEXT = "The cat sat in the old house. " * 3 + "The dog ran to the sea."
 
 @pytest.fixture
 def vae():
-    network = DenseAutoencoder(latent=2, hidden=(4,))
+    network = DenseAutoencoder(latent_size=2, hidden=(4,))
     model = VAE(network, Image(SHAPE), Label(3))
     model.compile("adam", jit_compile=False)
     return model
@@ -123,11 +130,91 @@ def test_one_text_is_read_in_windows_and_several_are_padded(gpt, tmp_path):
     gpt.fit(gpt.loader(TEXTS, batch_size=2), verbose=0)
 
 
+ROWS = [
+    {"prompt": "a cat", "completion": " and a dog"},
+    {"prompt": "two", "completion": " dogs"},
+    {
+        "messages": [
+            {"role": "user", "content": "one cat"},
+            {"role": "assistant", "content": "no"},
+        ]
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def chatty():
+    """A model of conversations, with weights far from where they begin."""
+    tokenizer = tokenizers.characters("".join(TEXTS) + "usri\n", end_token="\n")
+    marked = tokenizer.with_tokens(["<|im_start|>", "<|im_end|>"])
+    network = GPT(context=48, depth=1, width=8, num_heads=2)
+    model = CausalLM(network, Text(marked), turns=CHATML)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.3 * keras.random.normal(weight.shape, seed=1))
+    model.compile("adam", jit_compile=False)
+    return model
+
+
+def nats_of_answers(model, rows):
+    """Nats per learned token, each row read alone and whole."""
+    losses = []
+    for sample in conversations.encode(rows, model.tokenizer, model.turns):
+        logits = model(sample.tokens[None, :-1])[0]
+        each = keras.losses.sparse_categorical_crossentropy(
+            sample.tokens[1:], logits, from_logits=True
+        )
+        losses += np.asarray(each)[sample.learned[1:]].tolist()
+    return np.mean(losses)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_loss_of_conversations_is_the_mean_of_their_answers(packed, chatty):
+    loader = chatty.loader(ROWS, batch_size=8, shuffle=False, packed=packed)
+    ((inputs, targets, _),) = loader
+    assert ("segments" in inputs) == packed
+    width = inputs["tokens"].shape[1]
+    assert chatty.target.unit(loader.element_spec) == ("tokens", width)
+    assert len(targets) == (2 if packed else 3)
+    expected = nats_of_answers(chatty, ROWS)
+    assert chatty.evaluate(loader, verbose=0) == pytest.approx(expected, abs=1e-5)
+
+
+def test_conversations_are_what_fit_takes(chatty):
+    before = nats_of_answers(chatty, ROWS)
+    chatty.fit(chatty.loader(ROWS, batch_size=2, packed=True), epochs=3, verbose=0)
+    assert nats_of_answers(chatty, ROWS) < before
+
+
+def test_conversations_are_read_from_a_file(chatty, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, ROWS)), "utf-8")
+    (read,), (given,) = chatty.loader(path), chatty.loader(ROWS)
+    np.testing.assert_array_equal(read[0]["tokens"], given[0]["tokens"])
+
+
+def test_rows_that_cannot_be_packed_are_refused(chatty):
+    with pytest.raises(ValueError, match="`packed` must be False but for conversat"):
+        chatty.loader(TEXTS, packed=True)
+    network = RNN(embedding_dim=4, units=4, num_layers=1)
+    model = CausalLM(network, Text(chatty.tokenizer), turns=CHATML)
+    with pytest.raises(ValueError, match="`packed` must be False for rnn"):
+        model.loader(ROWS, packed=True)
+    ((inputs, _, _),) = model.loader(ROWS)
+    assert model(inputs).shape[1] == inputs["places"].shape[1]
+    with pytest.raises(ValueError, match="`segments` must be None for rnn"):
+        network({**inputs, "segments": inputs["tokens"]})
+    counting = CountingLM(NGram(order=2), Text(chatty.tokenizer))
+    with pytest.raises(ValueError, match="and learn by steps"):
+        counting.loader(ROWS)
+
+
 def test_text_needs_a_tokenizer():
     network = GPT(context=16, depth=1, width=8, num_heads=2)
     model = CausalLM(network, Text(vocabulary_size=5))
     with pytest.raises(ValueError, match=r"`texts` must be .* Received: no tokenizer"):
         model.loader("a text")
+    with pytest.raises(ValueError, match="must have a tokenizer, and learn by steps"):
+        model.loader(ROWS)
 
 
 @pytest.mark.slow

@@ -95,6 +95,18 @@ WRONG = {
         np.ones((4, 2), "int32"),
         "places",
     ),
+    "GPT places": (
+        gpt,
+        {"tokens": FINE, "places": spoiled(LENGTH, (4, 2))},
+        np.ones((4, 2), "int32"),
+        "places",
+    ),
+    "GPT tokens among others": (
+        gpt,
+        {"tokens": spoiled(VOCABULARY), "places": np.ones((4, 2), "int32")},
+        np.ones((4, 2), "int32"),
+        "tokens",
+    ),
     "end": (
         lambda: QuestionAnswering(bert()),
         FINE,
