@@ -80,7 +80,7 @@ PACKAGES = {
     "serving": Public(),
     "tasks": Public(
         names=words(
-            "add_format freeze_all_but freeze_all_but_last train_all "
+            "add_format add_tokens freeze_all_but freeze_all_but_last train_all "
             "trained_parameters"
         ),
         machinery=words(

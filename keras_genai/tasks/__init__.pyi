@@ -50,3 +50,4 @@ from .unpaired import CycleGAN as CycleGAN
 from .variational import EvidenceBound as EvidenceBound
 from .variational import ImportanceBound as ImportanceBound
 from .variational import VAE as VAE
+from .vocabulary import add_tokens as add_tokens
