@@ -208,7 +208,6 @@ def tfds(
     augment=None,
     condition=None,
     validation=None,
-    feature=None,
     limit=None,
     stand_in=False,
 ):
@@ -221,12 +220,12 @@ def tfds(
         batch_size: see the head of this module; likewise all that are not here.
         seed: int.
         data_dir: path of prepared data, or `None` for the usual place.
-        name: str, as in TensorFlow Datasets: `"kmnist"`, `"oxford_flowers102"`.
+        name: str, as in TensorFlow Datasets: `"kmnist"`, `"oxford_flowers102"`. Or
+            two, the other one that of the feature, where there are several pictures.
         image_size: int, pair or `None`. Needed if the pictures differ in size.
         augment: object, list or `None`.
         condition: function or `None`.
         validation: int or `None`; see `mnist`.
-        feature: str or `None`. Which picture feature, needed where there are several.
         limit: int or `None`. Read at most so many pictures of each split.
         stand_in: bool. Ten classes in colour, whatever the data is.
 
@@ -237,6 +236,7 @@ def tfds(
         FileNotFoundError: if the data is neither prepared nor can be downloaded.
         ValueError: if there is no such data set or feature, or no `image_size`.
     """
+    name, feature = (name, None) if isinstance(name, str) else name
     if stand_in:
         splits, classes = named_images.stand_in((32, 32, 3), image_size)
     else:

@@ -17,6 +17,7 @@ from .freezing import train_all as train_all
 from .freezing import trained_parameters as trained_parameters
 from .gan import GAN as GAN
 from .language import CausalLM as CausalLM
+from .likelihood import Completions as Completions
 from .logits import LogitsTask as LogitsTask
 from .masked import Guess as Guess
 from .masked import MaskedLM as MaskedLM

@@ -45,7 +45,7 @@ def noise_of(noisy, clean, alpha, sigma):
 @register
 @dataclasses.dataclass(frozen=True)
 class Epsilon(Prediction):
-    """The noise. Ho et al. 2020, eq. 12, https://arxiv.org/abs/2006.11239"""
+    """The noise. Ho et al. 2020, eq. 12, https://arxiv.org/abs/2006.11239."""
 
     def target(self, clean, noise, alpha, sigma):
         return noise

@@ -50,7 +50,15 @@ def _feed(found, value):
         _feed_list(found, value)
     elif isinstance(value, bytes):
         _feed_bytes(found, b"bytes", value)
-    elif hasattr(value, "to_json"):
+    elif isinstance(value, str):
+        _feed_bytes(found, b"json", _json(value).encode())
+    else:
+        _feed_object(found, value)
+
+
+def _feed_object(found, value):
+    """An object by what it says of itself, or by the samples that it has."""
+    if hasattr(value, "to_json"):
         _feed(found, value.to_json())
     elif hasattr(value, "content"):
         _feed(found, value.content)
@@ -58,7 +66,7 @@ def _feed(found, value):
         for place in _places(value.steps_per_epoch, BATCHES):
             batch = next(iter(value.dataset(place).take(1)))
             _feed(found, tf.nest.flatten(batch))
-    elif hasattr(value, "__getitem__") and not isinstance(value, str):
+    elif hasattr(value, "__getitem__"):
         found.update(b"samples%d:" % len(value))
         for place in _places(len(value), MOST_READ):
             _feed(found, value[place])

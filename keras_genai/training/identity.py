@@ -19,16 +19,10 @@ def describe(value):
     themselves, functions their names and arguments, objects of Keras and of this
     library their class and config, arrays a hash.
     """
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, dict) and value.keys() >= {"class_name", "config"}:
-        return {"class": value["class_name"], **_nameless(value["config"])}
-    if isinstance(value, dict):
-        return {str(key): describe(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [describe(item) for item in value]
+    if value is None or isinstance(value, bool | int | str | float):
+        return _number(value) if isinstance(value, float) else value
+    if isinstance(value, dict | list | tuple | set | frozenset):
+        return _collection(value)
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if is_array(value) or isinstance(value, bytes):
@@ -41,6 +35,20 @@ def describe(value):
     if not hasattr(value, "__dict__") and not hasattr(value, "get_config"):
         return {"class": type(value).__name__}
     return {"class": type(value).__name__, **_config(value)}
+
+
+def _number(value):
+    """A float as JSON has it."""
+    return value if math.isfinite(value) else str(value)
+
+
+def _collection(values):
+    """What is in a dict or a list; a dict may be Keras' description of an object."""
+    if not isinstance(values, dict):
+        return [describe(item) for item in values]
+    if values.keys() >= {"class_name", "config"}:
+        return {"class": values["class_name"], **_nameless(values["config"])}
+    return {str(key): describe(item) for key, item in values.items()}
 
 
 def _config(value):
