@@ -53,7 +53,7 @@ entry = Entry(
         validate_every=250,
     ),
     evaluate=_text.score,
-    sample=functools.partial(_text.write, prompt="The "),
+    sample=functools.partial(_text.write, prompt="The statement ", length=250),
     family="transformers",
     paper="Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
 )
