@@ -1,15 +1,17 @@
 """Conversations, and prompts with completions: what a model learns to answer from.
 
-A row is a dict with these keys; others are passed over:
+A row is a dict with these keys, others are passed over; or a text alone:
 
     {"prompt": "2 + 2 =", "completion": " 4"}
     {"messages": [{"role": "user", "content": "Hi"},
                   {"role": "assistant", "content": "Hello"}]}
     {"prompt": MESSAGES, "completion": MESSAGES}
+    "Once upon a time."
 
-Of two texts, the completion is learned, and the tokenizer's end token after it.
-Messages, whose roles are `system`, `user` and `assistant`, are written down by a
-`Turns`; what the assistant says is learned, of the third kind in the completion only.
+Of two texts, the completion is learned, and the tokenizer's end token after it; of a
+text alone all of it, framed by the tokenizer's start and end tokens. Messages, whose
+roles are `system`, `user` and `assistant`, are written down by a `Turns`; what the
+assistant says is learned, of the third kind in the completion only.
 
 A row is encoded as the one text that it is, because the borders of tokens depend on
 what is around them. Which tokens are learned is found by their characters; and what
@@ -101,7 +103,7 @@ def loader(
     """Batches for a language model, of whose losses the mean is that of the words.
 
     Args:
-        rows: list of dict, see the head of this module.
+        rows: list of dict or of str, see the head of this module.
         tokenizer: `Tokenizer`.
         turns: `Turns` with an `end`, of messages.
         batch_size: int. Rows of a batch, at most all there are.
@@ -150,7 +152,7 @@ def encode(rows, tokenizer, turns=None):
     Raises:
         ValueError: see `loader`.
     """
-    if turns is not None:
+    if turns is not None and not all(isinstance(r, str) or _is_text(r) for r in rows):
         turns.check(tokenizer)
     return [_sample(row, tokenizer, turns, number) for number, row in enumerate(rows)]
 
@@ -256,7 +258,17 @@ def _object(line, place):
     return found
 
 
+def _whole(text, tokenizer):
+    """A text alone, all of which is learned."""
+    frame = (tokenizer.start_token, tokenizer.end_token)
+    before, after = ([] if token is None else [token] for token in frame)
+    tokens = np.array([*before, *tokenizer.encode(text), *after], "int32")
+    return Sample(tokens, np.ones(len(tokens), bool))
+
+
 def _sample(row, tokenizer, turns, number):
+    if isinstance(row, str):
+        return _checked(_whole(row, tokenizer), row, number)
     text, spans = _written(row, tokenizer, turns, number)
     tokens, offsets = tokenizer.encode_with_offsets(text)
     learned = np.zeros(len(tokens), bool)
@@ -276,12 +288,16 @@ def _sample(row, tokenizer, turns, number):
     if _is_text(row) and tokenizer.end_token is not None:
         tokens = np.append(tokens, np.int32(tokenizer.end_token))
         learned = np.append(learned, True)
-    if not learned[1:].any():  # nothing is before the first token
+    return _checked(Sample(tokens, learned), text, number)
+
+
+def _checked(sample, text, number):
+    if not sample.learned[1:].any():  # nothing is before the first token
         raise ValueError(
             f"Row {number} must have something for the model to say. "
             f"Received: {text[:60]!r}"
         )
-    return Sample(tokens, learned)
+    return sample
 
 
 def _written(row, tokenizer, turns, number):
@@ -325,8 +341,8 @@ def _said(row, tokenizer, number):
         ]
     else:
         raise ValueError(
-            f"Row {number} must be a dict with `prompt` and `completion`, or with "
-            f"`messages`. Received: {str(row)[:80]}"
+            f"Row {number} must be a str, or a dict with `prompt` and `completion`, or "
+            f"with `messages`. Received: {str(row)[:80]}"
         )
     count = sum(who == "model" for who, _ in parts[1])
     if not count:

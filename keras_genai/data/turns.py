@@ -27,6 +27,9 @@ class Turns:
         end: str that the model writes when it has said all, a text or a special token
             of the tokenizer; or empty.
         system: str with one `{}`, around what the model is told before all turns.
+        tokens: tuple of str. Special tokens that the others spell. A tokenizer without
+            them, which anybody could spell then, is refused; `add_tokens` of
+            `keras_genai.tasks` adds them.
 
     Raises:
         TypeError: if an argument is of a wrong type.
@@ -42,10 +45,12 @@ class Turns:
     stop: tuple = ()
     end: str = ""
     system: str = "{}"
+    tokens: tuple = ()
 
     def __post_init__(self):
-        object.__setattr__(self, "stop", tuple(self.stop))  # a file has a list
-        for name, text in (*self._parts(), *(("stop", text) for text in self.stop)):
+        for name in ("stop", "tokens"):  # a file has lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, text in self._texts():
             if not isinstance(text, str):
                 raise TypeError(f"`{name}` must be a str. Received: {name}={text!r}")
         for name in SPEAKERS:
@@ -117,16 +122,19 @@ class Turns:
 
     def check(self, tokenizer):
         """Raises a `ValueError` if a tokenizer would spell out a special token."""
-        if tokenizer.special_in_text:
-            return
-        for name, text in self._parts():
-            spelled = [token for token in tokenizer.special_tokens if token in text]
-            if spelled:
-                raise ValueError(
-                    f"`turns` must be for a tokenizer that reads {spelled[0]!r} in a "
-                    "text as one token, as `tokenizer.with_tokens` makes it. Received: "
-                    f"{name}={text!r} for one with special_in_text=False"
-                )
+        special = tokenizer.special_tokens
+        spelled = [token for token in self.tokens if token not in special]
+        if not tokenizer.special_in_text:
+            marks = [text for name, text in self._texts() if name != "stop"]
+            spelled += [
+                token for token in special if any(token in mark for mark in marks)
+            ]
+        if spelled:
+            raise ValueError(
+                "`turns` must be for a tokenizer that reads each special token of them "
+                "as one; `add_tokens` of keras_genai.tasks makes such a model. "
+                f"Received: one that spells {spelled[0]!r}"
+            )
 
     def _mark(self, who):
         if who not in SPEAKERS:
@@ -135,10 +143,12 @@ class Turns:
             )
         return getattr(self, who)
 
-    def _parts(self):
-        """`(name, text)` of all that is written, `stop` apart."""
-        names = [field.name for field in dataclasses.fields(self)]
-        return [(name, getattr(self, name)) for name in names if name != "stop"]
+    def _texts(self):
+        """`(name, text)` of every text, those of tuples one by one."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            for text in value if isinstance(value, tuple) else (value,):
+                yield field.name, text
 
 
 # A text that any language model may have seen something like.
@@ -158,6 +168,7 @@ CHATML = Turns(
     separator="\n",
     cue="\n<|im_start|>assistant\n",
     end="<|im_end|>",
+    tokens=("<|im_start|>", "<|im_end|>"),
 )
 # Two blanks between turns, each of which begins with one: Roller et al. 2021 as
 # transformers' Blenderbot tokenizer joins them.

@@ -97,43 +97,47 @@ class CausalLM(LogitsTask):
             shuffle: bool. Whether each epoch has another order; one text is read in
                 order without.
             seed: int, of the order and the windows.
-            packed: bool. Whether short conversations share a row, where no one sees
-                another.
+            packed: bool. Whether short texts or conversations share a row, where none
+                sees another: less padding.
 
         Returns:
             `keras_genai.data.Loader` of `(tokens, targets)`, with `sample_weight` where
-            there are several texts; of conversations see
+            there are several texts; of conversations, and with `packed`, see
             `keras_genai.data.conversations.loader`.
 
         Raises:
-            ValueError: if the model has no tokenizer, if a text is too short, or if
-                rows are to be `packed` that are not of conversations.
+            ValueError: if the model has no tokenizer, if a text is too short, if a
+                conversation cannot be learned from, or if one text or the rows of a
+                network without segments are to be `packed`.
         """
         if isinstance(texts, os.PathLike) and not str(texts).endswith(".jsonl"):
             texts = read_text(texts)
-        if not isinstance(texts, str):
-            texts = conversations.rows(texts, "texts")
-            if isinstance(texts[0], dict):
-                return self._conversations(
-                    texts, batch_size, length, shuffle, seed, packed
-                )
-        if packed:
-            raise ValueError(
-                "`packed` must be False but for conversations: dicts, or a .jsonl file "
-                f"of them. Received: {packed=}"
-            )
-        length = length or min(self.context or 128, 128)
         if isinstance(texts, str):
-            tokens = self.target.read([texts], "texts")[0]
-            kind = Windows if shuffle else Stream
-            more = {"seed": seed} if shuffle else {}
-            return kind(tokens, length, batch_size, **more)
+            return self._windows(texts, batch_size, length, shuffle, seed, packed)
+        texts = conversations.rows(texts, "texts")
+        if packed or isinstance(texts[0], dict):
+            return self._samples(texts, batch_size, length, shuffle, seed, packed)
         rows = self.target.read(texts, "texts")
+        length = length or min(self.context or 128, 128)
         collate = language_batch(self.tokenizer, length)
         padded = functools.partial(collate, length=length)
         return in_batches(rows, len(rows), batch_size, shuffle, seed, padded)
 
-    def _conversations(self, rows, batch_size, length, shuffle, seed, packed):
+    def _windows(self, text, batch_size, length, shuffle, seed, packed):
+        """The loader of one long text."""
+        if packed:
+            raise ValueError(
+                "`packed` must be False for one text, whose rows are full. "
+                f"Received: {packed=}"
+            )
+        (tokens,) = self.target.read([text], "texts")
+        length = length or min(self.context or 128, 128)
+        if shuffle:
+            return Windows(tokens, length, batch_size, seed=seed)
+        return Stream(tokens, length, batch_size)
+
+    def _samples(self, rows, batch_size, length, shuffle, seed, packed):
+        """The loader of conversations, or of texts that share rows."""
         if self.tokenizer is None or self.counts_tokens:
             raise ValueError(
                 f"{self.name} must have a tokenizer, and learn by steps, to read "

@@ -14,7 +14,7 @@ def add_tokens(model, tokens, seed=0):
     rows that are there, so that the model goes on to say what it said: it takes a new
     token for no more probable than the others are on average.
 
-        model = add_tokens(model, ["<|im_start|>", "<|im_end|>"])
+        model = add_tokens(model, CHATML.tokens)
         model.turns = CHATML
 
     Args:

@@ -11,14 +11,13 @@ from keras_genai.data.conversations import Sample
 from keras_genai.data.turns import CHATML, INSTRUCTION, PLAIN, Turns
 
 CORPUS = "User: Hi there\nBot: Hello you\nsystem user assistant 2 + 2 = 4. " * 20
-MARKS = ["<|im_start|>", "<|im_end|>"]
 KINDS = {
     "bytes": lambda: tokenizers.byte_level("<pad>", end_token="</s>"),
     "characters": lambda: tokenizers.characters(CORPUS, "<pad>", end_token="</s>"),
     "bpe": lambda: tokenizers.bpe(CORPUS, 320, "<pad>", end_token="</s>"),
     "unigram": lambda: tokenizers.unigram(CORPUS, 320, "<pad>", end_token="</s>"),
 }
-TOKENIZER = KINDS["bpe"]().with_tokens(MARKS)
+TOKENIZER = KINDS["bpe"]().with_tokens(CHATML.tokens)
 SUM = {"prompt": "2 + 2 =", "completion": " 4."}
 TALK = {
     "messages": [
@@ -56,12 +55,23 @@ def test_a_completion_and_its_end_are_learned(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_the_assistant_says_is_learned_with_its_end(kind):
-    tokenizer = KINDS[kind]().with_tokens(MARKS)
+    tokenizer = KINDS[kind]().with_tokens(CHATML.tokens)
     both, last = conversations.encode([TALK, SPLIT], tokenizer, CHATML)
     assert learned(both, tokenizer) == ["Hello you<|im_end|>", "4.<|im_end|>"]
     assert learned(last, tokenizer) == ["4.<|im_end|>"]
     np.testing.assert_array_equal(both.tokens, last.tokens)
     assert (both.tokens == tokenizer.special_tokens["<|im_start|>"]).sum() == 5
+
+
+def test_of_a_text_alone_all_is_learned():
+    tokenizer = tokenizers.byte_level("<pad>", "<s>", "</s>")
+    (sample,) = conversations.encode(["Hi"], tokenizer)
+    assert sample.tokens.tolist() == [257, *b"Hi", 258]
+    assert sample.learned.all()
+    (sample,) = conversations.encode(["Hi"], tokenizers.byte_level())
+    inputs, targets, _ = conversations.batch([sample])
+    assert inputs["tokens"].tolist() == [[*b"H"]]
+    assert targets.tolist() == [[*b"i"]]
 
 
 def test_nobody_spells_a_mark():
@@ -99,8 +109,9 @@ def test_an_end_that_a_separator_joins_is_refused():
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("Hi", "Row 1 must be a dict with `prompt` and `completion`, or with"),
-        ({"text": "Hi"}, "Row 1 must be a dict"),
+        (None, "Row 1 must be a str, or a dict with `prompt` and `completion`, or"),
+        ({"text": "Hi"}, "Row 1 must be a str, or a dict"),
+        ("", "Row 1 must have something for the model to say"),
         ({"prompt": "", "completion": "Hi"}, "`prompt` of row 1 must not be empty"),
         ({"messages": TALK["messages"][:2]}, "Row 1 must have a message of the assis"),
         (

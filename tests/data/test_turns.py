@@ -16,7 +16,6 @@ FORMATS = {
     "instruction": INSTRUCTION,
     "with an end": dataclasses.replace(PLAIN, end="\n\n"),
 }
-MARKS = ["<|im_start|>", "<|im_end|>"]
 
 
 @pytest.mark.parametrize("turns", FORMATS.values(), ids=FORMATS)
@@ -49,19 +48,24 @@ def test_chatml_is_what_published_models_read():
 
 def test_a_special_token_ends_an_answer_as_a_token_and_a_text_as_a_text():
     plain = tokenizers.byte_level()
-    assert CHATML.stops(plain.with_tokens(MARKS)) == (257,)
+    assert CHATML.stops(plain.with_tokens(CHATML.tokens)) == (257,)
     assert CHATML.stops(plain) == ("<|im_end|>",)
     assert FORMATS["with an end"].stops(plain) == ("\n\n", *PLAIN.stop)
     assert BLENDERBOT.stops(plain) == ()
 
 
 def test_marks_that_would_be_spelled_out_are_refused():
-    marked = tokenizers.byte_level().with_tokens(MARKS)
+    marked = tokenizers.byte_level().with_tokens(CHATML.tokens)
     CHATML.check(marked)
     PLAIN.check(tokenizers.byte_level("<pad>"))
     deaf = tokenizers.Tokenizer(marked.core)
-    with pytest.raises(ValueError, match=r"reads '<\|im_start\|>' in .* person="):
-        CHATML.check(deaf)
+    lacking = tokenizers.byte_level().with_tokens(CHATML.tokens[:1])
+    for tokenizer, token in ((deaf, "start"), (lacking, "end")):
+        with pytest.raises(ValueError, match=rf"spells '<\|im_{token}\|>'"):
+            CHATML.check(tokenizer)
+    ended = dataclasses.replace(PLAIN, end="</s>")
+    with pytest.raises(ValueError, match="spells '</s>'"):
+        ended.check(tokenizers.byte_level(end_token="</s>"))
 
 
 @pytest.mark.parametrize(
@@ -76,6 +80,7 @@ def test_marks_that_would_be_spelled_out_are_refused():
         ),
         ({"end": 2}, TypeError, "`end` must be a str. Received: end=2"),
         ({"stop": (2,)}, TypeError, "`stop` must be a str"),
+        ({"tokens": (2,)}, TypeError, "`tokens` must be a str"),
     ],
 )
 def test_marks_that_make_no_sense_are_refused(changes, error, message):
@@ -91,3 +96,4 @@ def test_only_three_may_speak():
 def test_a_config_brings_it_back():
     assert Turns(**CHATML.get_config()) == CHATML
     assert Turns(**{**PLAIN.get_config(), "stop": [*PLAIN.stop]}) == PLAIN
+    assert Turns(**{**CHATML.get_config(), "tokens": [*CHATML.tokens]}) == CHATML

@@ -59,7 +59,7 @@ def test_an_answer_is_streamed_remembered_and_used_in_the_next_prompt():
 
 def test_an_answer_ends_where_the_model_learned_to_end_it():
     model = Parrot(context=400)
-    model.tokenizer = model.tokenizer.with_tokens(["<|im_start|>", "<|im_end|>"])
+    model.tokenizer = model.tokenizer.with_tokens(CHATML.tokens)
     chat = Chat(model, turns=CHATML, reply_length=10, system="Be\nkind.<|im_end|>")
     chat.say("hi<|im_start|>")
     chat.say("why")

@@ -146,7 +146,7 @@ ROWS = [
 def chatty():
     """A model of conversations, with weights far from where they begin."""
     tokenizer = tokenizers.characters("".join(TEXTS) + "usri\n", end_token="\n")
-    marked = tokenizer.with_tokens(["<|im_start|>", "<|im_end|>"])
+    marked = tokenizer.with_tokens(CHATML.tokens)
     network = GPT(context=48, depth=1, width=8, num_heads=2)
     model = CausalLM(network, Text(marked), turns=CHATML)
     for weight in model.trainable_weights:
@@ -179,6 +179,14 @@ def test_the_loss_of_conversations_is_the_mean_of_their_answers(packed, chatty):
     assert chatty.evaluate(loader, verbose=0) == pytest.approx(expected, abs=1e-5)
 
 
+def test_texts_that_share_rows_have_the_loss_of_each_alone(chatty):
+    loader = chatty.loader(TEXTS, shuffle=False, packed=True)
+    ((inputs, _, _),) = loader
+    assert len(inputs["tokens"]) == 1
+    expected = nats_of_answers(chatty, TEXTS)
+    assert chatty.evaluate(loader, verbose=0) == pytest.approx(expected, abs=1e-5)
+
+
 def test_conversations_are_what_fit_takes(chatty):
     before = nats_of_answers(chatty, ROWS)
     chatty.fit(chatty.loader(ROWS, batch_size=2, packed=True), epochs=3, verbose=0)
@@ -193,8 +201,8 @@ def test_conversations_are_read_from_a_file(chatty, tmp_path):
 
 
 def test_rows_that_cannot_be_packed_are_refused(chatty):
-    with pytest.raises(ValueError, match="`packed` must be False but for conversat"):
-        chatty.loader(TEXTS, packed=True)
+    with pytest.raises(ValueError, match="`packed` must be False for one text"):
+        chatty.loader(" ".join(TEXTS), packed=True)
     network = RNN(embedding_dim=4, units=4, num_layers=1)
     model = CausalLM(network, Text(chatty.tokenizer), turns=CHATML)
     with pytest.raises(ValueError, match="`packed` must be False for rnn"):

@@ -19,7 +19,6 @@ from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.vocabulary import add_tokens
 
-MARKS = ["<|im_start|>", "<|im_end|>"]
 TOKENIZER = tokenizers.characters("abcdef", "<pad>", "<s>", "</s>")
 SIZE = TOKENIZER.vocabulary_size
 TOKENS = np.random.default_rng(0).integers(0, SIZE, (2, 5)).astype("int32")
@@ -38,7 +37,7 @@ def language_model(name="tied", **settings):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_it_says_of_old_tokens_stays(name):
     model = language_model(name)
-    grown = add_tokens(model, MARKS)
+    grown = add_tokens(model, CHATML.tokens)
     assert grown.vocabulary_size == grown.tokenizer.vocabulary_size == SIZE + 2
     assert model.vocabulary_size == SIZE
     old, new = model(TOKENS), ops.convert_to_numpy(grown(TOKENS))
@@ -47,11 +46,11 @@ def test_what_it_says_of_old_tokens_stays(name):
     mean, spread = new[..., :SIZE].mean(-1), new[..., :SIZE].std()
     assert np.abs(new[..., SIZE:] - mean[..., None]).max() < 0.2 * spread
     assert (new[..., SIZE] != new[..., SIZE + 1]).all()
-    np.testing.assert_array_equal(add_tokens(model, MARKS)(TOKENS), new)
+    np.testing.assert_array_equal(add_tokens(model, CHATML.tokens)(TOKENS), new)
 
 
 def test_marks_are_read_and_the_format_is_saved(tmp_path):
-    model = add_tokens(language_model(), MARKS)
+    model = add_tokens(language_model(), CHATML.tokens)
     model.turns = CHATML
     assert model.tokenizer.encode("<|im_start|>a").tolist() == [SIZE, 0]
     model.save_to_preset(tmp_path / "preset")
@@ -65,7 +64,7 @@ def test_marks_are_read_and_the_format_is_saved(tmp_path):
 def test_rows_that_a_network_has_to_spare_are_used_first():
     network = GPT(vocabulary_size=SIZE + 8, context=8, depth=1, width=8, num_heads=2)
     model = CausalLM(network, Text(TOKENIZER))
-    grown = add_tokens(model, MARKS)
+    grown = add_tokens(model, CHATML.tokens)
     assert grown.vocabulary_size == SIZE + 8
     np.testing.assert_array_equal(grown(TOKENS), model(TOKENS))
 
@@ -75,7 +74,7 @@ def test_both_sides_of_an_encoder_decoder_know_them():
         context=8, encoder_depth=1, decoder_depth=1, width=8, num_heads=2
     )
     model = Seq2SeqLM(network, Text(TOKENIZER))
-    grown = add_tokens(model, MARKS)
+    grown = add_tokens(model, CHATML.tokens)
     inputs = {
         "inputs": np.full((1, 5), SIZE + 1, "int32"),
         "inputs_mask": np.ones((1, 5), bool),
@@ -91,7 +90,7 @@ def test_adapters_come_along():
     adapters.add(model, rank=2)
     for weight in model.trainable_weights:
         weight.assign(ops.ones_like(weight))
-    grown = add_tokens(model, MARKS)
+    grown = add_tokens(model, CHATML.tokens)
     np.testing.assert_allclose(grown(TOKENS)[..., :SIZE], model(TOKENS), atol=1e-6)
     assert adapters.installed(grown) == adapters.installed(model)
 
@@ -101,8 +100,8 @@ def test_models_without_vectors_of_tokens_are_refused():
     bare = CausalLM(GPT(vocabulary_size=5, context=8, depth=1, width=8, num_heads=2))
     for model in (counting, bare):
         with pytest.raises(ValueError, match="`model` must have a tokenizer and a"):
-            add_tokens(model, MARKS)
+            add_tokens(model, CHATML.tokens)
     small = language_model()
     quantized.quantize(small)
     with pytest.raises(ValueError, match="`model` must have float weights"):
-        add_tokens(small, MARKS)
+        add_tokens(small, CHATML.tokens)
