@@ -123,7 +123,7 @@ class Declared(keras.Model):
         super().__init_subclass__(**kwargs)
         registry.adopt(cls)
         if cls.__init__ is Declared.__init__:
-            cls.__signature__ = signature(cls)
+            cls.__signature__ = _OfClass(signature(cls))
 
     def __init__(self, *args, **kwargs):
         known = fields(type(self))
@@ -231,6 +231,18 @@ def signature(cls):
     hints = typing.get_type_hints(cls)
     own = [each.replace(annotation=hints[key]) for key, each in fields(cls).items()]
     return inspect.Signature([*own, *more])
+
+
+class _OfClass:
+    """What is found at a class, and not at its objects, which are called otherwise."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __get__(self, instance, owner):
+        if instance is None:
+            return self.value
+        raise AttributeError("`__signature__` is that of the class")
 
 
 def _own_fields(cls):
