@@ -15,7 +15,8 @@ from keras_genai.compat import OVERRIDDEN
 from keras_genai.standins import modules_of_classes
 
 ROOT = pathlib.Path(__file__).parent.parent
-BASE = {"registry", "losses", "likelihoods", "schedules", "optimizers", "replicas"}
+BASE = {"registry", "losses", "likelihoods", "preferences", "schedules"}
+BASE |= {"optimizers", "replicas"}
 # What each part of the package may import from it, itself and `checks` apart.
 ALLOWED = {
     "checks": set(),

@@ -44,7 +44,8 @@ PACKAGES = {
     "data": Public(
         modules=words(
             "answering augmentation captions conversations damage images masking "
-            "pairs sentiment summarization text tokenizers translation video"
+            "pairs preferences sentiment summarization text tokenizers translation "
+            "video"
         ),
         machinery=words("alphabet sentencepiece"),
         hidden=words("Plan"),
@@ -80,14 +81,14 @@ PACKAGES = {
     "serving": Public(),
     "tasks": Public(
         names=words(
-            "add_format add_tokens freeze_all_but freeze_all_but_last train_all "
-            "trained_parameters"
+            "add_format add_tokens freeze_all_but freeze_all_but_last "
+            "token_log_probabilities train_all trained_parameters"
         ),
         machinery=words(
             "batches denoising editing exporting feeding picture_task sizes "
             "two_optimizers values"
         ),
-        hidden=words("Config Format"),
+        hidden=words("Completions Config Format"),
     ),
     "training": Public(
         names=words(
@@ -99,7 +100,8 @@ PACKAGES = {
 }
 UNLISTED = {"files"}  # packages that are found by the paths of their modules
 # Modules beside the packages that are public as they are.
-MODULES = {"declared", "likelihoods", "losses", "optimizers", "registry", "schedules"}
+MODULES = {"declared", "likelihoods", "losses", "optimizers", "preferences", "registry"}
+MODULES |= {"schedules"}
 
 
 def packages():

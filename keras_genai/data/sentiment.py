@@ -133,6 +133,66 @@ def sst2_masked(
     )
 
 
+def sst2_pairs(
+    batch_size,
+    seed=0,
+    data_dir=None,
+    *,
+    length=48,
+    tokenizer="wordpiece:10000",
+    stand_in=False,
+):
+    """The same sentences as pairs of praise and blame, for a `RewardModel`.
+
+    Every sentence of praise comes once an epoch, each time with another one of blame.
+
+    Args:
+        batch_size: int, pairs.
+        seed: int. Which sentences come in which batch.
+        data_dir, length, tokenizer, stand_in: see `sst2`.
+
+    Returns:
+        `Splits`. A batch is `{"tokens", "tokens_mask"}`, int32 `(B, 2, length)`, praise
+        first; `held_out` and `test` are single sentences with `labels`, as in `sst2`.
+
+    Raises: as `sst2`.
+    """
+    check_length(length, least=3)
+    parts = _read(data_dir, stand_in)
+    tokenizer = _tokenizer(tokenizer, parts[0])
+    train, held_out, test = (_arrays(part, tokenizer, length) for part in parts)
+    return Splits(
+        _pair_loader(train, batch_size, seed),
+        _pair_loader(held_out, batch_size, -1, shuffle=False, fixed=True),
+        tokenizer,
+        held_out,
+        test,
+        name="sst2",
+    )
+
+
+def _pair_loader(arrays, batch_size, seed, **settings):
+    """Batches of praise, each sentence beside one of blame that is drawn."""
+    labels = arrays["labels"]
+    texts = {key: value for key, value in arrays.items() if key != "labels"}
+    praise, blame = (
+        {key: value[labels == label] for key, value in texts.items()}
+        for label in (1, 0)
+    )
+    count = len(blame["tokens"])
+
+    def beside(batch, seed):
+        size = tf.shape(batch["tokens"])[:1]
+        rows = tf.random.stateless_uniform(size, seed, maxval=count, dtype="int64")
+        return {
+            key: tf.stack([value, tf.gather(blame[key], rows)], axis=1)
+            for key, value in batch.items()
+        }
+
+    batch_size = min(batch_size, len(praise["tokens"]))
+    return DataLoader(praise, batch_size, seed=seed, transform=beside, **settings)
+
+
 def _read(data_dir, stand_in):
     """Three lists of (sentence, label)."""
     if stand_in:

@@ -12,6 +12,7 @@ them. They are on a task or on a part of it, not on both. Compile the model afte
 `load` and `use`.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 
@@ -107,6 +108,51 @@ def use(model, name):
             weight.trainable = True
     _record(model, dataclasses.replace(installed(model), active=name))
     forget_compiled(model)
+
+
+@contextlib.contextmanager
+def computing_with(model, name):
+    """Context in which a model computes with another adapter, for calls within it.
+
+    What is trained stays as it is, and nothing is compiled anew: one compiled function
+    may compute with several adapters.
+
+    Args:
+        model: `Task` with adapters.
+        name: str; or `None` for the base alone, which is then the same to the bit as a
+            copy from before there were adapters.
+
+    Raises:
+        ValueError: if there is no such adapter, or if the model is merged with one.
+    """
+    _refuse_merged(model)
+    if name is not None:
+        name = _named(model, name).name
+    layers = _adapted(model)
+    before = [layer.active for layer in layers]
+    for layer in layers:
+        layer.active = name
+    try:
+        yield
+    finally:
+        for layer, active in zip(layers, before, strict=True):
+            layer.active = active
+
+
+def without(model):
+    """`computing_with` the base alone."""
+    return computing_with(model, None)
+
+
+def changes_nothing(model, name):
+    """bool: whether a model computes with an adapter what it does without, as anew.
+
+    Args:
+        model: `Task` with adapters.
+        name: str.
+    """
+    parts = [(layer.base, layer.part(name)) for layer in _adapted(model)]
+    return all(part.is_as_begun(base) for base, part in parts if part is not None)
 
 
 def merge(model):

@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_genai.layers.replacing import name_scopes
@@ -137,6 +138,10 @@ class LowRankPair(keras.layers.Layer):
         low = ops.matmul(self.dropout(inputs), self.left)  # (..., rank)
         return ops.matmul(low, self.right) * self.scale
 
+    def is_as_begun(self, base):
+        """bool: whether the pair adds nothing to what `base` returns."""
+        return not np.any(ops.convert_to_numpy(self.right))
+
     def fold_into(self, base):
         """Writes the weights of `base` with the pair in them."""
         product = ops.matmul(self.left.value, self.right.value)
@@ -164,6 +169,13 @@ class WholeCopy(keras.layers.Layer):
             weight.shape,
             initializer=lambda shape, dtype: ops.cast(weight.value, dtype),
             name=name,
+        )
+
+    def is_as_begun(self, base):
+        """bool: whether the weights are those of `base`."""
+        return all(
+            np.array_equal(ops.convert_to_numpy(old), ops.convert_to_numpy(new))
+            for old, new in zip(base.weights, self.weights, strict=True)
         )
 
     def fold_into(self, base):

@@ -2,6 +2,8 @@
 
 import inspect
 
+import keras
+
 
 def arguments(method, model, args, kwargs, defaults=False):
     """What a method of Keras is called with.
@@ -22,3 +24,27 @@ def arguments(method, model, args, kwargs, defaults=False):
     if defaults:
         bound.apply_defaults()
     return {name: value for name, value in bound.arguments.items() if name != "self"}
+
+
+def compile_arguments(model, args, kwargs, own=("loss", "loss_weights", "metrics")):
+    """What `compile` is called with, of a task that has a loss of its own.
+
+    Args:
+        model: the task.
+        args, kwargs: tuple and dict, of the call.
+        own: names of arguments that must be `None`.
+
+    Returns:
+        dict by the names of the method's arguments.
+
+    Raises:
+        ValueError: if one of `own` is given.
+    """
+    given = arguments(keras.Model.compile, model, args, kwargs)
+    for name in own:
+        if given.get(name) is not None:
+            raise ValueError(
+                f"`{name}` must be None: {type(model).__name__} has its own. "
+                f"Received: {name}={given[name]!r}"
+            )
+    return given

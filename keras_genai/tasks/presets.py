@@ -260,7 +260,7 @@ def _write(model, folder):
 
 
 def _finite(path, variable):
-    array = variable.numpy()
+    array = np.asarray(variable.numpy())  # also of a single number
     if not is_finite(array):
         raise PresetError(f"`{path}` is not finite; nothing was written")
     return array

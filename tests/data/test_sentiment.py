@@ -95,3 +95,22 @@ def test_token_dropout_hides_training_tokens_only_and_no_special_ones():
         splits.validation.epoch(), plain.validation.epoch(), strict=True
     ):
         np.testing.assert_array_equal(one[0]["tokens"], other[0]["tokens"])
+
+
+def test_pairs_are_praise_beside_blame_another_one_in_every_epoch():
+    splits = sentiment.sst2_pairs(4, length=16, stand_in=True)
+    labelled = sentiment.sst2(24, length=16, stand_in=True)
+    inputs, labels = next(iter(labelled.train.dataset()))
+    sides = [
+        {row.tobytes() for row in inputs["tokens"].numpy()[labels.numpy() == label]}
+        for label in (1, 0)
+    ]
+    pairs = []
+    for batch in splits.train.dataset().take(2 * splits.train.steps_per_epoch):
+        tokens = batch["tokens"].numpy()
+        assert tokens.shape == batch["tokens_mask"].shape == (4, 2, 16)
+        assert all(good.tobytes() in sides[0] for good, _ in tokens)
+        assert all(bad.tobytes() in sides[1] for _, bad in tokens)
+        pairs += [pair.tobytes() for pair in tokens]
+    assert len({*pairs}) > len(sides[0])
+    np.testing.assert_array_equal(splits.test["labels"], labelled.test["labels"])

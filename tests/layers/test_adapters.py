@@ -96,6 +96,31 @@ def test_several_adapters_by_name_do_not_touch_each_other(model):
         adapters.use(model, "third")
 
 
+def test_a_model_computes_with_another_adapter_for_a_while(model):
+    plain = model(TOKENS).numpy()
+    adapters.add(model, rank=2, name="first")
+    assert adapters.changes_nothing(model, "first")
+    for weight in model.trainable_weights:
+        weight.assign(weight + 1)
+    assert not adapters.changes_nothing(model, "first")
+    first = model(TOKENS).numpy()
+    adapters.add(model, names="query", whole="expand", rank=2, name="second")
+    assert adapters.changes_nothing(model, "second")
+    trained = [weight.path for weight in model.trainable_weights]
+    with adapters.computing_with(model, "first"):
+        np.testing.assert_array_equal(model(TOKENS), first)
+        with adapters.without(model):
+            np.testing.assert_array_equal(model(TOKENS), plain)
+        np.testing.assert_array_equal(model(TOKENS), first)
+        assert [weight.path for weight in model.trainable_weights] == trained
+    with pytest.raises(ValueError, match=r"must be one of \['first', 'second'\]"):
+        adapters.computing_with(model, "third").__enter__()
+    copied = adapters.adapter_weights(model, "second")
+    kernel = next(path for path in copied if path.endswith("expand/second/kernel"))
+    copied[kernel].assign(copied[kernel] + 1)
+    assert not adapters.changes_nothing(model, "second")
+
+
 @pytest.mark.slow
 def test_a_saved_adapter_fits_its_base_and_no_other(model, tmp_path):
     model.save_to_preset(tmp_path / "base")

@@ -42,6 +42,7 @@ from keras_genai.networks.t5 import T5
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.networks.vqvae import QuantizedAutoencoder
+from keras_genai.preferences import Sigmoid
 from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.codec import VQVAE
@@ -53,7 +54,9 @@ from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.masked import MaskedLM
 from keras_genai.tasks.paired import Pix2Pix
 from keras_genai.tasks.pixels import PixelModel
+from keras_genai.tasks.preference import PreferenceTuning
 from keras_genai.tasks.prior import GridPrior, SequencePrior
+from keras_genai.tasks.reward import RewardModel
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.stylegan import StyleGAN
 from keras_genai.tasks.tagging import TokenClassifier
@@ -165,6 +168,21 @@ def prior(kind, **settings):
     return lambda dtype: [kind(dtype=dtype, **settings), codec(dtype)]
 
 
+def aligned(task, make):
+    """Function of a dtype policy: a policy, a loss, and another model to compare."""
+
+    def models(dtype):
+        policy, reference = (task(*make(dtype), TEXT, dtype=dtype) for _ in range(2))
+        return [policy, Sigmoid(), reference]
+
+    return models
+
+
+CHOICES = {
+    "tokens": ints(2, LENGTH),
+    "completion_mask": np.arange(3) < np.array([[[3], [1]], [[2], [3]]] * 2),
+}
+
 CASES = {
     "GridPrior": case(
         GridPrior, prior(PixelCNN, width=8, depth=1), LABEL, inputs=LABELLED
@@ -250,6 +268,23 @@ CASES = {
         targets={"start": COLUMNS, "end": COLUMNS + 1},
         loss={"start": CROSS_ENTROPY, "end": CROSS_ENTROPY},
     ),
+    "PreferenceTuning": case(
+        PreferenceTuning,
+        aligned(CausalLM, gpt()),
+        inputs={**CHOICES, "prompt_lengths": np.array([1, 2, 2, 1])},
+    ),
+    "PreferenceTuning of Seq2SeqLM": case(
+        PreferenceTuning,
+        aligned(Seq2SeqLM, encoder_decoder()),
+        inputs={**CHOICES, "inputs": PAIR["inputs"], "inputs_mask": REAL},
+    ),
+    "RewardModel": case(
+        RewardModel,
+        bert(),
+        given=TEXT,
+        centering=0.01,
+        inputs={key: np.stack([each, each[::-1]], 1) for key, each in READ.items()},
+    ),
     "SentenceEmbedder": case(
         SentenceEmbedder,
         bert(),
@@ -315,6 +350,7 @@ BASES = {
     "TwoOptimizerTask",
     "LabellingTask",
     "TextTask",
+    "Tuning",
 }
 EXPORTED = {"Denoiser"}  # made for a file of what runs without this library
 REFUSE_FLOAT16 = {"Seq2SeqLM of Blenderbot", "Seq2SeqLM of T5"}

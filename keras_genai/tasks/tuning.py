@@ -1,0 +1,73 @@
+"""Tuning: a task that aligns a policy, and is otherwise that policy."""
+
+import functools
+
+import keras
+
+from keras_genai.tasks.base import Task
+from keras_genai.tasks.calls import compile_arguments
+from keras_genai.tasks.reference import settle
+
+
+class Tuning(Task):
+    """What tasks share that go on training a language model that writes already.
+
+    A subclass has the fields `policy`, a `CausalLM` or a `Seq2SeqLM`, and `reference`,
+    see `keras_genai.tasks.reference.settle`. What was learned is in the policy: that
+    is what presets hold, what generates, and what a tokenizer belongs to.
+    """
+
+    def _policy(self, values, dtype):
+        models = [value for value in values if isinstance(value, Task)]
+        networks = [net for model in models[:1] for net in model.networks.values()]
+        return super()._policy(networks, dtype)
+
+    def _make_if_complete(self):
+        # Before layers of this task are made: a copy has names of its own.
+        self.reference = settle(self.policy, self.reference)
+        self.jit_generate = self.policy.jit_generate
+        super()._make_if_complete()
+
+    @property
+    def target(self):
+        """`Text`: what the policy writes."""
+        return self.policy.target
+
+    @property
+    def given(self):
+        """tuple of `Modality`: what the policy reads."""
+        return self.policy.given
+
+    @property
+    def tokenizer(self):
+        return self.policy.tokenizer
+
+    @tokenizer.setter
+    def tokenizer(self, tokenizer):
+        for model in (self.policy, self.reference):
+            if isinstance(model, Task):
+                model.tokenizer = tokenizer
+
+    @property
+    def vocabulary_size(self):
+        return self.policy.vocabulary_size
+
+    @property
+    def context(self):
+        return self.policy.context
+
+    @property
+    def decoding(self):
+        return self.policy.decoding
+
+    @functools.wraps(keras.Model.compile)
+    def compile(self, *args, **kwargs):
+        super().compile(**compile_arguments(self, args, kwargs))
+
+    def generate(self, *args, **kwargs):
+        """What the policy writes: its own `generate`."""
+        return self.policy.generate(*args, **kwargs)
+
+    def save_to_preset(self, folder, card=None, format="keras_genai"):
+        """Writes the policy; see `Task.save_to_preset`. It opens as what it is."""
+        self.policy.save_to_preset(folder, card, format)
