@@ -15,6 +15,7 @@ from keras_genai.modalities.text import Text
 from keras_genai.networks.language import LanguageNetwork
 from keras_genai.registry import register
 from keras_genai.samplers.generation import generate
+from keras_genai.samplers.text import Prompts, read_stop
 from keras_genai.tasks.logits import LogitsTask
 from keras_genai.tasks.values import need, place_rows, table_rows
 
@@ -67,6 +68,34 @@ class CausalLM(LogitsTask):
 
     def decode(self, tokens, positions, cache, index):
         return self.network.decode(tokens, positions, cache, index)
+
+    def begin(self, prompts):
+        """What stands before completions of prompts.
+
+        Args:
+            prompts: see `generate`.
+
+        Returns:
+            `(starts, inputs)`: list of int arrays, the tokens that a completion is
+            written behind; and a tuple of what an encoder reads, here of nothing.
+
+        Raises:
+            TypeError, ValueError: see `generate`.
+        """
+        prompts = Prompts(prompts, self.tokenizer, self.vocabulary_size)
+        return prompts.tokens, ()
+
+    def end_tokens(self, stop=()):
+        """set of int: the tokens that end a text, or a turn of a conversation.
+
+        Args:
+            stop: int tokens besides the tokenizer's end token and the mark of `turns`.
+
+        Raises:
+            ValueError: if one is outside of the vocabulary.
+        """
+        ends, _ = read_stop(tuple(stop), self.tokenizer, self.vocabulary_size)
+        return ends | turn_ends(self.turns, self.tokenizer)
 
     @property
     def num_outputs(self):
@@ -218,6 +247,17 @@ class CausalLM(LogitsTask):
             strip_prompt,
             self.tokenizer,
         )
+
+
+def turn_ends(turns, tokenizer):
+    """set of int: the special tokens that end a turn of a model.
+
+    Args:
+        turns: `Turns`.
+        tokenizer: `Tokenizer` or `None`.
+    """
+    ends = () if tokenizer is None else turns.stops(tokenizer)
+    return {end for end in ends if isinstance(end, int)}
 
 
 def as_written(text, network):

@@ -22,7 +22,7 @@ from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.samplers.text import Prompts, read_stop
 from keras_genai.samplers.tokens import check_sampler
 from keras_genai.samplers.writing import written
-from keras_genai.tasks.language import as_written
+from keras_genai.tasks.language import as_written, turn_ends
 from keras_genai.tasks.logits import LogitsTask
 from keras_genai.tasks.values import need, table_rows
 
@@ -172,6 +172,24 @@ class Seq2SeqLM(LogitsTask):
 
     def decode(self, tokens, positions, cache, index):
         return self.network.decode(tokens, positions, cache, index)
+
+    def begin(self, prompts):
+        """What stands before completions: see `CausalLM.begin`.
+
+        Args:
+            prompts: what is read, see `generate`.
+
+        Returns:
+            `(starts, inputs)`: list of int arrays, the decoder's start token; and what
+            the encoder reads, int32 tokens and bool mask, `(B, S)` each.
+        """
+        prompts, encoded = self._encoded(prompts)
+        return [np.array([self._start_token()], "int32")] * len(prompts.tokens), encoded
+
+    def end_tokens(self, stop=()):
+        """set of int: the tokens that end a text. See `CausalLM.end_tokens`."""
+        ends, _ = self._all_stops(tuple(stop))
+        return ends | turn_ends(self.turns, self.tokenizer)
 
     def generate(
         self, inputs, max_length=None, sampler=None, seed=0, stop=(), stream=False
