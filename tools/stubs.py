@@ -74,26 +74,30 @@ PACKAGES = {
         hidden=words("Weights"),
     ),
     "samplers": Public(
-        names=words("generate"),
+        names=words("generate roll"),
         machinery=words("beam loop session text writing"),
         hidden=words("Level Walk"),
     ),
     "serving": Public(),
     "tasks": Public(
         names=words(
-            "add_format add_tokens freeze_all_but freeze_all_but_last "
+            "add_format add_tokens best_of freeze_all_but freeze_all_but_last sampled "
             "token_log_probabilities train_all trained_parameters"
         ),
         machinery=words(
-            "batches denoising editing exporting feeding picture_task sizes "
-            "two_optimizers values"
+            "batches denoising editing exporting feeding picture_task rollout_buffer "
+            "sizes two_optimizers values"
         ),
-        hidden=words("Completions Config Format"),
+        hidden=words(
+            "Advantages Completions Config CriticError Estimator Format Ratings "
+            "Surrogate"
+        ),
     ),
     "training": Public(
         names=words(
-            "EarlyStopping Outcome RunFolder RunSettings RunStoppedError TrainingError "
-            "count deterministic require_tensorboard short_of_memory train"
+            "EarlyStopping KLStop Outcome Rollouts RunFolder RunSettings "
+            "RunStoppedError TrainingError count deterministic require_tensorboard "
+            "short_of_memory train"
         ),
         only=True,
     ),

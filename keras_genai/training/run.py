@@ -127,7 +127,8 @@ def train(
                 )
             restored = _restore(run, model, checkpointer, compiled, say)
             stride = settings.steps_per_execution or model.steps_per_execution
-            clock = _clock(restored, steps, settings.log_every, stride)
+            every = [getattr(each, "every", 0) for each in callbacks]
+            clock = _clock(restored, steps, settings.log_every, stride, every)
             keeps = settings.keep_best or settings.restore_best
             best = KeepBest(clock, checkpointer, save=keeps)
             best.best = _sound_best(restored, checkpointer, model, say)
@@ -375,10 +376,11 @@ def _name_forgetful(callbacks, say):
             say(f"{name} has no get_state: its counters start over")
 
 
-def _clock(restored, steps, log_every, stride):
+def _clock(restored, steps, log_every, stride, every=()):
     step = restored.step if restored else 0
-    # Calls of the train function must end at the end of every interval.
-    common = math.gcd(step, steps, log_every)
+    # Calls of the train function must end at the end of every interval, and where a
+    # callback acts every so many steps.
+    common = math.gcd(step, steps, log_every, *every)
     return Clock(
         step=step,
         total=steps,

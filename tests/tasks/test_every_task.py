@@ -20,7 +20,7 @@ from harness import (
     public_classes,
 )
 
-from keras_genai import tasks
+from keras_genai import registry, tasks
 from keras_genai.data.turns import CHATML
 from keras_genai.losses import GradientPenalty, Hinge, Wasserstein
 from keras_genai.modalities.image import Image, Video
@@ -43,6 +43,7 @@ from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.networks.vqvae import QuantizedAutoencoder
 from keras_genai.preferences import Sigmoid
+from keras_genai.tasks.advantages import GAE
 from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.codec import VQVAE
@@ -54,9 +55,11 @@ from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.masked import MaskedLM
 from keras_genai.tasks.paired import Pix2Pix
 from keras_genai.tasks.pixels import PixelModel
+from keras_genai.tasks.policy import PolicyTuning
 from keras_genai.tasks.preference import PreferenceTuning
 from keras_genai.tasks.prior import GridPrior, SequencePrior
 from keras_genai.tasks.reward import RewardModel
+from keras_genai.tasks.rollout_settings import RolloutSettings
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.stylegan import StyleGAN
 from keras_genai.tasks.tagging import TokenClassifier
@@ -183,7 +186,31 @@ CHOICES = {
     "completion_mask": np.arange(3) < np.array([[[3], [1]], [[2], [3]]] * 2),
 }
 
+
+@registry.register
+class Brevity:
+    """A reward that a file can name."""
+
+    def get_config(self):
+        return {}
+
+    def __call__(self, prompts, completions):
+        return [-len(each) for each in completions]
+
+
+def policy(dtype):
+    """A `CausalLM`, and what it is rewarded for."""
+    return [CausalLM(*gpt()(dtype), TEXT), Brevity()]
+
+
 CASES = {
+    "PolicyTuning": case(
+        PolicyTuning,
+        policy,
+        advantages=GAE(),
+        rollouts=RolloutSettings(completions=ROWS, prompt_length=2, length=3),
+        inputs=np.arange(ROWS, dtype="int32"),
+    ),
     "GridPrior": case(
         GridPrior, prior(PixelCNN, width=8, depth=1), LABEL, inputs=LABELLED
     ),
@@ -353,10 +380,13 @@ BASES = {
     "Tuning",
 }
 EXPORTED = {"Denoiser"}  # made for a file of what runs without this library
-REFUSE_FLOAT16 = {"Seq2SeqLM of Blenderbot", "Seq2SeqLM of T5"}
+REFUSE_FLOAT16 = {"PolicyTuning", "Seq2SeqLM of Blenderbot", "Seq2SeqLM of T5"}
 # Two networks that learn from each other have tests of their own.
 RIVALS = {"CycleGAN", "GAN", "Pix2Pix", "StyleGAN"}
-LEARNING = [name for name in CASES if name.partition(" ")[0] not in RIVALS]
+WRITE_FIRST = {"PolicyTuning"}  # and so have callbacks; see test_policy.py
+LEARNING = [
+    name for name in CASES if name.partition(" ")[0] not in RIVALS | WRITE_FIRST
+]
 
 
 every_task = pytest.mark.parametrize("name", CASES)

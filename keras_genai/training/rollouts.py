@@ -1,0 +1,128 @@
+"""Callbacks of policies that learn from what they write themselves."""
+
+import json
+import math
+
+import keras
+import numpy as np
+
+from keras_genai.checks import check_integer, check_number
+from keras_genai.files.paths import as_path
+from keras_genai.files.text import lines, read_text
+from keras_genai.files.writing import write_text
+from keras_genai.training.errors import writing
+from keras_genai.training.log import plain
+
+__all__ = ["KLStop", "Rollouts"]
+
+
+class Rollouts(keras.callbacks.Callback):
+    """Lets a policy write anew every so many steps, and fills what it learns from.
+
+    Prompts come in another order each time that all of them have been used. What is
+    drawn is a function of the seed, the step and the weights, so that a run goes on
+    after a crash as if there had been none.
+
+    Args:
+        prompts: list of prompts, see `PolicyTuning.refill`.
+        every: int. Steps between rollouts: the number of batches in one, or a multiple,
+            for several passes.
+        seed: int.
+        path: path or `None`. A file of JSON lines, to which the first completions of
+            each rollout are added with their rewards.
+        shown: int. How many of them.
+
+    Raises:
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of range, if there are no prompts, or, in `fit`, if
+            several steps are done at once that do not divide `every`.
+    """
+
+    def __init__(self, prompts, every=1, seed=0, path=None, shown=8):
+        super().__init__()
+        check_integer("every", every, 1)
+        check_integer("seed", seed, 0)
+        check_integer("shown", shown, 1)
+        self.prompts = list(prompts)
+        if not self.prompts:
+            raise ValueError("`prompts` must be at least one. Received: none")
+        self.every = every
+        self.seed = seed
+        self.path = None if path is None else as_path(path, "path")
+        self.shown = shown
+
+    def on_train_begin(self, logs=None):
+        at_once = self.model.steps_per_execution
+        if self.every % at_once:
+            raise ValueError(
+                f"`every` must be a multiple of steps_per_execution={at_once}. "
+                f"Received: every={self.every}"
+            )
+        self.is_new = True
+
+    def on_train_batch_begin(self, batch, logs=None):
+        step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        if step % self.every == 0 or (self.is_new and not self.model.has_rollout):
+            self._refill(step)
+        self.is_new = False
+
+    def _refill(self, step):
+        chosen = self._chosen(step // self.every)
+        # One number of 64 bits: a sum would be another pair's, too.
+        seed = np.random.SeedSequence([self.seed, step]).generate_state(1, "uint64")[0]
+        written = self.model.refill(chosen, int(seed) % 2**63)
+        if self.path is not None:
+            self._write(step, written[: self.shown])
+
+    def _chosen(self, turn):
+        """The prompts of a rollout: the next ones in the order of their pass."""
+        count, total = self.model.prompts_per_rollout, len(self.prompts)
+        places = np.arange(turn * count, (turn + 1) * count)
+        orders = {
+            each: np.random.default_rng([self.seed, each]).permutation(total)
+            for each in sorted(set(places // total))
+        }
+        return [self.prompts[orders[each // total][each % total]] for each in places]
+
+    def _write(self, step, records):
+        """Adds lines, in the place of those that a killed run wrote of later steps."""
+        kept = []
+        if self.path.exists():
+            kept = [line for line in lines(read_text(self.path)) if _before(line, step)]
+        kept += [
+            json.dumps(plain({"step": step, **record}), ensure_ascii=False)
+            for record in records
+        ]
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self.path, "".join(f"{line}\n" for line in kept))
+
+
+class KLStop(keras.callbacks.Callback):
+    """Ends a training whose policy has gone too far from its reference.
+
+    Args:
+        limit: float > 0, nats a completion: the largest mean of an epoch's rollouts,
+            which of a run is an interval of its log.
+
+    Raises:
+        TypeError: if `limit` is no number.
+        ValueError: if it is not above 0.
+    """
+
+    def __init__(self, limit):
+        super().__init__()
+        check_number("limit", limit, "above 0", lambda value: 0 < value < math.inf)
+        self.limit = limit
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (logs or {}).get("kl", 0.0) > self.limit:
+            self.model.stop_training = True
+
+
+def _before(line, step):
+    """Whether a line is a record of a step before this one."""
+    try:
+        return json.loads(line)["step"] < step
+    except (ValueError, TypeError, KeyError):
+        return False

@@ -1,0 +1,208 @@
+"""The callback that lets a policy write, and runs that go on amid its updates."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import policy_run
+import pytest
+from toy_strings import REFERENCE, policy, worth
+
+from keras_genai.tasks.advantages import LeaveOneOut
+from keras_genai.tasks.objectives import KL
+from keras_genai.tasks.policy import PolicyTuning
+from keras_genai.tasks.rollout_settings import RolloutSettings
+from keras_genai.training.rollouts import KLStop, Rollouts
+from keras_genai.training.run import train
+
+SETTINGS = RolloutSettings(completions=8, prompt_length=1, length=3, stop=(0,))
+
+
+class Told:
+    """What stands in for a policy: it keeps what it was asked."""
+
+    steps_per_execution = 1
+    prompts_per_rollout = 3
+
+    def __init__(self):
+        self.optimizer = keras.optimizers.SGD()
+        self.has_rollout = False
+        self.asked = []
+
+    def refill(self, prompts, seed):
+        self.has_rollout = True
+        self.asked.append((prompts, seed))
+        return [{"prompt": each, "reward": float("nan")} for each in prompts]
+
+    def go(self, callback, steps):
+        callback.set_model(self)
+        callback.on_train_begin()
+        for step in steps:
+            self.optimizer.iterations.assign(step)
+            callback.on_train_batch_begin(0)
+
+
+def test_a_policy_writes_every_so_many_steps_with_a_seed_of_the_step():
+    told = Told()
+    told.go(Rollouts("abcdefg", every=4), range(10))
+    assert len(told.asked) == 3
+    assert len({seed for _, seed in told.asked}) == 3
+    again = Told()
+    again.has_rollout = True  # a run that goes on amid a rollout's updates
+    again.go(Rollouts("abcdefg", every=4), range(6, 10))
+    assert again.asked == told.asked[2:]
+
+
+def test_a_policy_without_a_rollout_writes_at_once():
+    told = Told()
+    told.go(Rollouts("abc", every=4), range(6, 8))
+    assert len(told.asked) == 1
+
+
+def test_all_prompts_come_once_before_one_comes_again():
+    told = Told()
+    told.go(Rollouts("abcdefg"), range(7))
+    came = "".join(prompt for prompts, _ in told.asked for prompt in prompts)
+    assert [sorted(came[begin : begin + 7]) for begin in (0, 7, 14)] == [
+        list("abcdefg")
+    ] * 3
+    assert came[:7] != came[7:14]
+
+
+def test_the_first_completions_are_written_and_those_of_later_steps_replaced(tmp_path):
+    path = tmp_path / "samples" / "rollouts.jsonl"
+    Told().go(Rollouts("abcdefg", path=path, shown=2), range(4))
+    whole = path.read_text()
+    records = [json.loads(line) for line in whole.splitlines()]
+    assert [record["step"] for record in records] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert records[0]["reward"] is None
+    Told().go(Rollouts("abcdefg", path=path, shown=2), range(2, 4))
+    assert path.read_text() == whole
+
+
+def test_several_steps_at_once_must_divide_every():
+    told = Told()
+    told.steps_per_execution = 3
+    with pytest.raises(ValueError, match="`every` must be a multiple of steps_per"):
+        told.go(Rollouts("abc", every=4), range(1))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Rollouts([]), "`prompts` must be at least one"),
+        (lambda: Rollouts("a", every=0), "`every` must be an int >= 1"),
+        (lambda: Rollouts("a", seed=-1), "`seed` must be an int >= 0"),
+        (lambda: KLStop(0), "`limit` must be above 0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(make, said):
+    with pytest.raises(ValueError, match=said):
+        make()
+
+
+def tuning():
+    model = PolicyTuning(
+        policy(REFERENCE), worth, LeaveOneOut(2), kl=KL(0.1), rollouts=SETTINGS
+    )
+    model.compile(keras.optimizers.Adam(0.5))
+    return model
+
+
+def test_a_policy_that_went_too_far_ends_its_training():
+    model = tuning()
+    stop = [Rollouts([[0]]), KLStop(0.2)]
+    logs = model.fit(model.loader(8), epochs=50, callbacks=stop, verbose=0).history
+    assert len(logs["kl"]) < 50
+    assert logs["kl"][-1] > 0.2 >= max(logs["kl"][:-1])
+
+
+class KilledError(Exception):
+    """What ends a run in the middle."""
+
+
+class Kill(keras.callbacks.Callback):
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == self.step:
+            raise KilledError
+
+
+def run(folder, *more, settings=None):
+    """A run of 8 steps, two rollouts of two passes; its weights and its log."""
+    model = tuning()
+    outcome = train(
+        model,
+        policy_run.Splits(model.loader(4)),
+        folder,
+        steps=8,
+        log_every=8,
+        save_every=1,
+        callbacks=[Rollouts([[0]], every=4, path=folder / "rollouts.jsonl"), *more],
+        progress=False,
+        say=lambda line: None,
+        **(settings or {}),
+    )
+    weights = [variable.numpy() for variable in model.variables]
+    return weights, outcome
+
+
+def test_a_run_that_ended_amid_a_rollouts_updates_goes_on_to_the_bit(tmp_path):
+    whole, _ = run(tmp_path / "whole")
+    # At the 7th step the 6th has been saved: two of four with the second rollout.
+    with pytest.raises(KilledError):
+        run(tmp_path / "cut", Kill(7))
+    resumed, outcome = run(tmp_path / "cut")
+    assert outcome.resumed_from == 6
+    for one, other in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    written = [
+        (tmp_path / name / "rollouts.jsonl").read_text() for name in ("whole", "cut")
+    ]
+    assert written[0] == written[1]
+
+
+def test_steps_at_once_are_as_many_as_divide_a_rollouts(tmp_path):
+    strides = []
+
+    class Count(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            strides.append(self.model.steps_per_execution)
+
+    once, _ = run(tmp_path / "one")
+    several, _ = run(tmp_path / "several", Count(), settings={"steps_per_execution": 8})
+    assert strides == [4, 4]
+    for one, other in zip(once, several, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs signals of POSIX")
+def test_a_killed_process_goes_on_to_the_bit(tmp_path):
+    here = pathlib.Path(policy_run.__file__)
+    paths = [str(here.parents[1]), str(here.parents[2]), os.environ.get("PYTHONPATH")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+    def start(folder, step=0):
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", here, tmp_path / folder, str(step)],
+            env={**environment, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    whole = start("whole")
+    assert whole.returncode == 0, whole.stderr
+    assert start("cut", 7).returncode == -signal.SIGKILL
+    resumed = start("cut")
+    assert "going on from step 6 of 8" in resumed.stdout
+    assert resumed.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
