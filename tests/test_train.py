@@ -1,6 +1,7 @@
 """train.py, as a person runs it: it trains, goes on, and says what is wrong."""
 
 import json
+import random
 
 import pytest
 
@@ -76,7 +77,8 @@ def test_bad_input_is_one_line_and_exit_code_two(arguments, message, tmp_path, c
 @pytest.mark.slow
 def test_own_text_files_are_trained_on(tmp_path, capsys):
     text = tmp_path / "text.txt"
-    text.write_text("the quick brown fox jumps over the lazy dog. " * 60, "utf-8")
+    letters = random.Random(0).choices("abcdefgh  ", k=20_000)
+    text.write_text("".join(letters), "utf-8")
     command = ["gpt_python_docs", "--data", str(text), "--dry-run", "--batch-size", "2"]
     assert train.main([*command, *SMALL]) == 0
     assert "All well" in capsys.readouterr().out
