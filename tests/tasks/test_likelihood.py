@@ -72,8 +72,9 @@ def expected(policy, temperature=1.0):
     ]
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize(
+    ("name", "temperature"), [*((name, 1.0) for name in POLICIES), ("gpt", 0.7)]
+)
 def test_they_are_those_of_the_whole_model(name, temperature):
     policy = POLICIES[name]()
     nats, mask = token_log_probabilities(
@@ -88,7 +89,15 @@ def test_they_are_those_of_the_whole_model(name, temperature):
         assert not np.asarray(nats)[row, len(numbers) :].any()
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpt",
+        "rnn",
+        pytest.param("transformer", marks=pytest.mark.slow),
+        pytest.param("recurrent pair", marks=pytest.mark.slow),
+    ],
+)
 def test_padding_of_any_token_and_length_changes_nothing(name):
     policy = POLICIES[name]()
     more = np.pad(TOKENS, [(0, 0), (0, 3)])

@@ -185,6 +185,7 @@ def test_other_losses_train_too(loss):
     assert tuning.reference == FromBatch() or loss.needs_reference
 
 
+@pytest.mark.slow
 def test_kto_begins_with_half_of_the_weights():
     logs = fit(PreferenceTuning(gpt(), KTO(0.1, 1.0, 2.0)), JUDGED)
     np.testing.assert_allclose(logs["loss"][0], 0.75, atol=1e-6)
