@@ -21,10 +21,12 @@ class Reward:
     Args:
         function: called as `function(prompts, completions)`, lists of as many str, or
             of int32 arrays without a tokenizer. What else rows of prompts hold comes
-            by name, a list each, as far as its signature has them, and so does `ended`,
-            whether a completion is whole. It returns a number for each, or `None` where
-            it does not apply. Or an object with `score`, such as a `RewardModel`, which
-            is called likewise.
+            by name, a list each, as far as its signature has them, and so do `ended`,
+            whether a completion is whole, and `tokens`, int32 arrays of prompt and
+            completion as one text where the policy reads them so. It returns a number
+            for each, or `None` where it does not apply. Or an object with `score`, such
+            as a `RewardModel`, which is called likewise; one that reads prompt and
+            completion as one text is given their very tokens.
         weight: float.
         name: str or `None` (that of the function), under which it is logged.
 
@@ -71,8 +73,7 @@ class Reward:
             ValueError: if the function returns anything but a finite number, or
                 `None`, for each.
         """
-        known = {key: columns[key] for key in columns if _takes(self.called, key)}
-        found = self.called(prompts, completions, **known)
+        found = self._found(prompts, completions, columns)
         found = [] if found is None else list(found)
         if len(found) != len(completions):
             raise ValueError(
@@ -80,6 +81,14 @@ class Reward:
                 f"completions. Received: {len(found)}"
             )
         return np.array([self._number(each) for each in found], "float64")
+
+    def _found(self, prompts, completions, columns):
+        if getattr(self.function, "reads_as_written", False) and "tokens" in columns:
+            # What is spelled and read again may come out as other tokens.
+            most = self.function.context
+            return self.function.score_tokens([row[:most] for row in columns["tokens"]])
+        known = {key: columns[key] for key in columns if _takes(self.called, key)}
+        return self.called(prompts, completions, **known)
 
     def _number(self, value):
         if value is None:

@@ -100,8 +100,7 @@ def sampled(
     rows = [row for row in rows for _ in range(count)]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     asked = [_read(each, policy.tokenizer) for each in columns.pop("prompt")]
-    columns = {"ended": rollout.ended.tolist(), **columns}
-    ratings = rate(rewards, asked, texts, columns)
+    ratings = rate(rewards, asked, texts, {**_known(rollout), **columns})
     names = tuple(reward.name for reward in rewards)
     return Rated(asked, texts, rollout, ratings, names, count)
 
@@ -125,6 +124,15 @@ def best_of(policy, prompts, rewards, count=4, **settings):
     check_integer("count", count, 1)
     found = sampled(policy, prompts, rewards, count, **settings)
     return [found.completions[row] for row in found.best()]
+
+
+def _known(rollout):
+    """dict of lists: what rewards are told of completions beside their text."""
+    known = {"ended": rollout.ended.tolist()}
+    if not rollout.inputs:  # a decoder alone has the prompt in its tokens
+        pairs = zip(rollout.tokens, rollout.lengths, strict=True)
+        known["tokens"] = [tokens[:length] for tokens, length in pairs]
+    return known
 
 
 def _read(prompt, tokenizer):

@@ -245,6 +245,23 @@ def test_a_reward_model_is_asked_for_scores_and_must_read_the_same_tokens():
         make(Model(other))
 
 
+def test_a_reward_model_that_reads_a_whole_text_is_given_the_very_tokens():
+    class Model:
+        reads_as_written = True
+        context = 3
+
+        def score(self, prompts, completions):
+            raise AssertionError
+
+        def score_tokens(self, rows):
+            return [len(row) for row in rows]
+
+    tuning = PolicyTuning(policy(OTHER), Model(), kl=None, rollouts=SMALL)
+    records = tuning.refill([[0], [0]], seed=0)
+    lengths = array(tuning, "lengths")
+    assert [each["reward"] for each in records] == np.minimum(lengths, 3).tolist()
+
+
 def test_the_price_of_divergence_adapts_and_is_part_of_the_run():
     tuning = tuning_of(OTHER, kl=AdaptiveKL(0.15, target=0.1, horizon=400))
     tuning.learn_from(every_string(), RATINGS)

@@ -5,11 +5,11 @@ from toy_strings import REFERENCE, REWARDS, STRINGS, N, nats, policy, worth
 
 from keras_genai.tasks.sampled import best_of, sampled
 
+POLICY = policy(REFERENCE)
+
 
 def test_the_best_of_4_are_drawn_as_order_statistics_say():
-    found = best_of(
-        policy(REFERENCE), [[0]] * 2000, worth, 4, length=3, seed=1, stop=(0,)
-    )
+    found = best_of(POLICY, [[0]] * 2000, worth, 4, length=3, seed=1, stop=(0,))
     rows = [STRINGS.index(tuple(row.tolist())) for row in found]
     shares = np.bincount(rows, minlength=N) / len(rows)
     order = np.argsort(REWARDS)
@@ -20,10 +20,9 @@ def test_the_best_of_4_are_drawn_as_order_statistics_say():
 
 
 def test_samples_that_are_worth_it_are_rows_to_imitate():
-    model = policy(REFERENCE)
-    found = sampled(model, [[0]] * 3, [worth], 5, length=3, stop=(0,))
+    found = sampled(POLICY, [[0]] * 1600, [worth], 5, length=3, stop=(0,))
     rows = found.worth(0.0)
-    assert 0 < len(rows) < 15
+    assert 0 < len(rows) < 8000
     records = found.records(rows)
     assert all(record["reward"] >= 0 for record in records)
     assert [record["completion"] for record in records] == [
@@ -32,5 +31,5 @@ def test_samples_that_are_worth_it_are_rows_to_imitate():
     best = found.best()
     assert best.tolist() == [
         5 * each + found.ratings.total[5 * each : 5 * each + 5].argmax()
-        for each in range(3)
+        for each in range(1600)
     ]
