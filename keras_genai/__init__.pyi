@@ -10,6 +10,7 @@ from . import losses as losses
 from . import modalities as modalities
 from . import networks as networks
 from . import optimizers as optimizers
+from . import preferences as preferences
 from . import registry as registry
 from . import samplers as samplers
 from . import schedules as schedules

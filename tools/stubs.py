@@ -43,9 +43,9 @@ PACKAGES = {
     "convert": Public(modules=words("families huggingface"), only=True),
     "data": Public(
         modules=words(
-            "answering augmentation captions conversations damage images masking "
-            "pairs preferences sentiment summarization text tokenizers translation "
-            "video"
+            "answering augmentation captions conversations countdown damage dialogue "
+            "images masking pairs preferences reviews sentiment summarization text "
+            "tokenizers translation video"
         ),
         machinery=words("alphabet sentencepiece"),
         hidden=words("Plan"),
@@ -56,7 +56,9 @@ PACKAGES = {
             "frechet_distance kernel_distance precision_recall label_accuracy "
             "class_entropy TextScore score_text score_windows Bound evidence_bound "
             "importance_bound code_cross_entropy restoration_scores psnr ssim "
-            "score_summaries rouge translate bleu perplexity"
+            "score_summaries rouge translate bleu perplexity Judge WinRate win_rate "
+            "compare TextJudge PairJudge ClassifierJudge distinct unique_share "
+            "Divergence divergence best_of_divergence pass_at"
         ),
         only=True,
     ),

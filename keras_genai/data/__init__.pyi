@@ -3,10 +3,14 @@ from . import answering as answering
 from . import augmentation as augmentation
 from . import captions as captions
 from . import conversations as conversations
+from . import countdown as countdown
 from . import damage as damage
+from . import dialogue as dialogue
 from . import images as images
 from . import masking as masking
 from . import pairs as pairs
+from . import preferences as preferences
+from . import reviews as reviews
 from . import sentiment as sentiment
 from . import summarization as summarization
 from . import text as text

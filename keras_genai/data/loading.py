@@ -44,6 +44,8 @@ class Splits:
         name: str, what the data is called in logs and results.
         kinds: tuple of `Modality`, what a batch has, the one to be made first. Texts of
             the tokenizer are among them without being named.
+        prompts: tuple of str, or of dict with `prompt` and what else rewards ask for:
+            what a policy is to answer while it learns from rewards.
     """
 
     train: Any
@@ -53,6 +55,7 @@ class Splits:
     test: np.ndarray | dict | None = None
     name: str = ""
     kinds: tuple[Modality, ...] = ()
+    prompts: tuple = ()
 
     def __post_init__(self):
         if self.tokenizer is not None and self.kind("tokens") is None:

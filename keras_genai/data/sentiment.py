@@ -60,7 +60,7 @@ def sst2(
     """
     check_length(length, least=3)  # two special tokens, and one of the text
     check_share("token_dropout", token_dropout)
-    parts = _read(data_dir, stand_in)
+    parts = labelled_sentences(data_dir, stand_in)
     tokenizer = _tokenizer(tokenizer, parts[0])
     train, held_out, test = (_arrays(part, tokenizer, length) for part in parts)
     return Splits(
@@ -104,7 +104,7 @@ def sst2_masked(
     Raises: as `sst2`.
     """
     check_length(length, least=3)
-    parts = _read(data_dir, stand_in)
+    parts = labelled_sentences(data_dir, stand_in)
     tokenizer = _tokenizer(tokenizer, parts[0])
     hide = masking.masker(tokenizer, rate)
     pad = tokenizer.pad_token
@@ -158,12 +158,12 @@ def sst2_pairs(
     Raises: as `sst2`.
     """
     check_length(length, least=3)
-    parts = _read(data_dir, stand_in)
+    parts = labelled_sentences(data_dir, stand_in)
     tokenizer = _tokenizer(tokenizer, parts[0])
     train, held_out, test = (_arrays(part, tokenizer, length) for part in parts)
     return Splits(
-        _pair_loader(train, batch_size, seed),
-        _pair_loader(held_out, batch_size, -1, shuffle=False, fixed=True),
+        pair_loader(train, batch_size, seed),
+        pair_loader(held_out, batch_size, -1, shuffle=False, fixed=True),
         tokenizer,
         held_out,
         test,
@@ -171,8 +171,18 @@ def sst2_pairs(
     )
 
 
-def _pair_loader(arrays, batch_size, seed, **settings):
-    """Batches of praise, each sentence beside one of blame that is drawn."""
+def pair_loader(arrays, batch_size, seed, **settings):
+    """Batches of praise, each sentence beside one of blame that is drawn.
+
+    Args:
+        arrays: dict of `labels`, int `(N,)`, and of rows of tokens.
+        batch_size: int. Pairs, at most as many as there are sentences of praise.
+        seed: int.
+        **settings: of `DataLoader`.
+
+    Returns:
+        `DataLoader` of dicts of `(B, 2, ...)`, without `labels`.
+    """
     labels = arrays["labels"]
     texts = {key: value for key, value in arrays.items() if key != "labels"}
     praise, blame = (
@@ -193,8 +203,17 @@ def _pair_loader(arrays, batch_size, seed, **settings):
     return DataLoader(praise, batch_size, seed=seed, transform=beside, **settings)
 
 
-def _read(data_dir, stand_in):
-    """Three lists of (sentence, label)."""
+def labelled_sentences(data_dir=None, stand_in=False):
+    """All sentences for training, validation and test.
+
+    Args:
+        data_dir, stand_in: see `sst2`.
+
+    Returns:
+        Three lists of `(sentence, label)`.
+
+    Raises: as `sst2`.
+    """
     if stand_in:
         shipped = importlib.resources.files("keras_genai.data") / "files/sentences.tsv"
         known = _lines(shipped.read_text("utf-8"), shipped)

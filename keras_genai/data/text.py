@@ -71,13 +71,17 @@ def python_docs(
     Returns:
         `Splits`.
     """
-    from pydoc_data import topics
-
     check_limit(limit)
-    text = "\n\n".join(topics.topics[topic] for topic in sorted(topics.topics))
-    text = text[: _STAND_IN_SIZE if stand_in else limit]
+    text = documentation()[: _STAND_IN_SIZE if stand_in else limit]
     loader = _loader(batch_size, length, seed, stream)
     return _split("python_docs", text, tokenizer, loader)
+
+
+def documentation():
+    """str: the documentation that comes with this Python, topic by topic."""
+    from pydoc_data import topics
+
+    return "\n\n".join(topics.topics[topic] for topic in sorted(topics.topics))
 
 
 def shakespeare(

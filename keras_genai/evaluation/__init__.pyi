@@ -1,14 +1,23 @@
 # Written by tools/stubs.py.
 from .answering import score_answers as score_answers
+from .attempts import pass_at as pass_at
 from .attention_plot import plot_attention as plot_attention
 from .classifier import Classifier as Classifier
 from .classifier import Inception as Inception
 from .classifier import fit_classifier as fit_classifier
+from .divergence import Divergence as Divergence
+from .divergence import best_of_divergence as best_of_divergence
+from .divergence import divergence as divergence
+from .diversity import distinct as distinct
+from .diversity import unique_share as unique_share
 from .images import class_entropy as class_entropy
 from .images import frechet_distance as frechet_distance
 from .images import kernel_distance as kernel_distance
 from .images import label_accuracy as label_accuracy
 from .images import precision_recall as precision_recall
+from .judges import ClassifierJudge as ClassifierJudge
+from .judges import PairJudge as PairJudge
+from .judges import TextJudge as TextJudge
 from .language import TextScore as TextScore
 from .language import score_text as score_text
 from .language import score_windows as score_windows
@@ -16,6 +25,10 @@ from .likelihood import Bound as Bound
 from .likelihood import code_cross_entropy as code_cross_entropy
 from .likelihood import evidence_bound as evidence_bound
 from .likelihood import importance_bound as importance_bound
+from .preference import Judge as Judge
+from .preference import WinRate as WinRate
+from .preference import compare as compare
+from .preference import win_rate as win_rate
 from .restoration import psnr as psnr
 from .restoration import restoration_scores as restoration_scores
 from .restoration import ssim as ssim

@@ -6,6 +6,8 @@ from .diffusion import Euler as Euler
 from .diffusion import Heun as Heun
 from .diffusion import Sampler as Sampler
 from .generation import generate as generate
+from .rollouts import Rollout as Rollout
+from .rollouts import roll as roll
 from .rules import BadWords as BadWords
 from .rules import ForcedEnd as ForcedEnd
 from .rules import ForcedStart as ForcedStart

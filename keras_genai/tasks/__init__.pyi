@@ -1,4 +1,7 @@
 # Written by tools/stubs.py.
+from .advantages import GAE as GAE
+from .advantages import GroupMean as GroupMean
+from .advantages import LeaveOneOut as LeaveOneOut
 from .adversarial import AdversarialTask as AdversarialTask
 from .answering import Answer as Answer
 from .answering import QuestionAnswering as QuestionAnswering
@@ -17,12 +20,16 @@ from .freezing import train_all as train_all
 from .freezing import trained_parameters as trained_parameters
 from .gan import GAN as GAN
 from .language import CausalLM as CausalLM
-from .likelihood import Completions as Completions
+from .likelihood import token_log_probabilities as token_log_probabilities
 from .logits import LogitsTask as LogitsTask
 from .masked import Guess as Guess
 from .masked import MaskedLM as MaskedLM
+from .objectives import AdaptiveKL as AdaptiveKL
+from .objectives import Clipped as Clipped
+from .objectives import KL as KL
 from .paired import Pix2Pix as Pix2Pix
 from .pixels import PixelModel as PixelModel
+from .policy import PolicyTuning as PolicyTuning
 from .predictions import Clean as Clean
 from .predictions import EDMWeight as EDMWeight
 from .predictions import Epsilon as Epsilon
@@ -32,12 +39,21 @@ from .predictions import Preconditioned as Preconditioned
 from .predictions import Prediction as Prediction
 from .predictions import Uniform as Uniform
 from .predictions import Velocity as Velocity
+from .preference import PreferenceTuning as PreferenceTuning
 from .presets import add_format as add_format
 from .prior import CodePrior as CodePrior
 from .prior import GridPrior as GridPrior
 from .prior import SequencePrior as SequencePrior
+from .reference import AdapterOff as AdapterOff
+from .reference import FromBatch as FromBatch
 from .refusals import PresetError as PresetError
+from .reward import RewardModel as RewardModel
+from .rewards import Reward as Reward
+from .rollout_settings import RolloutSettings as RolloutSettings
 from .sample_task import SampleTask as SampleTask
+from .sampled import Rated as Rated
+from .sampled import best_of as best_of
+from .sampled import sampled as sampled
 from .seq2seq import Seq2SeqLM as Seq2SeqLM
 from .stylegan import Adaptation as Adaptation
 from .stylegan import StyleGAN as StyleGAN
@@ -46,6 +62,7 @@ from .tagging import TokenClassifier as TokenClassifier
 from .text_task import LabellingTask as LabellingTask
 from .text_task import TextTask as TextTask
 from .truncated import TruncatedLM as TruncatedLM
+from .tuning import Tuning as Tuning
 from .unpaired import CycleConsistency as CycleConsistency
 from .unpaired import CycleGAN as CycleGAN
 from .variational import EvidenceBound as EvidenceBound

@@ -6,6 +6,8 @@ from .errors import RunStoppedError as RunStoppedError
 from .errors import TrainingError as TrainingError
 from .errors import short_of_memory as short_of_memory
 from .folder import RunFolder as RunFolder
+from .rollouts import KLStop as KLStop
+from .rollouts import Rollouts as Rollouts
 from .run import Outcome as Outcome
 from .run import deterministic as deterministic
 from .run import train as train

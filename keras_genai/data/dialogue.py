@@ -1,0 +1,189 @@
+"""Conversations to learn to chat from, and text to learn the language from before.
+
+The exchanges of the ChatterBot corpus ship with the package: a question, a tab and an
+answer a line, each pair once. A question has several answers, and all of these are on
+one side of the split.
+"""
+
+import functools
+import importlib.resources
+import re
+
+import numpy as np
+
+from keras_genai.data import conversations, text, tokenizers
+from keras_genai.data.arguments import check_length
+from keras_genai.data.loading import Splits
+from keras_genai.data.turns import CHATML
+from keras_genai.data.windows import Windows
+from keras_genai.files.text import lines
+
+_HELD_OUT = 0.1  # of the questions
+_STAND_IN = 60  # exchanges
+_STAND_IN_SIZE = 10_000  # characters of the documentation
+
+
+def chatterbot(
+    batch_size,
+    seed=0,
+    data_dir=None,
+    *,
+    length=128,
+    tokenizer="bpe:2048",
+    packed=True,
+    stand_in=False,
+):
+    """Short exchanges with a computer, 1,174 of them, of which answers are learned.
+
+    A tenth of the 1,010 questions is for validation, after one fixed shuffle. They are
+    written down by `CHATML`. Exchanges of more tokens than `length` are left out,
+    because nothing would be learned of how they end.
+
+    Args:
+        batch_size: int, rows.
+        seed: int. Which rows come in which batch.
+        data_dir: unused.
+        length: int, tokens of a row.
+        tokenizer: `"bpe:SIZE"`, which learns as that of `background`, or a `Tokenizer`
+            with the marks of `CHATML`.
+        packed: bool. Whether exchanges share rows; see `conversations.loader`.
+        stand_in: bool. If `True`, sixty exchanges, for tests.
+
+    Returns:
+        `Splits`. `held_out` is a dict of `prompts` and `completions`, str `(N,)`:
+        questions and answers. `prompts` has the questions of the training.
+
+    Reference: https://github.com/gunthercox/chatterbot-corpus, BSD-3-Clause
+    """
+    check_length(length, least=8)
+    train, held_out = split_by_question(exchanges(stand_in))
+    tokenizer = _tokenizer(tokenizer, stand_in)
+    loader = functools.partial(
+        conversations.loader, tokenizer=tokenizer, turns=CHATML, length=length
+    )
+    train, held_out = (
+        [pair for pair in part if _fits(pair, tokenizer, length)]
+        for part in (train, held_out)
+    )
+    questions, answers = zip(*held_out, strict=True)
+    return Splits(
+        loader(_rows(train), batch_size=batch_size, packed=packed, seed=seed),
+        loader(_rows(held_out), batch_size=batch_size, shuffle=False, fixed=True),
+        tokenizer,
+        held_out={"prompts": np.array(questions), "completions": np.array(answers)},
+        name="chatterbot",
+        prompts=tuple(dict.fromkeys(question for question, _ in train)),
+    )
+
+
+def background(
+    batch_size,
+    seed=0,
+    data_dir=None,
+    *,
+    length=128,
+    tokenizer="bpe:2048",
+    stand_in=False,
+):
+    """The Python documentation, and the exchanges that are learned later as plain text.
+
+    Args:
+        batch_size: int, windows.
+        seed: int. Which windows are drawn in which step.
+        data_dir: unused.
+        length: int, tokens of a window.
+        tokenizer: `"bpe:SIZE"`, which learns from all of this text and gets the marks
+            of `CHATML`, or a `Tokenizer`.
+        stand_in: bool. If `True`, a small part, for tests.
+
+    Returns:
+        `Splits`. `held_out` is the last tenth of the documentation.
+    """
+    check_length(length)
+    train, held_out = _texts(stand_in)
+    tokenizer = _tokenizer(tokenizer, stand_in)
+    tokens = tokenizer.encode(held_out)
+    return Splits(
+        Windows(tokenizer.encode(train), length, batch_size, seed),
+        Windows(tokens, length, batch_size, fixed=True),
+        tokenizer,
+        held_out=tokens,
+        name="chat_background",
+    )
+
+
+def exchanges(stand_in=False):
+    """All exchanges, list of `(question, answer)`; or sixty of them.
+
+    Args:
+        stand_in: bool.
+    """
+    shipped = importlib.resources.files("keras_genai.data") / "files/chatterbot.tsv"
+    found = [tuple(line.split("\t")) for line in lines(shipped.read_text("utf-8"))]
+    return found[:: len(found) // _STAND_IN][:_STAND_IN] if stand_in else found
+
+
+def split_by_question(pairs):
+    """Exchanges for training and for validation, the questions of which differ.
+
+    Args:
+        pairs: list of `(question, answer)`.
+
+    Returns:
+        `(train, held_out)`, two such lists. Questions are one that differ in nothing
+        but capitals and punctuation.
+    """
+    keys = [plain(question) for question, _ in pairs]
+    known = list(dict.fromkeys(keys))
+    order = np.random.default_rng(0).permutation(len(known))
+    count = int(_HELD_OUT * len(known))
+    held = {known[index] for index in order[:count]}
+    train = [pair for pair, key in zip(pairs, keys, strict=True) if key not in held]
+    return train, [pair for pair, key in zip(pairs, keys, strict=True) if key in held]
+
+
+def plain(words):
+    """A text without capitals and punctuation, by which answers are compared.
+
+    >>> plain("What is AI?")
+    'what is ai'
+    """
+    return re.sub(r"\W+", " ", words.lower()).strip()
+
+
+def _rows(pairs):
+    return [
+        {
+            "messages": [
+                {"role": "user", "content": question},
+                {"role": "assistant", "content": answer},
+            ]
+        }
+        for question, answer in pairs
+    ]
+
+
+def _fits(pair, tokenizer, length):
+    question, answer = pair
+    said = CHATML.spans([("person", question), ("model", answer)])[0]
+    return len(tokenizer.encode(said)) <= length
+
+
+def _texts(stand_in):
+    """The text to train on, and that to validate on."""
+    docs = text.documentation()[: _STAND_IN_SIZE if stand_in else None]
+    cut = int(0.9 * len(docs))
+    said, _ = split_by_question(exchanges(stand_in))
+    talk = "".join(f"{question}\n{answer}\n\n" for question, answer in said)
+    return f"{docs[:cut]}\n\n{talk}", docs[cut:]
+
+
+@functools.lru_cache(maxsize=4)
+def _learned(name, stand_in):
+    return tokenizers.build(name, _texts(stand_in)[0]).with_tokens(CHATML.tokens)
+
+
+def _tokenizer(name, stand_in):
+    if isinstance(name, tokenizers.Tokenizer):
+        return name
+    return _learned(name, stand_in)

@@ -1,0 +1,69 @@
+"""Exchanges to learn to chat from, split so that no question is on both sides."""
+
+import numpy as np
+
+from keras_genai.data import dialogue
+from keras_genai.data.turns import CHATML
+
+
+def test_all_exchanges_ship_each_once():
+    pairs = dialogue.exchanges()
+    assert len(pairs) == 1174
+    assert all(len(pair) == 2 and all(pair) for pair in pairs)
+    plain = {tuple(map(dialogue.plain, pair)) for pair in pairs}
+    assert len(plain) == len(pairs)
+    assert len({dialogue.plain(question) for question, _ in pairs}) == 1010
+
+
+def test_no_question_is_on_both_sides():
+    pairs = dialogue.exchanges()
+    train, held_out = dialogue.split_by_question(pairs)
+    assert sorted(train + held_out) == sorted(pairs)
+    known, unknown = (
+        {dialogue.plain(question) for question, _ in part} for part in (train, held_out)
+    )
+    assert not known & unknown
+    assert len(unknown) == 101
+    other = [(question.upper() + "!", answer) for question, answer in pairs]
+    again = dialogue.split_by_question(other)[1]
+    assert [answer for _, answer in again] == [answer for _, answer in held_out]
+
+
+def test_answers_alone_are_learned_with_their_end():
+    splits = dialogue.chatterbot(4, length=64, tokenizer="bpe:400", stand_in=True)
+    tokenizer = splits.tokenizer
+    assert tokenizer.special_in_text
+    inputs, targets, weight = next(iter(splits.validation))
+    answers = {f"{answer}{CHATML.end}" for _, answer in dialogue.exchanges(True)}
+    for target, counted in zip(targets, weight, strict=True):
+        learned = np.asarray(target)[np.asarray(counted) > 0]
+        assert tokenizer.decode(learned, skip_special_tokens=False) in answers
+    assert inputs["tokens"].shape[1] <= 64
+    assert len(splits.held_out["prompts"]) == len(splits.held_out["completions"])
+    assert not {*splits.prompts} & {*splits.held_out["prompts"]}
+
+
+def test_rows_are_shared_where_they_may_be():
+    made = dict(length=128, tokenizer="bpe:400", stand_in=True)
+    packed, apart = (
+        dialogue.chatterbot(1, packed=packed, **made) for packed in (True, False)
+    )
+    assert packed.train.steps_per_epoch < 0.7 * apart.train.steps_per_epoch
+    assert "segments" in packed.train.element_spec[0]
+    assert "segments" not in apart.train.element_spec[0]
+
+
+def test_the_text_before_has_the_same_tokens_and_no_held_out_answer():
+    made = dict(tokenizer="bpe:400", stand_in=True)
+    before, chat = (
+        dialogue.background(4, length=16, **made),
+        dialogue.chatterbot(4, **made),
+    )
+    assert before.tokenizer.to_json() == chat.tokenizer.to_json()
+    text = before.tokenizer.decode(before.train.tokens)
+    train, held_out = dialogue.split_by_question(dialogue.exchanges(True))
+    assert all(f"\n{answer}\n" in text for _, answer in train)
+    known = {answer for _, answer in train}
+    unseen = [answer for _, answer in held_out if answer not in known]
+    assert unseen
+    assert not any(f"\n{answer}\n" in text for answer in unseen)
