@@ -5,9 +5,6 @@ from .attention_plot import plot_attention as plot_attention
 from .classifier import Classifier as Classifier
 from .classifier import Inception as Inception
 from .classifier import fit_classifier as fit_classifier
-from .divergence import Divergence as Divergence
-from .divergence import best_of_divergence as best_of_divergence
-from .divergence import divergence as divergence
 from .diversity import distinct as distinct
 from .diversity import unique_share as unique_share
 from .images import class_entropy as class_entropy
@@ -18,6 +15,9 @@ from .images import precision_recall as precision_recall
 from .judges import ClassifierJudge as ClassifierJudge
 from .judges import PairJudge as PairJudge
 from .judges import TextJudge as TextJudge
+from .kl import Divergence as Divergence
+from .kl import best_of_divergence as best_of_divergence
+from .kl import divergence as divergence
 from .language import TextScore as TextScore
 from .language import score_text as score_text
 from .language import score_windows as score_windows

@@ -51,9 +51,9 @@ from .reward import RewardModel as RewardModel
 from .rewards import Reward as Reward
 from .rollout_settings import RolloutSettings as RolloutSettings
 from .sample_task import SampleTask as SampleTask
-from .sampled import Rated as Rated
-from .sampled import best_of as best_of
-from .sampled import sampled as sampled
+from .sampling import Rated as Rated
+from .sampling import best_of as best_of
+from .sampling import sampled as sampled
 from .seq2seq import Seq2SeqLM as Seq2SeqLM
 from .stylegan import Adaptation as Adaptation
 from .stylegan import StyleGAN as StyleGAN

@@ -26,7 +26,7 @@ from keras_genai.tasks.rewards import check_vocabulary, prompt_rows, read_reward
 from keras_genai.tasks.rollout_buffer import ENDING, RolloutBuffer
 from keras_genai.tasks.rollout_figures import COEFFICIENT
 from keras_genai.tasks.rollout_settings import RolloutSettings
-from keras_genai.tasks.sampled import sampled
+from keras_genai.tasks.sampling import sampled
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.tuning import Tuning
 from keras_genai.tasks.values import table_rows

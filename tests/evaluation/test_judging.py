@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from keras_genai.evaluation.attempts import pass_at
-from keras_genai.evaluation.divergence import best_of_divergence, divergence
 from keras_genai.evaluation.diversity import distinct, unique_share
 from keras_genai.evaluation.judges import (
     CHARACTERS,
@@ -17,6 +16,7 @@ from keras_genai.evaluation.judges import (
     PairJudge,
     TextJudge,
 )
+from keras_genai.evaluation.kl import best_of_divergence, divergence
 from keras_genai.evaluation.preference import Judge, compare, judged, win_rate
 
 

@@ -108,7 +108,9 @@ def assert_identical(run, whole):
     assert run.log == whole.log
 
 
-@pytest.mark.parametrize("kind", ["scaled", "compiled"])
+@pytest.mark.parametrize(
+    "kind", ["scaled", pytest.param("compiled", marks=pytest.mark.slow)]
+)
 def test_killed_at_random_moments_the_run_ends_with_the_same_bits(
     kind, server, tmp_path, request
 ):

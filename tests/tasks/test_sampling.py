@@ -3,7 +3,7 @@
 import numpy as np
 from toy_strings import REFERENCE, REWARDS, STRINGS, N, nats, policy, worth
 
-from keras_genai.tasks.sampled import best_of, sampled
+from keras_genai.tasks.sampling import best_of, sampled
 
 POLICY = policy(REFERENCE)
 
