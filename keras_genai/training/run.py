@@ -27,6 +27,7 @@ from keras_genai.training.errors import TrainingError, short_of_memory, writing
 from keras_genai.training.folder import RunFolder, claimed
 from keras_genai.training.interrupt import Interrupt
 from keras_genai.training.log import JSONLog, mend, read_log, sound_lines
+from keras_genai.training.rollouts import Rollouts
 from keras_genai.training.settings import RunSettings, check_run
 from keras_genai.training.state import RunState
 
@@ -127,7 +128,7 @@ def train(
                 )
             restored = _restore(run, model, checkpointer, compiled, say)
             stride = settings.steps_per_execution or model.steps_per_execution
-            every = [getattr(each, "every", 0) for each in callbacks]
+            every = [each.every for each in callbacks if isinstance(each, Rollouts)]
             clock = _clock(restored, steps, settings.log_every, stride, every)
             keeps = settings.keep_best or settings.restore_best
             best = KeepBest(clock, checkpointer, save=keeps)
