@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_genai.declared import Count
 from keras_genai.modalities.text import Text
-from keras_genai.networks.language import LanguageNetwork
+from keras_genai.networks.language import LanguageNetwork, TokenNetwork
 from keras_genai.samplers.rollouts import Rollout
 from keras_genai.tasks.language import CausalLM
 
@@ -26,6 +26,7 @@ N, P = len(STRINGS), len(PREFIXES)
 LENGTHS = np.array([len(string) for string in STRINGS])
 MASK = np.arange(L)[None] < LENGTHS[:, None]
 TOKENS = np.array([(*string, *[0] * (L - len(string))) for string in STRINGS])
+PROMPTED = np.pad(TOKENS, [[0, 0], [1, 0]]).astype("int32")  # behind the prompt [0]
 STEPS = np.array(
     [[INDEX[s[:t]] if t < len(s) else 0 for t in range(L)] for s in STRINGS]
 )
@@ -73,14 +74,26 @@ def beginning_with(prefix):
     return [row for row, string in enumerate(STRINGS) if string[:size] == prefix]
 
 
-BEST = BETA * np.log((np.exp(nats(REFERENCE) + REWARDS / BETA)).sum())  # objective
-BEST_NATS = nats(REFERENCE) + REWARDS / BETA - BEST / BETA
-OPTIMUM = np.array(
-    [
-        [np.logaddexp.reduce(BEST_NATS[beginning_with((*p, v))]) for v in range(V)]
-        for p in PREFIXES
-    ]
-)
+def best_nats(beta, rewards):
+    """(N,): of the best policy, and `beta` log Z, which is its objective."""
+    target = nats(REFERENCE) + rewards / beta
+    log_z = np.logaddexp.reduce(target)
+    return target - log_z, beta * log_z
+
+
+def optimum(beta=BETA, rewards=REWARDS):
+    """The policy with the most reward less `beta` times the divergence."""
+    found, _ = best_nats(beta, rewards)
+    return np.array(
+        [
+            [np.logaddexp.reduce(found[beginning_with((*p, v))]) for v in range(V)]
+            for p in PREFIXES
+        ]
+    )
+
+
+BEST = best_nats(BETA, REWARDS)[1]
+OPTIMUM = optimum()
 # What is still to come after each prefix, of the best policy.
 SOFT_VALUES = BETA * np.array(
     [
@@ -139,6 +152,25 @@ def _row(first, second):
     return ops.clip(4 + 3 * (first - 1) + second - 1, 0, P - 1)
 
 
+class WholeStrings(TokenNetwork):
+    """Its vector of a whole string is 1 in that string's place and 0 elsewhere."""
+
+    context = 1 + L
+    width = N
+
+    vocabulary_size: Count = V
+
+    def hidden(self, tokens, mask=None):
+        first, second, third = (tokens[:, place : place + 1] for place in (1, 2, 3))
+        codes = [0 * first, first, 4 * first + second + 4]
+        codes.append(16 * first + 4 * second + third + 20)
+        rows = np.full(20 + 4**L, -1, "int32")
+        for row, string in enumerate(STRINGS):
+            code = int("".join(map(str, string)), 4)
+            rows[code + {1: 0, 2: 4, 3: 20}[len(string)]] = row
+        return ops.one_hot(ops.take(rows, ops.concatenate(codes, 1)), self.width)
+
+
 def policy(logits):
     """A `CausalLM` of a table of logits."""
     model = CausalLM(PrefixTable(), Text(vocabulary_size=V))
@@ -154,11 +186,23 @@ def worth(prompts, completions):
 def every_string():
     """`Rollout` of all strings, once each, behind the prompt [0]."""
     return Rollout(
-        tokens=np.concatenate([np.zeros((N, 1)), TOKENS], axis=1).astype("int32"),
+        tokens=PROMPTED,
         prompt_lengths=np.ones(N, "int32"),
         lengths=(1 + LENGTHS).astype("int32"),
         ended=np.arange(N) < P,
     )
+
+
+def every_pair():
+    """The strings of all pairs, by their numbers, and the pairs as a batch."""
+    one, other = (each.ravel() for each in np.indices((N, N)))
+    lengths = np.stack([LENGTHS[one], LENGTHS[other]], axis=1)
+    arrays = {
+        "tokens": np.stack([PROMPTED[one], PROMPTED[other]], axis=1),
+        "prompt_lengths": np.ones(len(one), "int32"),
+        "completion_mask": np.arange(L) < lengths[..., None],
+    }
+    return one, other, arrays
 
 
 def table(model):

@@ -7,16 +7,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from aligned_language import (
+from toy_strings import (
+    BEST,
     BETA,
-    LENGTHS,
+    PROMPTED,
     REFERENCE,
-    REWARD,
-    TOKENS,
-    log_partition,
-    log_probabilities,
+    REWARDS,
+    every_pair,
+    nats,
     optimum,
     policy,
+    table,
 )
 
 from keras_genai import from_preset, training
@@ -62,15 +63,9 @@ def sequence_pair():
 
 def all_pairs():
     """Every pair of strings, and how often people would show and prefer it."""
-    one, other = (each.ravel() for each in np.indices((len(TOKENS),) * 2))
-    shown = np.exp(log_probabilities(REFERENCE))
-    prefer = 1 / (1 + np.exp(REWARD[other] - REWARD[one]))
-    lengths = np.stack([LENGTHS[one], LENGTHS[other]], axis=1)
-    arrays = {
-        "tokens": np.stack([TOKENS[one], TOKENS[other]], axis=1),
-        "prompt_lengths": np.ones(len(one), "int32"),
-        "completion_mask": np.arange(3) < lengths[..., None],
-    }
+    one, other, arrays = every_pair()
+    shown = np.exp(nats(REFERENCE))
+    prefer = 1 / (1 + np.exp(REWARDS[other] - REWARDS[one]))
     return arrays, 2 * len(one) * shown[one] * shown[other] * prefer
 
 
@@ -89,16 +84,15 @@ def loss_and_gradient(tuning, arrays, weight):
 
 def implicit_reward(model, beta=BETA):
     """float64 `(40,)`: the reward that a policy stands for."""
-    table = model.network.table.numpy()
-    return beta * (log_probabilities(table) - log_probabilities(REFERENCE))
+    return beta * (nats(table(model)) - nats(REFERENCE))
 
 
 def test_log_probabilities_are_those_of_whole_strings():
     arrays, _ = all_pairs()
-    tuning = PreferenceTuning(policy(), Sigmoid(BETA))
+    tuning = PreferenceTuning(policy(REFERENCE), Sigmoid(BETA))
     found = tuning(tensors(arrays))
-    sums = log_probabilities(REFERENCE)
-    one, other = (each.ravel() for each in np.indices((len(TOKENS),) * 2))
+    one, other, _ = every_pair()
+    sums = nats(REFERENCE)
     expected = np.stack([sums[one], sums[other]], axis=1)
     np.testing.assert_allclose(found["policy"], expected, atol=1e-5)
     np.testing.assert_array_equal(found["policy"], found["reference"])
@@ -106,7 +100,7 @@ def test_log_probabilities_are_those_of_whole_strings():
 
 def test_the_best_policy_is_where_the_loss_is_flat():
     arrays, weight = all_pairs()
-    tuning = PreferenceTuning(policy(), Sigmoid(BETA))
+    tuning = PreferenceTuning(policy(REFERENCE), Sigmoid(BETA))
     loss, slope = loss_and_gradient(tuning, arrays, weight)
     np.testing.assert_allclose(loss, math.log(2), atol=1e-5)
     assert np.abs(slope).max() > 1e-2
@@ -115,13 +109,13 @@ def test_the_best_policy_is_where_the_loss_is_flat():
     assert least < loss
     assert np.abs(slope).max() < 1e-6
     reward = implicit_reward(tuning.policy)
-    np.testing.assert_allclose(reward - REWARD, -BETA * log_partition(), atol=1e-5)
+    np.testing.assert_allclose(reward - REWARDS, -BEST, atol=1e-5)
 
 
 @pytest.mark.slow
 def test_dpo_recovers_the_reward_up_to_a_constant():
     arrays, weight = all_pairs()
-    tuning = PreferenceTuning(policy(), Sigmoid(BETA))
+    tuning = PreferenceTuning(policy(REFERENCE), Sigmoid(BETA))
     steps = 6000
     rate = keras.optimizers.schedules.CosineDecay(0.05, steps)
     tuning.compile(keras.optimizers.Adam(rate, epsilon=1e-12), jit_compile=True)
@@ -129,23 +123,20 @@ def test_dpo_recovers_the_reward_up_to_a_constant():
     data = tf.data.Dataset.from_tensors(batch).repeat()
     tuning.steps_per_execution = 200
     tuning.fit(data, steps_per_epoch=steps, verbose=0)
-    apart = implicit_reward(tuning.policy) - REWARD
+    apart = implicit_reward(tuning.policy) - REWARDS
     assert np.ptp(apart) < 1e-3
-    np.testing.assert_allclose(apart, -BETA * log_partition(), atol=1e-3)
-    found, best = (
-        np.exp(log_probabilities(table))
-        for table in (tuning.policy.network.table.numpy(), optimum())
-    )
+    np.testing.assert_allclose(apart, -BEST, atol=1e-3)
+    found, best = (np.exp(nats(logits)) for logits in (table(tuning.policy), optimum()))
     assert 0.5 * np.abs(found - best).sum() < 1e-3
 
 
 def test_the_optimum_of_ipo_is_how_often_a_string_wins():
     tau = 0.3
     arrays, weight = all_pairs()
-    shown = np.exp(log_probabilities(REFERENCE))
-    wins = (1 / (1 + np.exp(REWARD[None] - REWARD[:, None]))) @ shown
+    shown = np.exp(nats(REFERENCE))
+    wins = (1 / (1 + np.exp(REWARDS[None] - REWARDS[:, None]))) @ shown
     # A policy of log-ratios wins / tau is that of the rewards wins at beta = tau.
-    tuning = PreferenceTuning(policy(), IPO(tau, average=False))
+    tuning = PreferenceTuning(policy(REFERENCE), IPO(tau, average=False))
     loss, _ = loss_and_gradient(tuning, arrays, weight)
     np.testing.assert_allclose(loss, 1 / (4 * tau**2), rtol=1e-5)
     tuning.policy.network.table.assign(optimum(tau, wins))
@@ -288,7 +279,7 @@ def test_what_does_not_fit_is_named():
     with pytest.raises(ValueError, match="`loss` must be None"):
         tuning.compile("sgd", loss="mse")
     with pytest.raises(ValueError, match="must be a dict with"):
-        tuning({"tokens": TOKENS})
+        tuning({"tokens": PROMPTED})
     with pytest.raises(ValueError, match="must be dicts with prompt, chosen"):
         tuning.loader(JUDGED)
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from aligned_language import LENGTHS, REWARD, TOKENS, Strings
+from toy_strings import REWARDS, WholeStrings, every_pair
 
 from keras_genai import from_preset
 from keras_genai.data import published, tokenizers
@@ -182,23 +182,16 @@ def test_a_policy_lends_its_network():
 def test_scores_are_flat_at_the_maximum_of_the_likelihood():
     # Of a linear head on one vector a string, the scores are free: with infinite data
     # the likelihood is largest at the true reward.
-    model = RewardModel(Strings(), given=Text(vocabulary_size=4))
-    model.head.kernel.assign(REWARD[:, None])
-    one, other = (each.ravel() for each in np.indices((len(TOKENS),) * 2))
-    lengths = np.stack([LENGTHS[one], LENGTHS[other]], axis=1)
-    arrays = tensors(
-        {
-            "tokens": np.stack([TOKENS[one], TOKENS[other]], axis=1),
-            "prompt_lengths": np.ones(len(one), "int32"),
-            "completion_mask": np.arange(3) < lengths[..., None],
-        }
-    )
-    prefer = 2 / (1 + np.exp(REWARD[other] - REWARD[one]))
+    model = RewardModel(WholeStrings(), given=Text(vocabulary_size=4))
+    model.head.kernel.assign(REWARDS[:, None])
+    one, other, arrays = every_pair()
+    arrays = tensors(arrays)
+    prefer = 2 / (1 + np.exp(REWARDS[other] - REWARDS[one]))
     with tf.GradientTape() as tape:
         scores = model(arrays)
         weight = tf.constant(prefer, "float32")
         loss = model.compute_loss(arrays, None, scores, weight)
-    np.testing.assert_allclose(scores[:, 0], REWARD[one], atol=1e-6)
+    np.testing.assert_allclose(scores[:, 0], REWARDS[one], atol=1e-6)
     assert loss < math.log(2)
     slope = tape.gradient(loss, model.head.kernel.value)
     assert np.abs(slope).max() < 1e-6
