@@ -47,7 +47,7 @@ PACKAGES = {
             "images masking pairs preferences reviews sentiment summarization text "
             "tokenizers translation video"
         ),
-        machinery=words("alphabet sentencepiece"),
+        machinery=words("alphabet sentencepiece tokenizer"),
         hidden=words("Plan"),
     ),
     "evaluation": Public(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_genai.data.tokenizers import check_texts
+from keras_genai.data.tokenizer import check_texts
 from keras_genai.data.vetting import guarded
 from keras_genai.padding import pad_sequence
 

@@ -19,7 +19,7 @@ from keras_genai.checks import check_instance
 from keras_genai.data.arguments import check_count, check_seed
 from keras_genai.data.batching import Plan, default_boundaries, stack
 from keras_genai.data.loader import Loader
-from keras_genai.data.tokenizers import Tokenizer
+from keras_genai.data.tokenizer import Tokenizer
 from keras_genai.data.windows import Stream, Windows
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.text import Text

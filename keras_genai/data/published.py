@@ -13,6 +13,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from keras_genai.data.charsmap import check_charsmap
 from keras_genai.data.sentencepiece import read_model
+from keras_genai.data.tokenizer import USUAL_NAMES, Tokenizer
 from keras_genai.data.tokenizer_options import (
     follow,
     listed_tokens,
@@ -21,7 +22,6 @@ from keras_genai.data.tokenizer_options import (
     tidied,
     token_text,
 )
-from keras_genai.data.tokenizers import USUAL_NAMES, Tokenizer
 from keras_genai.data.vetting import (
     LARGEST_FILE,
     LARGEST_GROWTH,

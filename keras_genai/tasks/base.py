@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_genai import compat, replicas
-from keras_genai.data.tokenizers import Tokenizer
+from keras_genai.data.tokenizer import Tokenizer
 from keras_genai.declared import Declared, fields
 from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.layers import quantized

@@ -9,7 +9,7 @@ from keras import ops
 from keras_genai.checks import check_one_of
 from keras_genai.data import framing
 from keras_genai.data.held import as_rows, columns, in_batches
-from keras_genai.data.tokenizers import check_texts
+from keras_genai.data.tokenizer import check_texts
 from keras_genai.declared import Size
 from keras_genai.layers.token_pooling import POOLINGS
 from keras_genai.modalities.base import Modality

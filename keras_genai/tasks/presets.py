@@ -25,7 +25,7 @@ import pydantic
 from safetensors.numpy import save_file
 
 from keras_genai import registry
-from keras_genai.data.tokenizers import Tokenizer
+from keras_genai.data.tokenizer import Tokenizer
 from keras_genai.files import plain
 from keras_genai.files.folders import real_folder, replacing_folder
 from keras_genai.files.paths import AnyPath, as_path
