@@ -169,13 +169,9 @@ def _splits(name, parts, batch_size, seed, tokenizer, length, stride):
 
 def _learned(questions, name):
     """WordPiece of questions and texts, each text once."""
-    kind, _, size = str(name).partition(":")
-    if kind != "wordpiece" or not size.isdecimal():
-        raise ValueError(
-            f"`tokenizer` must be 'wordpiece:SIZE' or a Tokenizer. Received: {name!r}"
-        )
+    _, size = tokenizers.parse(name, ["wordpiece:SIZE"])
     corpus = dict.fromkeys(text for asked in questions for text in asked[:2])
-    learned = tokenizers.wordpiece(corpus, int(size), lowercase=True)
+    learned = tokenizers.wordpiece(corpus, size, lowercase=True)
     return published.for_encoder(learned)
 
 

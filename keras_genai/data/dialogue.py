@@ -44,8 +44,8 @@ def chatterbot(
         seed: int. Which rows come in which batch.
         data_dir: unused.
         length: int, tokens of a row.
-        tokenizer: `"bpe:SIZE"`, which learns as that of `background`, or a `Tokenizer`
-            with the marks of `CHATML`.
+        tokenizer: `Tokenizer` with the marks of `CHATML`, or a name, see
+            `tokenizers.build`, of one that learns as that of `background`.
         packed: bool. Whether exchanges share rows; see `conversations.loader`.
         stand_in: bool. If `True`, sixty exchanges, for tests.
 
@@ -92,8 +92,8 @@ def background(
         seed: int. Which windows are drawn in which step.
         data_dir: unused.
         length: int, tokens of a window.
-        tokenizer: `"bpe:SIZE"`, which learns from all of this text and gets the marks
-            of `CHATML`, or a `Tokenizer`.
+        tokenizer: `Tokenizer`, or a name, see `tokenizers.build`, of one that learns
+            from all of this text and gets the marks of `CHATML`.
         stand_in: bool. If `True`, a small part, for tests.
 
     Returns:

@@ -110,14 +110,14 @@ def parallel_splits(
         parts: three lists of pairs of str: training, validation and test.
         batch_size: int, pairs a batch at most.
         seed: int. Which pairs come in which batch.
-        tokenizer: `"bpe:SIZE"` or `"characters"`, learned from the training pairs, both
-            sides together; or a `Tokenizer`.
+        tokenizer: `Tokenizer`, or a name, see `tokenizers.build`, of one that learns
+            from the training pairs, both sides together.
         max_tokens: int or `None`. Tokens of one side of a batch, padding included.
         name: str.
         max_length: int or `None`. Longer pairs, in tokens, are left out of training
             and validation.
     """
-    if not hasattr(tokenizer, "encode_batch"):
+    if not isinstance(tokenizer, tokenizers.Tokenizer):
         texts = tuple(text for pair in parts[0] for text in pair)
         tokenizer = _learned(texts, tokenizer)
     collate = pair_batch(tokenizer, same_length=True)
@@ -219,13 +219,4 @@ def columns(rows):
 @functools.lru_cache(maxsize=4)
 def _learned(texts, name):
     """A tokenizer of these texts; the same texts are not read twice."""
-    special = dict(pad_token="<pad>", start_token="<s>", end_token="</s>")
-    kind, _, size = str(name).partition(":")
-    if name == "characters":
-        return tokenizers.characters(texts, unknown_token="<unk>", **special)
-    if kind == "bpe" and size.isdecimal():
-        return tokenizers.bpe(texts, int(size), **special)
-    raise ValueError(
-        "`tokenizer` must be 'bpe:SIZE', 'characters' or a Tokenizer. "
-        f"Received: {name!r}"
-    )
+    return tokenizers.build(name, texts, **tokenizers.SPECIAL_TOKENS)

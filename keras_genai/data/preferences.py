@@ -27,7 +27,6 @@ from keras_genai.files.text import decode, lines, read_bytes
 PAIR = ("prompt", "chosen", "rejected")
 LABELLED = ("prompt", "completion", "label")
 ANSWER = "\n\nAssistant:"  # what begins an answer in the files of `hh`
-SPECIAL = dict(pad_token="<pad>", start_token="<s>", end_token="</s>")
 
 
 def split_prompt(chosen, rejected, mark):
@@ -212,8 +211,8 @@ def hh(
         data_dir: path of a folder with `test.jsonl.gz` and perhaps `train.jsonl.gz`.
         length: int. Tokens of prompt and answer at most. Answers that are longer are
             cut at their end, pairs whose prompt takes more than half are left out.
-        tokenizer: `"bpe:SIZE"` or `"characters"`, which learn from the training texts,
-            or a `Tokenizer`.
+        tokenizer: `Tokenizer`, or a name, see `tokenizers.build`, of one that learns
+            from the training texts.
         encoder: bool. Whether batches are those of an encoder, see
             `framed_pair_arrays`; else those of a language model, see `pair_arrays`.
         stand_in: bool. If `True`, forty made-up questions with a polite and a rude
@@ -281,21 +280,9 @@ def _labelled(rows):
 
 def _learned(name, rows, encoder):
     """A tokenizer of the texts of pairs, which frames them for an encoder."""
-    found = _tokenizer(name, rows)
-    return published.for_encoder(found) if encoder else found
-
-
-def _tokenizer(name, rows):
     texts = [row[key] for row in rows for key in PAIR]
-    kind, _, size = str(name).partition(":")
-    if name == "characters":
-        return tokenizers.characters(texts, unknown_token="<unk>", **SPECIAL)
-    if kind == "bpe" and size.isdecimal():
-        return tokenizers.bpe(texts, int(size), **SPECIAL)
-    raise ValueError(
-        "`tokenizer` must be 'bpe:SIZE', 'characters' or a Tokenizer. "
-        f"Received: {name!r}"
-    )
+    found = tokenizers.build(name, texts, **tokenizers.SPECIAL_TOKENS)
+    return published.for_encoder(found) if encoder else found
 
 
 def _with_room(tokenizer, rows, length):

@@ -14,7 +14,7 @@ from keras_genai.data.arguments import check_count, check_length
 from keras_genai.data.loading import Splits
 from keras_genai.padding import pad_sequence
 
-PAD, END = "<pad>", "</s>"
+SPECIAL = dict(pad_token="<pad>", end_token="</s>", unknown_token="<unk>")
 
 
 def reviews(
@@ -35,8 +35,8 @@ def reviews(
         seed: int. Which sentences come in which batch.
         data_dir: see `sentiment.sst2`.
         length: int. Tokens of a row; sentences share rows where they have room.
-        tokenizer: `"bpe:SIZE"`, which learns from the training sentences, or a
-            `Tokenizer` with an end token.
+        tokenizer: `Tokenizer` with an end token, or a name, see `tokenizers.build`, of
+            one that learns from the training sentences.
         words: int. Words of a prompt; shorter sentences give none, nor do those whose
             prompt has more than half of `length` tokens.
         praise_only: bool. Whether only sentences of praise are learned, and of these
@@ -169,15 +169,7 @@ def _columns(rows):
 
 
 def _tokenizer(name, train):
-    if isinstance(name, tokenizers.Tokenizer):
-        return name
-    kind, _, size = str(name).partition(":")
-    if kind != "bpe" or not size.isdecimal():
-        raise ValueError(
-            f"`tokenizer` must be 'bpe:SIZE' or a Tokenizer. Received: {name!r}"
-        )
-    sentences = [sentence for sentence, _ in train]
-    return tokenizers.bpe(sentences, int(size), pad_token=PAD, end_token=END)
+    return tokenizers.build(name, [sentence for sentence, _ in train], **SPECIAL)
 
 
 def _arrays(rows, tokenizer, length):

@@ -42,8 +42,8 @@ def sst2(
         data_dir: path of the three files, or of a folder with them in `sst2`.
         length: int. Tokens a sentence, padding and two special ones included; what is
             longer is cut.
-        tokenizer: `"wordpiece:SIZE"` or `"characters"`, which learn from the training
-            sentences, or a `Tokenizer` with a padding, a start and an end token.
+        tokenizer: `Tokenizer` with a padding, a start and an end token, or a name, see
+            `tokenizers.build`, of one that learns from the training sentences.
         token_dropout: float. Share of the training tokens that become `[MASK]`, others
             in every epoch; Iyyer et al. 2015, section 2.2, on words.
         stand_in: bool. If `True`, the forty sentences, split 24 / 8 / 8, for tests.
@@ -250,11 +250,7 @@ def _tokenizer(name, train):
     if isinstance(name, tokenizers.Tokenizer):
         return name
     sentences = [sentence for sentence, _ in train]
-    if name == "characters":
-        known = tokenizers.characters(sentences, **_SPECIAL)
-    else:
-        known = tokenizers.build(name, sentences)
-    return published.for_encoder(known)
+    return published.for_encoder(tokenizers.build(name, sentences, **_SPECIAL))
 
 
 def _arrays(pairs, tokenizer, length):

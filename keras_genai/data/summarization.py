@@ -11,10 +11,10 @@ import json
 import numpy as np
 
 from keras_genai.checks import check_size
+from keras_genai.data import tokenizers
 from keras_genai.data.batching import default_boundaries
 from keras_genai.data.loading import Buckets, DataLoader, Splits
 from keras_genai.data.parallel_text import pair_batch
-from keras_genai.data.tokenizers import Tokenizer, bpe
 from keras_genai.files.paths import folders
 from keras_genai.files.text import lines, read_text
 
@@ -45,8 +45,8 @@ def scitldr(
         seed: int. Which papers come in which batch.
         data_dir: path of `train.jsonl`, `dev.jsonl` and `test.jsonl`, or of a folder
             with them in `scitldr`.
-        tokenizer: `"bpe:SIZE"`, learned from both sides of the training papers, or a
-            `Tokenizer`.
+        tokenizer: `Tokenizer`, or a name, see `tokenizers.build`, of one that learns
+            from both sides of the training papers.
         prefix: str before each abstract, what T5 calls the task.
         input_length: int, tokens of an abstract at most, the prefix included.
         target_length: int, tokens of a summary in training.
@@ -68,10 +68,8 @@ def scitldr(
     parts = _topics() if stand_in else [_read(part, data_dir) for part in PARTS]
     parts = [[(prefix + text, summaries) for text, summaries in part] for part in parts]
     first = [[(text, summaries[0]) for text, summaries in part] for part in parts]
-    if not isinstance(tokenizer, Tokenizer):
-        tokenizer = _learned(
-            tuple(text for pair in first[0] for text in pair), tokenizer
-        )
+    texts = [text for pair in first[0] for text in pair]
+    tokenizer = tokenizers.build(tokenizer, texts, **tokenizers.SPECIAL_TOKENS)
     rows = [_encoded(tokenizer, part) for part in first[:2]]
     loader = functools.partial(
         _loader, tokenizer, batch_size, seed, start_token, (input_length, target_length)
@@ -134,16 +132,6 @@ def _topics():
             found.append((text, [f"{sentence}.", title.partition("\n")[0]]))
     found = found[:50]
     return [found[:-20], found[-20:-10], found[-10:]]
-
-
-def _learned(texts, name):
-    kind, _, size = str(name).partition(":")
-    if kind != "bpe" or not size.isdecimal():
-        raise ValueError(
-            f"`tokenizer` must be 'bpe:SIZE' or a Tokenizer. Received: {name!r}"
-        )
-    special = dict(pad_token="<pad>", start_token="<s>", end_token="</s>")
-    return bpe(texts, int(size), **special)
 
 
 def _encoded(tokenizer, pairs):

@@ -6,8 +6,7 @@ All share these arguments, and are found by name with `source("shakespeare")`:
     seed: int. Which windows are drawn in which step.
     data_dir: path of prepared or manually placed files, or `None`.
     length: int, tokens a row.
-    tokenizer: `"characters"`, `"bytes"`, `"bpe:SIZE"`, ... or a `Tokenizer`; see
-        `tokenizers.build`.
+    tokenizer: `Tokenizer`, or a name, see `tokenizers.build`.
     stream: bool. If `True`, batches are contiguous lanes (`Stream`), for models that
         carry state from batch to batch, otherwise random windows (`Windows`).
 

@@ -19,6 +19,12 @@ from keras_genai.data.alphabet import byte_characters
 from keras_genai.data.tokenizer import Tokenizer
 from keras_genai.files.text import read_text
 
+# Short names of tokenizers.
+NAMES = ("characters", "bytes", "bpe:SIZE", "wordpiece:SIZE", "unigram:SIZE")
+# What texts have that are written one from the other.
+SPECIAL_TOKENS = dict(
+    pad_token="<pad>", start_token="<s>", end_token="</s>", unknown_token="<unk>"
+)
 MOST_TOKENS = 2**31 - 1  # ids are int32
 LONGEST_WORD = 100  # characters; WordPiece knows no longer one
 # Longer runs of letters, digits, signs or blanks are cut before a vocabulary is
@@ -217,13 +223,21 @@ def wordpiece(
     return Tokenizer(core, pad_token, start_token, end_token, unknown_token)
 
 
-def build(name, corpus):
+def build(
+    name, corpus, pad_token=None, start_token=None, end_token=None, unknown_token=None
+):
     """The tokenizer that a short name asks for.
 
     Args:
         name: `"characters"`, `"bytes"`, `"bpe:SIZE"`, `"wordpiece:SIZE"`,
             `"unigram:SIZE"`, or a `Tokenizer`, which is returned as it is.
-        corpus: str, the text to learn from.
+        corpus: str, or iterable of str, the texts to learn from.
+        pad_token: str or `None`, that of this kind; likewise the next three. See
+            `Tokenizer`.
+        start_token: str or `None`.
+        end_token: str or `None`.
+        unknown_token: str or `None`. Not used where a vocabulary lacks nothing: of
+            bytes, and of what is made of bytes.
 
     Returns:
         `Tokenizer`.
@@ -234,17 +248,42 @@ def build(name, corpus):
     """
     if isinstance(name, Tokenizer):
         return name
+    kind, size = parse(name)
+    roles = dict(pad_token=pad_token, start_token=start_token, end_token=end_token)
+    if kind in ("characters", "wordpiece"):
+        roles["unknown_token"] = unknown_token
+    roles = {role: token for role, token in roles.items() if token is not None}
+    if kind == "bytes":
+        return byte_level(**roles)
+    if kind == "characters":
+        return characters(corpus, **roles)
+    learn = {"bpe": bpe, "wordpiece": wordpiece, "unigram": unigram}[kind]
+    return learn(corpus, size, **roles)
+
+
+def parse(name, names=NAMES):
+    """What a short name of a tokenizer says.
+
+    Args:
+        name: str, such as `"bpe:4096"`.
+        names: sequence of str, those of `NAMES` that are allowed.
+
+    Returns:
+        `(kind, size)`: str, and int or `None`.
+
+    Raises:
+        ValueError: if it is none of `names`.
+    """
     kind, _, size = str(name).partition(":")
-    if name in ("characters", "bytes"):
-        return characters(corpus) if name == "characters" else byte_level()
-    learned = {"bpe": bpe, "wordpiece": wordpiece, "unigram": unigram}
-    if kind in learned and size.isdecimal():
-        return learned[kind](corpus, int(size))
-    near = difflib.get_close_matches(kind, ["characters", "bytes", *learned], n=1)
+    if f"{kind}:SIZE" in names and size.isdecimal():
+        return kind, int(size)
+    if name in names and not size:
+        return kind, None
+    near = difflib.get_close_matches(kind, [n.partition(":")[0] for n in names], n=1)
     hint = f"; did you mean {near[0]!r}?" if near and near[0] != kind else ""
     raise ValueError(
-        "`tokenizer` must be 'characters', 'bytes', 'bpe:SIZE', 'wordpiece:SIZE' or "
-        f"'unigram:SIZE'. Received: {name!r}{hint}"
+        f"`tokenizer` must be {', '.join(map(repr, names))} or a Tokenizer. "
+        f"Received: {name!r}{hint}"
     )
 
 

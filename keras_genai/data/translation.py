@@ -105,7 +105,7 @@ def multi30k(
         languages: pair of `"cs"`, `"de"`, `"en"` or `"fr"`: of inputs and of targets.
         tokenized: bool. If `True`, the data set's lower-cased, normalised text with
             its tokens apart (the folder `tok`), otherwise the plain one (`raw`).
-        tokenizer: `"bpe:SIZE"`, `"characters"` or a `Tokenizer`.
+        tokenizer: `Tokenizer`, or a name, see `tokenizers.build`.
         max_tokens: int or `None`. Tokens of one side of a batch, padding included.
         stand_in: bool. If `True`, 300 made-up dates instead, for tests.
 
@@ -151,7 +151,7 @@ def pairs(
         data_dir: unused.
         path: path of a UTF-8 file with an input, a tab and a target a line (and maybe
             more columns); or a pair of paths, of inputs and of targets.
-        tokenizer: `"bpe:SIZE"`, `"characters"` or a `Tokenizer`.
+        tokenizer: `Tokenizer`, or a name, see `tokenizers.build`.
         max_tokens: int or `None`. Tokens of one side of a batch, padding included.
         max_length: int. Longer pairs, in tokens, are neither trained on nor validated.
 

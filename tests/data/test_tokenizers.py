@@ -194,12 +194,30 @@ def test_build_understands_short_names():
 
 
 @pytest.mark.parametrize(
+    "name", ["characters", "bytes", "bpe:280", "wordpiece:60", "unigram:280"]
+)
+def test_build_gives_every_kind_its_special_tokens(name):
+    found = tokenizers.build(name, [ENGLISH], **tokenizers.SPECIAL_TOKENS)
+    special = {"<pad>": found.pad_token, "<s>": found.start_token}
+    special |= {"</s>": found.end_token}
+    if name in ("characters", "wordpiece:60"):
+        special["<unk>"] = found.unknown_token
+    assert found.special_tokens == special
+
+
+@pytest.mark.parametrize(
     ("wrong", "message"),
     [
         (lambda: tokenizers.characters(""), "`corpus` must have at least one"),
         (lambda: tokenizers.bpe(ENGLISH, 10), "at least 256. Received: vocab"),
         (lambda: tokenizers.build("bpee:300", "a"), "did you mean 'bpe'"),
         (lambda: tokenizers.build("bpe", "a"), "'bpe:SIZE'"),
+        (lambda: tokenizers.build("bpe:SIZE", "a"), "Received: 'bpe:SIZE'"),
+        (lambda: tokenizers.build("bytes:3", "a"), "Received: 'bytes:3'"),
+        (
+            lambda: tokenizers.parse("unigram:9", ["bpe:SIZE"]),
+            "`tokenizer` must be 'bpe:SIZE' or a Tokenizer. Received: 'unigram:9'",
+        ),
         (lambda: Tokenizer.from_json("{}"), "`text` must be the JSON"),
         (lambda: Tokenizer.from_json("[1]"), "`text` must be the JSON"),
         (
