@@ -8,7 +8,7 @@ may be one that means something.
 
 import numpy as np
 
-from keras_genai.data import conversations
+from keras_genai.data import conversations, framing
 from keras_genai.padding import pad_sequence
 
 
@@ -107,13 +107,8 @@ def sequence_completion_arrays(
     Raises:
         ValueError: if there is no start token or no end token, or a text is empty.
     """
-    start = tokenizer.start_token if start_token is None else start_token
-    end, pad = tokenizer.end_token, tokenizer.pad_token or 0
-    if start is None or end is None:
-        raise ValueError(
-            "`tokenizer` must have a start and an end token. "
-            f"Received: start_token={start}, end_token={end}"
-        )
+    start, end = framing.ends(tokenizer, start_token)
+    pad = tokenizer.pad_token or 0
     found = [written(tokenizer, prompts, side, turns) for side in sides]
     inputs = tokenizer.encode_batch(found[0][0])
     bodies = [tokenizer.encode_batch(side) for _, side in found]

@@ -1,4 +1,4 @@
-"""Texts and pairs of texts to padded batches, as encoders read them."""
+"""Special tokens around texts, and padded batches as encoders read them."""
 
 import numpy as np
 
@@ -77,6 +77,29 @@ def _framed(core, first, second, context):
             _cut(one, other, room)
         framed.append(core.post_process(one, other))
     return framed
+
+
+def ends(tokenizer, start_token=None):
+    """The tokens around what a decoder writes.
+
+    Args:
+        tokenizer: `Tokenizer`.
+        start_token: int or `None` (the tokenizer's).
+
+    Returns:
+        `(start, end)`, two ints.
+
+    Raises:
+        ValueError: if there is no start or no end token.
+    """
+    start = tokenizer.start_token if start_token is None else start_token
+    end = tokenizer.end_token
+    if start is None or end is None:
+        raise ValueError(
+            "`tokenizer` must have a start and an end token. "
+            f"Received: start_token={start}, end_token={end}"
+        )
+    return start, end
 
 
 def collate(encodings, pad_token=None, length=None):

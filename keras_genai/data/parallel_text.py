@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from keras_genai.data import tokenizers
+from keras_genai.data import framing, tokenizers
 from keras_genai.data.loading import Buckets, DataLoader, Splits
 from keras_genai.files.text import decode, lines, read_bytes
 from keras_genai.padding import pad_sequence
@@ -44,13 +44,8 @@ def pair_batch(
     Raises:
         ValueError: if there is no start or no end token.
     """
-    start = tokenizer.start_token if start_token is None else start_token
-    end, pad = tokenizer.end_token, tokenizer.pad_token or 0
-    if start is None or end is None:
-        raise ValueError(
-            "`tokenizer` must have a start and an end token. "
-            f"Received: start_token={start}, end_token={end}"
-        )
+    start, end = framing.ends(tokenizer, start_token)
+    pad = tokenizer.pad_token or 0
     longest_input, longest_target = max_lengths
 
     def ended(row):
