@@ -123,6 +123,8 @@ def test_a_sequence_pair_reads_the_prompt_apart(letters):
     np.testing.assert_array_equal(arrays["inputs_mask"].sum(axis=1), [2, 1])
     own = preferences.sequence_pair_arrays(letters, ROWS, start_token=2)
     assert rows_of(letters, own)[0][0] == "cc</s>"
+    with pytest.raises(ValueError, match="must have a start and an end token"):
+        preferences.sequence_pair_arrays(tokenizers.characters("abc"), ROWS)
     for key in ("prompt", "chosen"):
         with pytest.raises(ValueError, match="an empty one in row 1"):
             preferences.sequence_pair_arrays(letters, [ROWS[0], {**ROWS[1], key: ""}])
