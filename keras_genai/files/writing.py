@@ -1,4 +1,7 @@
-"""The one way to write a file: as a whole or not at all, also after a power loss."""
+"""The one way to write a file: as a whole or not at all, also after a power loss.
+
+Records come to the end of a file, which loses the last of them at most.
+"""
 
 import contextlib
 import hashlib
@@ -48,6 +51,13 @@ def write_bytes(path: AnyPath, content: bytes) -> None:
 def write_text(path: AnyPath, text: str) -> None:
     r"""Replaces the file at `path` as a whole by UTF-8 text, `\n` as it is."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def append_bytes(path: AnyPath, content: bytes) -> None:
+    """Adds to the end of a file; all of it is on the disk afterwards."""
+    with open(path, "ab") as file:
+        file.write(content)
+    sync_file(path)
 
 
 def sync_file(path: AnyPath) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 
 from keras_genai.checks import check_integer, check_number
 from keras_genai.files.paths import as_path
-from keras_genai.files.text import lines, read_text
-from keras_genai.files.writing import write_text
+from keras_genai.files.text import read_bytes
+from keras_genai.files.writing import append_bytes, write_bytes
 from keras_genai.training.errors import writing
-from keras_genai.training.log import plain
+from keras_genai.training.log import plain, sound_lines
 
 __all__ = ["KLStop", "Rollouts"]
 
@@ -58,7 +58,7 @@ class Rollouts(keras.callbacks.Callback):
                 f"`every` must be a multiple of steps_per_execution={at_once}. "
                 f"Received: every={self.every}"
             )
-        self.is_new = True
+        self.is_new, self.is_cut = True, False
 
     def on_train_batch_begin(self, batch, logs=None):
         step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
@@ -85,17 +85,22 @@ class Rollouts(keras.callbacks.Callback):
         return [self.prompts[orders[each // total][each % total]] for each in places]
 
     def _write(self, step, records):
-        """Adds lines, in the place of those that a killed run wrote of later steps."""
-        kept = []
-        if self.path.exists():
-            kept = [line for line in lines(read_text(self.path)) if _before(line, step)]
-        kept += [
+        """Adds lines, which are on the disk before a checkpoint counts on them."""
+        written = [
             json.dumps(plain({"step": step, **record}), ensure_ascii=False)
             for record in records
         ]
         with writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(self.path, "".join(f"{line}\n" for line in kept))
+            if not self.is_cut:
+                self._cut(step)
+            append_bytes(self.path, "".join(f"{line}\n" for line in written).encode())
+
+    def _cut(self, step):
+        """Leaves what was written before a step; a killed run may have gone on."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        present = read_bytes(self.path) if self.path.exists() else b""
+        write_bytes(self.path, sound_lines(present, step - 1))
+        self.is_cut = True
 
 
 class KLStop(keras.callbacks.Callback):
@@ -118,11 +123,3 @@ class KLStop(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if (logs or {}).get("kl", 0.0) > self.limit:
             self.model.stop_training = True
-
-
-def _before(line, step):
-    """Whether a line is a record of a step before this one."""
-    try:
-        return json.loads(line)["step"] < step
-    except (ValueError, TypeError, KeyError):
-        return False

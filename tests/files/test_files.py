@@ -8,7 +8,7 @@ import pytest
 from keras_genai.files.paths import as_path
 from keras_genai.files.plain import parse_json
 from keras_genai.files.text import lines, read_text
-from keras_genai.files.writing import UNFINISHED, replacing, write_text
+from keras_genai.files.writing import UNFINISHED, append_bytes, replacing, write_text
 
 
 def test_a_tilde_is_the_users_folder(monkeypatch, tmp_path):
@@ -82,6 +82,12 @@ def test_a_failure_while_writing_leaves_the_old_file(tmp_path):
         fail()
     assert pathlib.Path(path).read_bytes() == b"old"
     assert not list(tmp_path.glob(f"{UNFINISHED}*"))
+
+
+def test_what_is_added_follows_what_was_there(tmp_path):
+    for content in (b"one\n", b"two\n"):
+        append_bytes(tmp_path / "log", content)
+    assert (tmp_path / "log").read_bytes() == b"one\ntwo\n"
 
 
 def test_what_is_no_regular_file_is_never_replaced(tmp_path):

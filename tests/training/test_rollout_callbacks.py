@@ -82,8 +82,21 @@ def test_the_first_completions_are_written_and_those_of_later_steps_replaced(tmp
     records = [json.loads(line) for line in whole.splitlines()]
     assert [record["step"] for record in records] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert records[0]["reward"] is None
+    path.write_text(f"{whole}{{ half a li")  # as a crash leaves it
     Told().go(Rollouts("abcdefg", path=path, shown=2), range(2, 4))
     assert path.read_text() == whole
+
+
+def test_what_was_written_is_added_to_and_not_read_again(tmp_path):
+    path = tmp_path / "rollouts.jsonl"
+    rollouts, told = Rollouts("abcdefg", path=path, shown=2), Told()
+    told.go(rollouts, range(1))
+    path.write_text("no record\n")
+    told.optimizer.iterations.assign(1)
+    rollouts.on_train_batch_begin(0)
+    first, *others = path.read_text().splitlines()
+    assert first == "no record"
+    assert [json.loads(line)["step"] for line in others] == [1, 1]
 
 
 def test_several_steps_at_once_must_divide_every():
