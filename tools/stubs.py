@@ -71,7 +71,7 @@ PACKAGES = {
     ),
     "modalities": Public(names=words("grid png pictures target_of")),
     "networks": Public(
-        names=words("GPT2 LLAMA TRANSFORMER BART BLENDERBOT BLENDERBOT_SMALL"),
+        names=words("GPT2 LLAMA MODERN TRANSFORMER BART BLENDERBOT BLENDERBOT_SMALL"),
         machinery=words("ngram_lookup ngram_tables"),
         hidden=words("Weights"),
     ),

@@ -12,7 +12,7 @@ import functools
 import keras
 
 from keras_genai.data import text
-from keras_genai.networks.gpt import GPT, Style
+from keras_genai.networks.gpt import GPT, MODERN
 from keras_genai.optimizers import muon
 from keras_genai.schedules import warmup_cosine
 from keras_genai.tasks.language import CausalLM
@@ -31,13 +31,7 @@ entry = Entry(
         width=128,
         num_heads=4,
         dropout=0.1,
-        style=Style(
-            positions="rotary",
-            norm="rms",
-            feedforward="relu_squared",
-            use_bias=False,
-            normalize_heads=True,
-        ),
+        style=MODERN,
     ),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(text.python_docs, length=CONTEXT, tokenizer="bpe:512"),

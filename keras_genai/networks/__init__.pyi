@@ -16,6 +16,7 @@ from .encoder_decoder import TRANSFORMER as TRANSFORMER
 from .gpt import GPT as GPT
 from .gpt import GPT2 as GPT2
 from .gpt import LLAMA as LLAMA
+from .gpt import MODERN as MODERN
 from .gpt import Style as Style
 from .language import LanguageNetwork as LanguageNetwork
 from .language import TokenNetwork as TokenNetwork

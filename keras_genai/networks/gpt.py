@@ -70,6 +70,15 @@ LLAMA = Style(
     use_bias=False,
     tie_embeddings=False,
 )
+# Rotary positions and RMSNorm as in Llama; squared ReLU: So et al. 2021, section 3; and
+# normalised queries and keys: Henry et al. 2020, https://arxiv.org/abs/2010.04245
+MODERN = Style(
+    positions="rotary",
+    norm="rms",
+    feedforward="relu_squared",
+    use_bias=False,
+    normalize_heads=True,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_genai")
@@ -94,7 +103,7 @@ class GPT(LanguageNetwork):
         dropout: float. Rate after the embedding and after every part of a block.
         head_dim: int or `None` (`width // num_heads`).
         inner_width: int or `None` (`4 * width`). Width inside the feed-forward network.
-        style: `Style`. `GPT2` or `LLAMA` are ready-made.
+        style: `Style`. `GPT2`, `LLAMA` and `MODERN` are ready-made.
 
     Call arguments, returns: see `LanguageNetwork`; `T <= context`.
 
