@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_run import go, linear
+from linear_run import go, linear
 
 from keras_genai import training
 from keras_genai.data.loading import DataLoader, Splits
