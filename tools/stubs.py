@@ -68,6 +68,7 @@ PACKAGES = {
             "attend causal_mask position_mask segment_mask write_slots gelu_tanh "
             "skip_padding rotary_angles rotate relative_bucket recompute_blocks recur"
         ),
+        machinery=words("adapter_files"),
     ),
     "modalities": Public(names=words("grid png pictures target_of")),
     "networks": Public(

@@ -18,25 +18,15 @@ import hashlib
 
 import keras
 import numpy as np
-import pydantic
-from safetensors import SafetensorError
-from safetensors.numpy import load as read_arrays
-from safetensors.numpy import save as pack_arrays
 
-from keras_genai import compat, registry
+from keras_genai import compat
 from keras_genai.files.paths import as_path
-from keras_genai.files.plain import parse_json
 from keras_genai.files.tensors import is_finite
-from keras_genai.files.text import decode, read_bytes
-from keras_genai.files.writing import write_bytes, write_text
+from keras_genai.layers import adapter_files
 from keras_genai.layers.low_rank import AdaptedDense, LoRA, LowRankPair, WholeCopy
 from keras_genai.layers.quantized import is_quantized
 from keras_genai.layers.replacing import forget_compiled, replace
 from keras_genai.registry import register
-
-FORMAT = 1
-SETTINGS, WEIGHTS = "adapter.json", "adapter.safetensors"
-LARGEST_SETTINGS = 2**20  # bytes
 
 
 @register
@@ -249,17 +239,6 @@ def adapter_weights(model, name):
     return {path: weight for path, weight in weights if id(weight) in own}
 
 
-class _File(pydantic.BaseModel):
-    """The schema of adapter.json; unknown keys are refused."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
-
-    format: int
-    adapter: dict
-    base: str = pydantic.Field(pattern="^[0-9a-f]{64}$")
-    weights: str = pydantic.Field(pattern="^[0-9a-f]{64}$")
-
-
 def save(model, folder, name=None):
     """Writes one adapter, without the base: adapter.json and adapter.safetensors.
 
@@ -278,16 +257,7 @@ def save(model, folder, name=None):
     wrong = [path for path, array in arrays.items() if not is_finite(array)]
     if wrong:
         raise ValueError(f"`{wrong[0]}` is not finite; nothing was written")
-    packed = pack_arrays(arrays)
-    content = _File(
-        format=FORMAT,
-        adapter=registry.to_plain(adapter.get_config()),
-        base=identity(model),
-        weights=hashlib.sha256(packed).hexdigest(),
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / WEIGHTS, packed)
-    write_text(folder / SETTINGS, content.model_dump_json(indent=1))
+    adapter_files.write(folder, adapter.get_config(), identity(model), arrays)
 
 
 def load(model, folder, name=None):
@@ -304,19 +274,21 @@ def load(model, folder, name=None):
     """
     _refuse_unfit(model)
     folder = as_path(folder, "folder")
-    content, arrays = _read(folder)
+    content, arrays = adapter_files.read(folder)
     if content.base != identity(model):
         raise ValueError(f"{folder} is an adapter of another base than {model.name}")
     try:
         adapter = LoRA(**content.adapter)
         adapter = dataclasses.replace(adapter, name=name or adapter.name)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{folder / SETTINGS}: {error}") from None
+        raise ValueError(f"{folder / adapter_files.SETTINGS}: {error}") from None
     expected = _shapes(model, adapter)
     found = {path: array.shape for path, array in arrays.items()}
     if found != expected:
         wrong = sorted(set(found.items()) ^ set(expected.items()))
-        raise ValueError(f"{folder / WEIGHTS} does not fit {model.name}: {wrong[:6]}")
+        raise ValueError(
+            f"{folder / adapter_files.WEIGHTS} does not fit {model.name}: {wrong[:6]}"
+        )
     _attach(model, adapter)
     for path, weight in adapter_weights(model, adapter.name).items():
         weight.assign(arrays[_nameless(path)])
@@ -332,25 +304,6 @@ def identity(model):
         total.update(f"{path} {array.dtype} {array.shape}\n".encode())
         total.update(array.data)
     return total.hexdigest()
-
-
-def _read(folder):
-    """The checked content of an adapter's two files."""
-    try:
-        text = decode(read_bytes(folder / SETTINGS, LARGEST_SETTINGS), SETTINGS)
-        content = _File.model_validate(parse_json(text))
-        packed = read_bytes(folder / WEIGHTS)
-        if content.format != FORMAT:
-            raise ValueError(f"`format` must be {FORMAT}. Received: {content.format}")
-        if hashlib.sha256(packed).hexdigest() != content.weights:
-            raise ValueError(f"{WEIGHTS} is damaged")
-        arrays = read_arrays(packed)
-        if not all(is_finite(array) for array in arrays.values()):
-            raise ValueError(f"{WEIGHTS} is not finite")
-        return content, arrays
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{folder} cannot be read as an adapter: {reason}") from None
 
 
 def _nameless(path):
