@@ -5,11 +5,7 @@ import numpy as np
 import pytest
 
 from keras_genai.networks.ngram import NGram
-from keras_genai.networks.ngram_smoothing import (
-    AddK,
-    KneserNey,
-    MaximumLikelihood,
-)
+from keras_genai.networks.ngram_smoothing import AddK, KneserNey, MaximumLikelihood
 from keras_genai.tasks.counting import CountingLM
 
 VOCABULARY = 7

@@ -265,7 +265,7 @@ CASES = {
         hidden=5,
     ),
 }
-COUNTS = {"NGram"}  # has tables instead of weights; see tests/tasks/test_counting.py
+COUNTS = {"NGram"}  # has tables instead of weights; see tests/networks/test_ngram.py
 BASES = {
     "Autoencoder",
     "DenoisingNetwork",

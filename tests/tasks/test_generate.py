@@ -1,3 +1,5 @@
+"""Tokens that a language task writes: the loop, its windows, samplers, beams."""
+
 import gc
 import itertools
 import re
@@ -6,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 import tensorflow as tf
-from toy_language import Attending, Letters, Trigram
+from toy_language import Attending, chain, random_trigram
 
 from keras_genai.networks.gpt import GPT
 from keras_genai.samplers import (
@@ -32,45 +34,15 @@ EVERYTHING = Sample(
 )
 
 
-def random_trigram(seed, size=9, scale=1.5):
-    table = np.random.default_rng(seed).normal(size=(size,) * 3) * scale
-    table = table.astype("float32")
-    table[:, :, 0] += 0.5 * (seed % 3) - 0.5
-    return Trigram(table)
-
-
-def chain(*pieces, end_token=None):
-    """A model that says its pieces in their order, again and again."""
-    size = len(pieces)
-    table = np.full((size,) * 3, -30.0, "float32")
-    for token in range(size):
-        table[:, token, (token + 1) % size] = 0.0
-    model = Trigram(table)
-    model.tokenizer = Letters(*pieces, end_token=end_token)
-    return model
-
-
 @pytest.fixture(scope="module")
 def attending():
     return Attending()
-
-
-@pytest.fixture(scope="module")
-def spelling():
-    """A model of bytes and of pieces that cross the borders of words."""
-    pieces = ("a", "b", "c", " ", "ab", "bc ", b"\xc3", b"\xa9", b"\xbc", "END", "E")
-    model = Attending(len(pieces), seed=3)
-    model.tokenizer = Letters(*pieces)
-    return model
 
 
 def equal(found, expected):
     return len(found) == len(expected) and all(
         np.array_equal(*pair) for pair in zip(found, expected, strict=True)
     )
-
-
-# --- the loop ---------------------------------------------------------------------
 
 
 def test_greedy_is_the_most_likely_token_again_and_again(attending):
@@ -242,9 +214,6 @@ def test_gpt_writes_what_its_full_forward_pass_predicts():
         np.testing.assert_array_equal(found[start:], logits.argmax(-1)[start - 1 :])
 
 
-# --- past the context ---------------------------------------------------------------
-
-
 def half_context_reference(model, tokens, length):
     """Greedy text of a model that forgets all but half its context when it is full."""
     tokens, start = list(tokens), 0
@@ -274,9 +243,6 @@ def test_sampled_texts_past_the_context_are_seeded_and_streamed_alike():
     assert equal(np.concatenate(pieces), found)
 
 
-# --- sampling -----------------------------------------------------------------------
-
-
 def test_a_seed_decides_the_text_and_rows_draw_differently(attending):
     first = attending.generate([[1]] * 3, max_length=40, seed=1)
     assert equal(attending.generate([[1]] * 3, max_length=40, seed=1), first)
@@ -293,9 +259,6 @@ def test_sampled_tokens_have_the_models_probabilities():
     logits = model.table.numpy()[2, 4].astype("float64")
     expected = 3000 * np.exp(logits) / np.exp(logits).sum()
     assert ((counts - expected) ** 2 / expected).sum() < 26.1  # 8 df, p = 0.001
-
-
-# --- beam search --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
@@ -350,73 +313,6 @@ def test_a_wide_beam_finds_the_best_of_all_texts(seed, length_penalty):
 def test_texts_are_those_of_transformers(seed, prompt, sampler, expected):
     found = random_trigram(seed).generate(prompt, 14, sampler, stop=0)
     assert found.tolist() == prompt + expected
-
-
-# --- text ---------------------------------------------------------------------------
-
-
-def test_text_comes_back_as_it_was_given(spelling):
-    one = spelling.generate("ab", max_length=12, sampler=Greedy())
-    assert isinstance(one, str)
-    assert one.startswith("ab")
-    several = spelling.generate(["ab", "c"], max_length=12, sampler=Greedy())
-    assert several[0] == one
-    tail = spelling.generate("ab", 12, Greedy(), strip_prompt=True)
-    assert "ab" + tail == one
-    assert spelling.generate("", max_length=9, sampler=Greedy())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("stop", [(), ("c a", "b", "E")], ids=["no stop", "stop"])
-def test_streamed_pieces_join_to_the_whole_text(spelling, stop, seed):
-    arguments = dict(max_length=60, seed=seed, stop=stop)
-    whole = spelling.generate("a", **arguments)
-    pieces = list(spelling.generate("a", stream=True, **arguments))
-    assert "".join(pieces) == whole
-    if not stop:
-        assert len(pieces) > 5
-    columns = zip(*spelling.generate(["a", "c"], stream=True, **arguments), strict=True)
-    joined = ["".join(column) for column in columns]
-    assert joined == spelling.generate(["a", "c"], **arguments)
-
-
-def test_streamed_pieces_never_split_a_character():
-    model = chain("a", "b", b"\xe2", b"\x82", b"\xac")
-    found = list(model.generate("a", 39, Greedy(), stream=True))
-    assert "".join(found) == "ab\u20ac" * 7 + "ab\ufffd"  # the length ended it
-    assert all("\ufffd" not in piece for piece in found[:-1])
-    assert len(found) > 7
-
-
-def test_streamed_pieces_hold_back_what_may_be_a_stop_text():
-    model = chain(*"abcdefg")
-    for length in range(1, 6):
-        for start in range(1, 7 - length):
-            stop = "abcdefg"[start : start + length]
-            pieces = model.generate("a", 30, Greedy(), stop=stop, stream=True)
-            assert "".join(pieces) == "abcdefg"[:start]
-
-
-def test_text_ends_before_a_stop_text_wherever_tokens_end(spelling):
-    arguments = dict(max_length=200, seed=4, strip_prompt=True)
-    free = spelling.generate("a", **arguments)
-    for stop in ("b a", " E", "ca", free[40:43]):
-        found = spelling.generate("a", stop=stop, **arguments)
-        assert found == free.split(stop)[0]
-        ids = spelling.generate([0], stop=[stop], **arguments)
-        decoded = spelling.tokenizer.decode(ids)
-        assert found.startswith(decoded.rstrip("\ufffd"))
-
-
-def test_text_ends_before_the_end_token_and_tokens_with_it():
-    model = chain("a", "b", "c", ".", end_token=3)
-    assert model.generate("a", 50, Greedy()) == "abc"
-    assert model.generate("a", 50, Greedy(), stop=2) == "ab"
-    assert model.generate([0], 50, Greedy()).tolist() == [0, 1, 2, 3]
-
-
-# --- errors -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

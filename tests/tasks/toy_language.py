@@ -143,3 +143,21 @@ class Letters:
 
     def decode(self, ids):
         return b"".join(self.pieces[i] for i in ids).decode(errors="replace")
+
+
+def random_trigram(seed, size=9, scale=1.5):
+    table = np.random.default_rng(seed).normal(size=(size,) * 3) * scale
+    table = table.astype("float32")
+    table[:, :, 0] += 0.5 * (seed % 3) - 0.5
+    return Trigram(table)
+
+
+def chain(*pieces, end_token=None):
+    """A model that says its pieces in their order, again and again."""
+    size = len(pieces)
+    table = np.full((size,) * 3, -30.0, "float32")
+    for token in range(size):
+        table[:, token, (token + 1) % size] = 0.0
+    model = Trigram(table)
+    model.tokenizer = Letters(*pieces, end_token=end_token)
+    return model
