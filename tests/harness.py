@@ -1,7 +1,7 @@
 """What every layer and every model promises: one check a promise.
 
 A `Case` says how one class is made and called; the tables of cases are in
-`tests/layers/test_every_layer.py` and `tests/models/test_every_model.py`, which also
+`test_every_layer.py`, `test_every_network.py` and `test_every_task.py`, which also
 see to it that no public class is missing.
 """
 

@@ -5,6 +5,7 @@ module that has it.
 """
 
 import ast
+import functools
 import pathlib
 import subprocess
 import sys
@@ -64,13 +65,24 @@ MODULES = sorted((ROOT / "keras_genai").rglob("*.py"))
 ZOO = sorted((ROOT / "zoo").rglob("*.py"))
 
 
-def imported(path):
+@functools.cache
+def seen(path):
+    """What is looked for in a file, which is parsed once and not kept.
+
+    Returns:
+        dict of `imported`, `by_hand`, `named_here` and `read_here`.
+    """
+    nodes = [*ast.walk(ast.parse(path.read_text("utf-8")))]
+    return {search.__name__: [*dict.fromkeys(search(nodes))] for search in SEARCHES}
+
+
+def imported(nodes):
     """Dotted names of everything a file imports."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
+            assert node.level == 0, f"line {node.lineno}: relative import"
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
@@ -81,9 +93,9 @@ def test_imports_go_one_way(path):
     if parts == ("__init__",):
         return
     if parts[-1] == "__init__":  # names only, which are found when asked for
-        assert list(imported(path)) in ([], LAZY), path
+        assert seen(path)["imported"] in ([], LAZY), path
         return
-    for name in imported(path):
+    for name in seen(path)["imported"]:
         first, _, rest = name.partition(".")
         assert first not in ("zoo", "train", "tests"), f"{path} imports {name}"
         if first == "keras_genai" and rest:
@@ -99,7 +111,7 @@ def test_imports_go_one_way(path):
 )
 def test_networks_do_not_import_each_other(path):
     family = path.stem.split("_")[0]
-    for name in imported(path):
+    for name in seen(path)["imported"]:
         parts = name.split(".")
         if parts[:2] == ["keras_genai", "networks"] and len(parts) > 2:
             known = parts[2] in PROTOCOLS or parts[2].startswith(family)
@@ -108,7 +120,7 @@ def test_networks_do_not_import_each_other(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_torch_is_never_imported(path):
-    assert not any(name.split(".")[0] == "torch" for name in imported(path))
+    assert not any(name.split(".")[0] == "torch" for name in seen(path)["imported"])
 
 
 @pytest.mark.slow
@@ -157,9 +169,9 @@ SOURCES = [
 ]
 
 
-def by_hand(path):
+def by_hand(nodes):
     """What a file calls that `keras_genai.files` is for."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes:
         called = node.func if isinstance(node, ast.Call) else None
         if isinstance(called, ast.Name) and called.id == "open":
             yield "open"
@@ -170,7 +182,7 @@ def by_hand(path):
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_files_are_read_written_and_named_in_one_place(path):
     name = path.relative_to(ROOT).as_posix()
-    assert set(by_hand(path)) == BY_HAND.get(name, set()), name
+    assert set(seen(path)["by_hand"]) == BY_HAND.get(name, set()), name
 
 
 INSIDE = ("keras.src", "tensorflow.python", "tensorflow.compiler", "tensorflow.core")
@@ -185,7 +197,7 @@ def is_private(name):
 def test_nothing_private_is_imported(path):
     if path.name == "compat.py":
         return
-    for name in imported(path):
+    for name in seen(path)["imported"]:
         assert not name.startswith(INSIDE), f"{path} imports {name}: see compat.py"
         package, _, last = name.rpartition(".")
         if package != "zoo":  # whose machinery is in modules with an underscore
@@ -195,27 +207,31 @@ def test_nothing_private_is_imported(path):
 GETTERS = ("getattr", "hasattr")
 
 
-def named_here(tree):
+def named_here(nodes):
     """Names that a file gives: to functions, to attributes, by strings in calls."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            if ast.unparse(node.value) == "self":
+            if is_name(node.value, ("self",)):
                 yield node.attr
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) not in GETTERS:
+        elif isinstance(node, ast.Call) and not is_name(node.func, GETTERS):
             yield from strings(node.args)
 
 
-def read_here(tree):
+def read_here(nodes):
     """Names of the attributes that a file reads or sets, or asks for by strings."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute):
             yield node.attr
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in GETTERS:
+        elif isinstance(node, ast.Call) and is_name(node.func, GETTERS):
             yield from strings(node.args)
+
+
+def is_name(node, names):
+    return isinstance(node, ast.Name) and node.id in names
 
 
 def strings(arguments):
@@ -224,13 +240,17 @@ def strings(arguments):
             yield argument.value
 
 
+SEARCHES = (imported, by_hand, named_here, read_here)
+
+
 def test_private_names_of_other_libraries_are_read_in_one_place():
-    trees = {path: ast.parse(path.read_text("utf-8")) for path in MODULES}
-    compat = trees.pop(ROOT / "keras_genai" / "compat.py")
-    ours = {name for tree in trees.values() for name in named_here(tree)}
+    compat = ROOT / "keras_genai" / "compat.py"
+    others = [path for path in MODULES if path != compat]
+    ours = {name for path in others for name in seen(path)["named_here"]}
     inherited = {name for names in OVERRIDDEN.values() for name in names}
     known = ours | inherited | OF_NAMEDTUPLES
-    for path, tree in trees.items():
-        foreign = set(filter(is_private, read_here(tree))) - known
+    for path in others:
+        foreign = set(filter(is_private, seen(path)["read_here"])) - known
         assert not foreign, f"{path} reads {foreign}: that is for compat.py"
-    assert set(filter(is_private, read_here(compat))) - known  # or nothing is seen
+    # Or nothing is seen.
+    assert set(filter(is_private, seen(compat)["read_here"])) - known
