@@ -132,7 +132,7 @@ def tuning():
     model = PolicyTuning(
         policy(REFERENCE), worth, LeaveOneOut(2), kl=KL(0.1), rollouts=SETTINGS
     )
-    model.compile(keras.optimizers.Adam(0.5))
+    model.compile(keras.optimizers.Adam(0.5), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -213,7 +213,9 @@ def test_steps_at_once_are_as_many_as_divide_a_rollouts(process, tmp_path):
             strides.append(self.model.steps_per_execution)
 
     once, _ = run(process, tmp_path / "one")
-    several, _ = run(tmp_path / "several", Count(), settings={"steps_per_execution": 8})
+    several, _ = run(
+        process, tmp_path / "several", Count(), settings={"steps_per_execution": 8}
+    )
     assert strides == [4, 4]
     for one, other in zip(once, several, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
