@@ -19,7 +19,7 @@ def passes(dataset, count=2):
     return [[flat(batch).numpy() for batch in dataset] for _ in range(count)]
 
 
-@pytest.mark.parametrize("name", ["ddpm_digits", "gpt_python_docs"])
+@pytest.mark.parametrize("name", ["ddpm_digits", "ngram_python_docs"])
 def test_every_epoch_shows_other_batches_and_a_seed_decides_them(name):
     entry = zoo.get(name)
     first, second = passes(entry.data(seed=1).take(2))

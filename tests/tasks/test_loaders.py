@@ -38,7 +38,7 @@ CONTEXT = "The cat sat in the old house. " * 3 + "The dog ran to the sea."
 def vae():
     network = DenseAutoencoder(latent_size=2, hidden=(4,))
     model = VAE(network, Image(SHAPE), Label(3))
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", run_eagerly=True)  # a few steps: no graph
     return model
 
 
@@ -47,7 +47,7 @@ def gpt():
     tokenizer = tokenizers.characters("".join(TEXTS))
     network = GPT(context=16, depth=1, width=8, num_heads=2)
     model = CausalLM(network, Text(tokenizer))
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", run_eagerly=True)
     return model
 
 
@@ -151,7 +151,7 @@ def chatty():
     model = CausalLM(network, Text(marked), turns=CHATML)
     for weight in model.trainable_weights:
         weight.assign(weight + 0.3 * keras.random.normal(weight.shape, seed=1))
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", run_eagerly=True)
     return model
 
 
@@ -254,7 +254,7 @@ def head(words):
     def head(task, *target):
         network = BERT(context=16, depth=1, width=8, num_heads=2)
         model = task(network, *target, Text(words))
-        model.compile("adam", jit_compile=False)
+        model.compile("adam", run_eagerly=True)
         return model
 
     return head

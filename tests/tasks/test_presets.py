@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -32,13 +33,20 @@ def tiny(**changes):
     return CausalLM(gpt(**changes))
 
 
-@pytest.fixture
-def preset(tmp_path):
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
     keras.utils.set_random_seed(0)
     model = tiny()
     model.tokenizer = characters("abcde")
-    model.save_to_preset(tmp_path / "preset")
-    return tmp_path / "preset"
+    folder = tmp_path_factory.mktemp("saved") / "preset"
+    model.save_to_preset(folder)
+    return folder
+
+
+@pytest.fixture
+def preset(saved, tmp_path):
+    """A copy of its own for each test."""
+    return shutil.copytree(saved, tmp_path / "preset")
 
 
 def seal(folder):

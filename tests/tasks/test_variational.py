@@ -238,7 +238,7 @@ def test_pictures_depend_on_the_seed_and_on_the_label_asked_for():
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
 def test_it_trains_in_half_precision_with_float32_losses(dtype, digits):
     model = make(dtype=dtype, objective=ImportanceBound(3), likelihood=Gaussian())
-    model.compile(keras.optimizers.Adam(), jit_compile=False)
+    model.compile(keras.optimizers.Adam(), run_eagerly=True)
     model.fit(digits.train.dataset(), steps_per_epoch=2, verbose=0, shuffle=False)
     outputs = model({"images": digits.test["images"][:2] / np.float32(255)})
     outputs.pop("parameters")  # the likelihood casts them
