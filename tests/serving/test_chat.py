@@ -7,6 +7,7 @@ from keras_genai.data import tokenizers
 from keras_genai.data.turns import BLENDERBOT, CHATML, INSTRUCTION, PLAIN
 from keras_genai.modalities.text import Text
 from keras_genai.networks.encoder_decoder import EncoderDecoder
+from keras_genai.networks.gpt import GPT
 from keras_genai.samplers import Beam, GenerationSettings, Greedy
 from keras_genai.serving import Chat, terminal
 from keras_genai.tasks.language import CausalLM
@@ -200,6 +201,36 @@ def test_a_terminal_says_what_a_tokenizer_does_not_know(capsys):
     printed = capsys.readouterr().out
     assert "\n! " in printed
     assert "bot> no.1\n" in printed
+
+
+@pytest.mark.slow
+def test_a_model_says_in_a_chat_what_it_learned_from_conversations():
+    """Marks, masks, packing, the end of an answer: all that chat and training share."""
+    keras.utils.set_random_seed(0)
+    known = {"who are you": "a bot", "are you well": "yes", "bye": "see you soon"}
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": asked},
+                {"role": "assistant", "content": answer},
+                {"role": "user", "content": "bye"},
+                {"role": "assistant", "content": known["bye"]},
+            ]
+        }
+        for asked, answer in known.items()
+    ]
+    tokenizer = tokenizers.byte_level("<pad>").with_tokens(CHATML.tokens)
+    network = GPT(context=192, depth=1, width=32, num_heads=2)
+    model = CausalLM(network, Text(tokenizer), turns=CHATML)
+    model.compile(keras.optimizers.Adam(5e-3), jit_compile=True)
+    loader = model.loader(rows * 8, batch_size=4, packed=True)
+    losses = model.fit(loader, epochs=40, verbose=0).history["loss"]
+    assert losses[-1] < 0.1
+    chat = Chat(model, reply_length=40, sampler=Greedy())
+    for asked, answer in known.items():
+        chat.reset()
+        assert chat.say(asked) == answer
+        assert chat.say("bye") == known["bye"]
 
 
 @pytest.mark.slow
