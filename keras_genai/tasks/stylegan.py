@@ -8,14 +8,12 @@ import keras
 from keras import ops
 
 from keras_genai.checks import check_number
-from keras_genai.declared import part
+from keras_genai.declared import Share, part
 from keras_genai.layers.adaptive_augmentation import AdaptiveAugmentation
 from keras_genai.losses import R1, PathLength, lazily
 from keras_genai.networks.stylegan2 import StyleGAN2Generator
 from keras_genai.registry import register
 from keras_genai.tasks.gan import GAN
-
-MIXED = 0.9  # of the pictures in training have two styles
 
 
 @register
@@ -68,6 +66,7 @@ class StyleGAN(GAN):
         discriminator, target, given, loss, discriminator_steps: see `GAN`.
         penalty: see `GAN`.
         path_length: `PathLength` or `None`.
+        mixing: float. Share of the pictures in training that have two styles.
         adaptation: `Adaptation`.
 
     Call arguments and returns: as `GAN`.
@@ -84,6 +83,7 @@ class StyleGAN(GAN):
         weight=1.0, every=16
     )
     path_length: PathLength | None = PathLength()
+    mixing: Share = 0.9
     adaptation: Adaptation = Adaptation()
 
     transient = ("path_mean", "augmentation/probability")
@@ -117,7 +117,7 @@ class StyleGAN(GAN):
 
         Args:
             count, condition: see `draw`.
-            mix: bool. Whether most have a second style from some layer on.
+            mix: bool. Whether `mixing` of them have a second style from some layer on.
 
         Returns:
             float32 `(count, L, D)`.
@@ -139,7 +139,7 @@ class StyleGAN(GAN):
             for _ in range(2)
         )
         first = ops.floor(1.0 + place * (layers - 1))
-        first = ops.where(chance < MIXED, first, float(layers))
+        first = ops.where(chance < self.mixing, first, float(layers))
         is_second = ops.arange(layers, dtype="float32")[None] >= first
         return ops.where(is_second[..., None], drawn[count:], styles)
 

@@ -221,6 +221,9 @@ def test_styles_mix_in_training_only():
     assert (plain == plain[:, :1]).all()
     mixed = model.draw_styles(40, condition, mix=True).numpy()
     assert (mixed[:, 0] != mixed[:, -1]).any(axis=1).mean() > 0.5
+    model = make("stylegan2", compiled=False, mixing=0.0)
+    unmixed = model.draw_styles(40, condition, mix=True).numpy()
+    assert (unmixed == unmixed[:, :1]).all()
 
 
 def test_stylegan2_augments_what_the_discriminator_sees_and_nothing_else():
