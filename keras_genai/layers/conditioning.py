@@ -38,14 +38,14 @@ def grid_waves(rows, columns, width):
 
     Args:
         rows, columns: int.
-        width: int, a multiple of 4.
+        width: int. What it has beyond a multiple of 4 stays 0.
 
     Returns:
-        float32 array `(1, rows * columns, width)`, row by row.
+        float32 `(1, rows * columns, width)`, row by row.
     """
     down, right = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
-    parts = [waves(place.ravel(), width // 2) for place in (down, right)]
-    return np.concatenate([ops.convert_to_numpy(p) for p in parts], axis=-1)[None]
+    parts = [waves(place.ravel(), 2 * (width // 4)) for place in (down, right)]
+    return ops.pad(ops.concatenate(parts, axis=-1), ((0, 0), (0, width % 4)))[None]
 
 
 @register

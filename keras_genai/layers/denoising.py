@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_genai.layers.attention import Attention
-from keras_genai.layers.conditioning import Modulation
+from keras_genai.layers.conditioning import Modulation, grid_waves
 from keras_genai.layers.convolution import PictureAttention, ResidualBlock
 from keras_genai.layers.feedforward import FeedForward, gelu_tanh
 from keras_genai.registry import register
@@ -16,11 +16,14 @@ from keras_genai.registry import register
 class CrossAttention(keras.layers.Layer):
     """Every place looks at the states of a text, beside a short cut.
 
+    A place of a picture asks with its row and column, or "left of" would have to be
+    found by way of the borders, which are all that a convolution knows of places.
+
     Args:
         num_heads: int. Divides the channels.
 
     Call arguments:
-        inputs: float `(B, ..., C)`: a picture, or a sequence of places.
+        inputs: float `(B, ..., C)`: a picture, or a sequence that tells its places.
         states: float `(B, L, W)`.
         real: bool `(B, L)`, `False` at states that mean nothing.
 
@@ -59,9 +62,11 @@ class CrossAttention(keras.layers.Layer):
 
     def call(self, inputs, states, real):
         *places, channels = inputs.shape[1:]
-        x = ops.reshape(inputs, (-1, math.prod(places), channels))
+        x = self.norm(ops.reshape(inputs, (-1, math.prod(places), channels)))
+        if len(places) == 2:
+            x = x + grid_waves(*places, channels)
         x = self.attention(
-            ops.cast(self.norm(x), self.compute_dtype),
+            ops.cast(x, self.compute_dtype),
             self.attention.project_memory(states),
             attention_mask=real[:, None, None, :],
         )

@@ -62,7 +62,7 @@ class DiT(DenoisingNetwork):
 
     def make(self):
         self.make_told(self.width, self.width)
-        self.positions = grid_waves(*self.grid, self.width)
+        self.positions = ops.convert_to_numpy(grid_waves(*self.grid, self.width))
         policy, area = self.dtype_policy, self.patch**2
         self.embedding = keras.layers.Dense(self.width, dtype=policy, name="embedding")
         self.embedding.build((None, None, area * self.input_channels))
