@@ -1,4 +1,4 @@
-"""A small StyleGAN2 with adaptive augmentation on scikit-learn's digits, 32 x 32.
+"""A small StyleGAN2 with adaptive augmentation on scikit-learn's digits.
 
 Run:       python train.py stylegan2_digits
 
@@ -22,19 +22,21 @@ entry = Entry(
     given=("labels",),
     config=dict(
         latent=64,
-        width=8,
+        width=32,
         mapping_depth=2,
         penalty=R1(weight=0.01, every=16),
         path_length=None,
         mixing=0.0,
-        adaptation=Adaptation(speed=5e-5),
+        adaptation=Adaptation(speed=2e-5),
     ),
     tiny=dict(latent=4, width=2, mapping_depth=1),
-    source=functools.partial(images.digits, image_size=32),
+    source=images.digits,
     recipe=Recipe(
-        compile=lambda steps=3_000: _adversarial.adam(2e-3, beta_1=0.0, beta_2=0.99),
-        batch_size=32,
-        steps=3_000,
+        compile=lambda steps=8_000: _adversarial.adam(
+            2e-3, beta_1=0.0, beta_2=0.99, average=0.995
+        ),
+        batch_size=64,
+        steps=8_000,
         log_every=200,
     ),
     evaluate=_images.score,

@@ -307,12 +307,15 @@ class StyleGAN2Discriminator(Network):
             beside = skip(_halved(x))
             x = _active(two(_halved(_active(one(x)))))
             x = (x + beside) * 0.5**0.5
-        x = _active(self.last(_with_deviation(x)))
+        classes = None
+        if self.num_classes is not None:
+            classes = ops.one_hot(condition["labels"], self.num_classes)
+        x = _active(self.last(_with_deviation(x, classes)))
         x = ops.reshape(x, (ops.shape(x)[0], -1))
         features = _active(self.dense(x))
         score = ops.cast(self.head(features)[:, 0], "float32")
-        if self.num_classes is not None:
-            vector = self.classes(ops.one_hot(condition["labels"], self.num_classes))
+        if classes is not None:
+            vector = self.classes(classes)
             product = ops.cast(vector, "float32") * ops.cast(features, "float32")
             score += ops.mean(product, axis=-1) * self.num_classes**0.5
         return score
@@ -326,13 +329,26 @@ def _normalized(x):
     return x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + 1e-8)
 
 
-def _with_deviation(x):
-    """Appends a channel: how much the pictures of the batch differ from each other."""
+def _with_deviation(x, classes=None):
+    """Appends a channel: how much the pictures of the batch differ from each other.
+
+    With classes, float `(B, K)`, how much those of one class do: otherwise pictures
+    that are all alike within their classes would differ enough.
+    """
     wide = ops.cast(x, "float32")
-    variance = ops.mean(ops.square(wide - ops.mean(wide, axis=0)), axis=0)
+    variance = ops.mean(ops.square(wide - _means(wide, classes)), axis=0)
     deviation = ops.mean(ops.sqrt(variance + 1e-8))
     channel = ops.ones_like(x[..., :1]) * ops.cast(deviation, x.dtype)
     return ops.concatenate([x, channel], axis=-1)
+
+
+def _means(x, classes):
+    """The mean over the batch, or of each row's class, float32 `(B or 1, H, W, C)`."""
+    if classes is None:
+        return ops.mean(x, axis=0, keepdims=True)
+    alike = ops.matmul(classes, ops.transpose(classes))  # (B, B), 1 for one class
+    share = alike / ops.sum(alike, axis=1, keepdims=True)
+    return ops.einsum("ij,jhwc->ihwc", share, x)
 
 
 def _halved(x):
