@@ -259,6 +259,16 @@ def test_the_discriminator_of_stylegan2_sees_how_much_a_batch_varies():
     assert abs(varied - model.discriminator(alike, condition)[0]) > 1e-4
 
 
+def test_the_discriminator_of_stylegan2_sees_how_much_a_class_varies():
+    model = make("stylegan2", compiled=False)
+    pair = batch(model)["images"][:2]
+    labels = np.array([0, 0, 1, 1], "int32")
+    # Every class is one picture, as if that were the whole batch.
+    both = model.discriminator(np.repeat(pair, 2, axis=0), {"labels": labels})
+    alone = model.discriminator(np.repeat(pair[:1], 2, axis=0), {"labels": labels[:2]})
+    np.testing.assert_allclose(both[:2], alone, rtol=1e-5)
+
+
 def test_networks_of_one_class_are_called_after_their_fields():
     model = make("cyclegan", compiled=False)
     parts = {path.partition("/")[0] for path in model.preset_weights()}
