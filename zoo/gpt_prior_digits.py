@@ -21,7 +21,7 @@ entry = Entry(
     task=SequencePrior,
     networks=dict(network=GPT),
     given=("labels",),
-    config=dict(context=16, width=64, depth=2, num_heads=4, dropout=0.2),
+    config=dict(width=64, depth=2, num_heads=4, dropout=0.2),
     tiny=dict(width=8, depth=1, num_heads=2),
     source=images.digits,
     recipe=Recipe(

@@ -23,7 +23,7 @@ entry = Entry(
     task=SequencePrior,
     networks=dict(network=GPT),
     given=("labels",),
-    config=dict(context=49, width=96, depth=3, num_heads=4, dropout=0.05),
+    config=dict(width=96, depth=3, num_heads=4, dropout=0.05),
     tiny=dict(width=8, depth=1, num_heads=2),
     source=functools.partial(images.mnist, validation=0),
     recipe=Recipe(

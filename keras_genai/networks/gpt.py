@@ -96,7 +96,8 @@ class GPT(LanguageNetwork):
 
     Args:
         vocabulary_size: int. A task fills it in from its tokenizer.
-        context: int, in tokens. The most a prediction can look back on.
+        context: int, in tokens. The most a prediction can look back on. A prior of
+            codes fills it in from their number.
         depth: int. Number of blocks.
         width: int. Length of a token's vector.
         num_heads: int.
@@ -120,7 +121,7 @@ class GPT(LanguageNetwork):
     reads_segments = True
 
     vocabulary_size: Count = LATER
-    context: Count
+    context: Count = LATER
     depth: Size
     width: Size
     num_heads: Size

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 from keras import ops
 
-from keras_genai.declared import part
+from keras_genai.declared import Later, part
 from keras_genai.modalities.base import Modality
 from keras_genai.networks.base import Network
 from keras_genai.networks.language import LanguageNetwork
@@ -97,16 +97,23 @@ class SequencePrior(CodePrior):
 
     @property
     def network_sizes(self):
-        starts = self.num_classes or 1
-        return {**super().network_sizes, "vocabulary_size": self.num_codes + starts}
+        tokens = self.num_codes + (self.num_classes or 1)
+        sizes = {**super().network_sizes, "vocabulary_size": tokens}
+        if isinstance(self.network.context, Later):
+            sizes["context"] = self.length
+        return sizes
+
+    @property
+    def length(self):
+        """int: codes of a picture."""
+        return self.grid_shape[0] * self.grid_shape[1]
 
     def check(self):
         super().check()
-        length = self.grid_shape[0] * self.grid_shape[1]
         context = self.network.context
-        if context is not None and context < length:
+        if context is not None and context < self.length:
             raise ValueError(
-                f"`network` must have a context of at least {length}. "
+                f"`network` must have a context of at least {self.length}. "
                 f"Received: {context}"
             )
 

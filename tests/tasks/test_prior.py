@@ -12,6 +12,7 @@ from keras_genai.networks.gpt import GPT
 from keras_genai.networks.pixelcnn import PixelCNN
 from keras_genai.networks.vqvae import QuantizedAutoencoder
 from keras_genai.tasks.codec import VQVAE
+from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.prior import GridPrior, SequencePrior
 
 CODES, CLASSES = 8, 10
@@ -105,3 +106,11 @@ def test_parts_that_do_not_fit_are_refused():
         SequencePrior(GPT(vocabulary_size=8, context=4, **sizes), codec())
     with pytest.raises(ValueError, match="have a context of at least 4"):
         SequencePrior(GPT(context=3, **sizes), codec())
+
+
+def test_nobody_has_to_count_the_codes_of_a_picture():
+    sizes = dict(depth=1, width=4, num_heads=1)
+    prior = SequencePrior(GPT(**sizes), codec())
+    assert prior.network.context == 4
+    with pytest.raises(ValueError, match="`context` must be given to gpt"):
+        CausalLM(GPT(vocabulary_size=9, **sizes))
