@@ -112,7 +112,8 @@ class KLStop(keras.callbacks.Callback):
 
     Raises:
         TypeError: if `limit` is no number.
-        ValueError: if it is not above 0.
+        ValueError: if it is not above 0, or, in `fit`, if the model has no `kl`: then
+            nothing is compared with a reference.
     """
 
     def __init__(self, limit):
@@ -120,6 +121,13 @@ class KLStop(keras.callbacks.Callback):
         check_number("limit", limit, "above 0", lambda value: 0 < value < math.inf)
         self.limit = limit
 
+    def on_train_begin(self, logs=None):
+        if getattr(self.model, "kl", None) is None:
+            raise ValueError(
+                "`kl` must be given to a policy that `KLStop` watches: without it "
+                "nothing is compared with a reference. Received: kl=None"
+            )
+
     def on_epoch_end(self, epoch, logs=None):
-        if (logs or {}).get("kl", 0.0) > self.limit:
+        if logs["kl"] > self.limit:
             self.model.stop_training = True

@@ -21,6 +21,7 @@ from keras_genai.training.rollouts import KLStop, Rollouts
 from keras_genai.training.run import train
 
 SETTINGS = RolloutSettings(completions=8, prompt_length=1, length=3, stop=(0,))
+RUN = dict(log_every=8, save_every=1, steps_per_execution=1, progress=False)
 
 
 class Told:
@@ -178,12 +179,9 @@ def run(process, folder, *more, settings=None):
         policy_run.Splits(model.loader(4)),
         folder,
         steps=8,
-        log_every=8,
-        save_every=1,
         callbacks=[Rollouts([[0]], every=4, path=folder / "rollouts.jsonl"), *more],
-        progress=False,
         say=lambda line: None,
-        **(settings or {}),
+        **{**RUN, **(settings or {})},
     )
     weights = [variable.numpy() for variable in model.variables]
     return weights, outcome
@@ -202,6 +200,26 @@ def test_a_run_that_ended_amid_a_rollouts_updates_goes_on_to_the_bit(process, tm
         (tmp_path / name / "rollouts.jsonl").read_text() for name in ("whole", "cut")
     ]
     assert written[0] == written[1]
+
+
+def test_a_run_ends_where_its_policy_went_too_far(process, tmp_path):
+    settings = {"log_every": 2}  # twice a rollout
+    _, whole = run(process, tmp_path / "whole", KLStop(100.0), settings=settings)
+    nats = [record["kl"] for record in whole.history]
+    assert nats == pytest.approx([0, 0, nats[2], nats[2]], abs=1e-6)
+    assert nats[2] > 0.1
+    for _ in ("a run", "and the same command again"):
+        stop = KLStop(nats[2] / 2)
+        _, outcome = run(process, tmp_path / "far", stop, settings=settings)
+        assert outcome.steps == 6
+        assert outcome.history[-1]["kl"] == nats[2]
+
+
+def test_a_policy_that_is_compared_with_nothing_cannot_go_too_far():
+    told, stop = Told(), KLStop(0.2)
+    stop.set_model(told)
+    with pytest.raises(ValueError, match="`kl` must be given to a policy"):
+        stop.on_train_begin()
 
 
 @pytest.mark.slow
