@@ -14,9 +14,9 @@ from keras_genai import from_preset
 from keras_genai.data.loading import Stream
 from keras_genai.evaluation.language import score_text
 from zoo import __main__ as command
-from zoo import _images
+from zoo import _images, _reviews
 from zoo._settings import Settings
-from zoo.entry import unwrapped
+from zoo.entry import kept, unwrapped
 
 # Among the fast tests, some of the quickest; all others run with -m slow.
 FAST = ("beta_vae_digits", "ngram_names", "sngan_digits")
@@ -38,10 +38,26 @@ def built(request):
     """An entry, its stand-in data, and its model made small."""
     entry = zoo.get(request.param)
     splits = entry.stand_in(batch_size=2)
-    model = entry.build(splits, batch_size=2, **entry.tiny)
+    entry, model = small(entry, splits)
     if model.counts_tokens:  # which nothing can be asked before
         model.fit_tokens(splits.train.tokens)
-    return entry, splits, model
+    return entry, entry.fed(model, splits, batch_size=2), model
+
+
+def small(entry, splits):
+    """An entry with untrained models of earlier stages, and its model made small."""
+    parts = {}
+    if entry.family == "alignment":
+        for field, name in entry.parts.items():
+            parts[field] = small(zoo.get(name), splits)[1]
+    known = {name: part for name, part in parts.items() if name in entry.settings}
+    model = entry.build(splits, batch_size=2, **entry.tiny, **known)
+    return entry.with_parts(**parts), model
+
+
+def callbacks(entry, splits):
+    make = entry.recipe.callbacks
+    return [] if make is None else make(splits, 0, None)
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +98,9 @@ def test_entry_builds_by_itself_or_says_what_it_needs(built):
 
 
 def test_every_epoch_shows_its_own_batches(built):
-    entry, splits, _ = built
+    entry, splits, model = built
     shown = [bytes_of(splits.train.take(3)) for _ in range(2)]
-    again = entry.stand_in(batch_size=2).train
+    again = entry.fed(model, entry.stand_in(batch_size=2), batch_size=2).train
     assert [bytes_of(again.take(3)) for _ in range(2)] == shown
     # A model that carries states reads one text from its begin to its end.
     assert shown[0] != shown[1] or isinstance(splits.train, Stream)
@@ -104,14 +120,18 @@ def test_entry_trains_saves_and_samples(built, tmp_path):
     settings = entry.recipe.compile(steps=4)
     model.compile(**{**settings, "jit_compile": False, "run_eagerly": True})
     history = model.fit(
-        splits.train.take(2), epochs=2, shuffle=False, verbose=0
+        splits.train.take(2),
+        epochs=2,
+        shuffle=False,
+        verbose=0,
+        callbacks=callbacks(entry, splits),
     ).history
     assert all(np.isfinite(values).all() for values in history.values())
 
     model.save_to_preset(tmp_path / "preset")
     loaded = from_preset(tmp_path / "preset")
-    assert loaded.count_params() == model.count_params()
-    model.jit_generate = loaded.jit_generate = False
+    assert loaded.count_params() == kept(model).count_params()
+    kept(model).jit_generate = loaded.jit_generate = False
     sample = few(entry)
     np.testing.assert_array_equal(sample(loaded, seed=1), sample(model, seed=1))
 
@@ -126,9 +146,14 @@ def few(entry):
 @pytest.mark.slow
 def test_entry_trains_as_its_recipe_says(built):
     entry, splits, _ = built
-    model = entry.build(splits, batch_size=2, **entry.tiny)
+    model = small(entry, entry.stand_in(batch_size=2))[1]
     model.compile(**entry.recipe.compile(steps=2))
-    losses = model.fit(splits.train.take(2), shuffle=False, verbose=0).history
+    losses = model.fit(
+        splits.train.take(2),
+        shuffle=False,
+        verbose=0,
+        callbacks=callbacks(entry, splits),
+    ).history
     assert all(np.isfinite(values).all() for values in losses.values())
 
 
@@ -138,6 +163,7 @@ def test_entry_is_scored_and_drawn(built, monkeypatch):
     # How well the reader of the pictures reads is no part of the contract.
     reader = functools.partial(_images.train_classifier, steps=20)
     monkeypatch.setattr(_images, "train_classifier", reader)
+    monkeypatch.setattr(_reviews, "STEPS_OF_JUDGE", 2)
     # Nor is what hundreds of pictures say of a model that learned nothing.
     all_of_them = _images.generate
     monkeypatch.setattr(
@@ -221,7 +247,7 @@ def test_entry_says_what_it_is(name):
     assert zoo.describe(name).endswith(".")
     assert entry.name == name
     assert entry.paper
-    assert set(entry.tiny) <= set(entry.settings)
+    assert set(entry.tiny) <= {name.partition(".")[0] for name in entry.settings}
     if entry.result is not None:
         assert entry.result.seconds > 0
         assert entry.result.commit != "unknown"

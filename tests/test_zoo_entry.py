@@ -1,5 +1,6 @@
 """What an entry gives to ordinary Keras code: models and data."""
 
+import dataclasses
 import functools
 import types
 
@@ -171,3 +172,49 @@ def test_a_value_that_no_model_can_have_is_named(name, pairs, line):
     settings = _settings.Settings.of(entry, **overrides)
     with pytest.raises((ValueError, TypeError), match=line):
         settings.build(entry.stand_in())
+
+
+def stages(**changes):
+    """An entry of which three functions want models of earlier stages."""
+
+    def feed(model, splits, batch_size, seed, judge):
+        return model, splits, batch_size, seed, judge
+
+    entry = zoo.get("vae_digits")
+    return dataclasses.replace(
+        entry,
+        parts=dict(judge="dcgan_digits", trained="vqvae_digits"),
+        feed=feed,
+        evaluate=lambda model, splits, trained=None: {"loss": trained},
+        **changes,
+    )
+
+
+def test_models_of_earlier_stages_go_where_they_are_named():
+    entry = stages().with_parts(judge="a judge", trained="a model")
+    assert entry.fed("model", "splits", seed=3) == ("model", "splits", 64, 3, "a judge")
+    assert entry.evaluate("model", "splits") == {"loss": "a model"}
+    assert zoo.get("vae_digits").fed("model", "splits") == "splits"
+
+
+def test_parts_may_be_set_and_are_built_only_where_the_task_wants_them():
+    entry = stages()
+    assert {"judge", "trained", "latent_size"} <= set(entry.settings)
+    found = _settings.read_overrides(entry, ["judge=some/folder"])
+    assert found["overrides"] == {"judge": "some/folder"}
+    assert entry.build(**entry.tiny).built  # no GAN of digits is made for it
+
+
+def test_what_a_recipe_calls_between_steps_is_part_of_a_run():
+    asked = []
+
+    def callbacks(splits, seed, folder):
+        asked.append((splits, seed, folder))
+        return ["a callback"]
+
+    entry = zoo.get("vae_digits")
+    assert _settings.Settings.of(entry).callbacks("splits", None) == []
+    recipe = dataclasses.replace(entry.recipe, callbacks=callbacks)
+    settings = _settings.Settings.of(dataclasses.replace(entry, recipe=recipe), seed=5)
+    assert settings.callbacks("splits", "folder") == ["a callback"]
+    assert asked == [("splits", 5, "folder")]

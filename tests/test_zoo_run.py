@@ -157,3 +157,46 @@ def test_other_data_under_the_same_name_are_another_run(tmp_path):
     assert changed == {"data_hash"}
     changed = {key for key in before if before[key] != renamed[key]}
     assert changed >= {"tokenizer_hash"}
+
+
+def stage(name, folder, **overrides):
+    """Four steps of a small model on the stand-in: the result, and what was said."""
+    entry = zoo.get(name)
+    compiled = entry.recipe.compile
+    recipe = dataclasses.replace(
+        entry.recipe, compile=lambda steps: {**compiled(steps), "jit_compile": False}
+    )
+    entry = dataclasses.replace(
+        entry,
+        recipe=recipe,
+        evaluate=lambda model, splits: {"solved": 1.0},
+        sample=lambda model, seed: "3+5*7",
+    )
+    settings = _settings.Settings.of(
+        entry,
+        steps=4,
+        batch_size=4,
+        overrides={**entry.tiny, **overrides},
+        source_overrides={"stand_in": True},
+    )
+    said = []
+    return _run.run(entry, settings, folder / name, said.append), said
+
+
+@pytest.mark.slow
+def test_a_policy_goes_on_from_the_preset_of_an_earlier_stage(tmp_path):
+    base, _ = stage("gpt_countdown", tmp_path)
+    policy = str(tmp_path / "gpt_countdown" / "preset")
+    learned, _ = stage("gpt_countdown_grpo", tmp_path, policy=policy)
+    assert learned.parameters == base.parameters  # and not those of the reference, too
+    folder = tmp_path / "gpt_countdown_grpo"
+    drawn = (folder / "samples" / "rollouts.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in drawn] == [0] * 8
+    assert "CausalLM of GPT" in (folder / "preset" / "README.md").read_text()
+    _, said = stage("gpt_countdown_grpo", tmp_path, policy=policy)
+    assert said[-1] == f"{folder} is already trained: 4 steps"
+    other = from_preset(policy)
+    other.weights[0].assign_add(keras.ops.ones_like(other.weights[0]))
+    other.save_to_preset(tmp_path / "other")
+    with pytest.raises(TrainingError, match="parts"):
+        stage("gpt_countdown_grpo", tmp_path, policy=str(tmp_path / "other"))

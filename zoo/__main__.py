@@ -5,6 +5,7 @@ import sys
 
 from zoo._chat import chat
 from zoo._command import Parser, integer, output_file, run
+from zoo._judging import compare, score
 from zoo._list import list
 from zoo._sample import MAX_LENGTH, TEMPERATURE, sample
 from zoo._ship import ship
@@ -62,6 +63,7 @@ def parser():
     add("--reply-length", type=LENGTHS, help="tokens of a reply at most")
     add("--seed", type=ANY_SEED, default=0)
     add_task_verbs(verb)
+    add_judging(verb)
     add_verify(verb(verify, "run a recipe and compare it with its record"))
     add_ship(verb(ship, "put the weights of a run into the zoo, in fewer bytes"))
     add = verb(results, "print the measured results as Markdown")
@@ -89,6 +91,10 @@ def add_sample(add):
     add("--seed", type=ANY_SEED, default=0)
     add("--count", type=integer(1), help="how many (as the entry's own)")
     add("--label", type=int, help="the class of all (each in turn)")
+    text = "of how many texts the best is shown, by the reward model of --judge"
+    add("--best-of", type=integer(2, 10_000), metavar="N", help=text)
+    add("--judge", help="the reward model, or a classifier with --judge-label")
+    add("--judge-label", help="the class that is the better one")
     add("--out", help="the file that it goes to (sample.png, .wav, ...; text: none)")
     add("--data", help="what a model is to change that changes data (the entry's own)")
     add("--data-dir", help="where prepared or hand-placed data sets lie")
@@ -153,6 +159,24 @@ def add_task_verbs(verb):
             )
             add("--stride", type=integer(0), help="tokens by which windows overlap")
             add("--allow-none", action="store_true", help="let it find no answer")
+
+
+def add_judging(verb):
+    """The verbs of `zoo._judging`."""
+    add = verb(compare, "let a judge compare what two models write")
+    add("first", metavar="A", help=NAME)
+    add("second", metavar="B", help="what it is compared with")
+    add("--judge", required=True, help="a reward model, or a classifier with --label")
+    add("--label", help="the class that is the better one")
+    add("--prompts", help="a file with a prompt a line (standard input)")
+    add("--max-length", type=LENGTHS, help="tokens of a completion, at most (48)")
+    add("--temperature", type=float, default=1.0, help="of the draws (1.0)")
+    add("--seed", type=ANY_SEED, default=0)
+    add = verb(score, "say how good texts are, by a reward model")
+    add_model(add)
+    one = "each argument is one (else each line of standard input is a TEXT)"
+    add("text", nargs="*", metavar="TEXT", help=one)
+    add("--prompt", help="what the texts go on from")
 
 
 def results(options):

@@ -7,8 +7,13 @@ instance, are for research.
 _DIGITS = "CC BY 4.0 (Alpaydin & Kaynak 1998, UCI Machine Learning Repository)"
 _OWN = "Apache-2.0 (made by this library"
 
+_CHAT = "BSD-3-Clause (Gunther Cox, chatterbot-corpus)"
+
 # By the name of the data, as `Splits.name` has it.
 LICENCES = {
+    "chat_background": f"PSF-2.0 (Python Software Foundation); {_CHAT}",
+    "chatterbot": _CHAT,
+    "countdown": f"{_OWN})",
     "dates": f"{_OWN}, in formats of Babel, BSD-3-Clause, and the Unicode CLDR)",
     "digits": _DIGITS,
     "digits_changed": _DIGITS,

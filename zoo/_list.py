@@ -14,7 +14,7 @@ from zoo._declared import declared
 # The order of the groups; an entry of any other family comes after these.
 FAMILIES = (
     *("n-grams", "recurrent networks", "transformers", "encoder-decoders", "encoders"),
-    *("VAEs and codecs", "autoregressive pictures", "GANs", "diffusion"),
+    *("alignment", "VAEs and codecs", "autoregressive pictures", "GANs", "diffusion"),
 )
 
 

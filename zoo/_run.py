@@ -18,7 +18,7 @@ from keras_genai.modalities.base import target_of
 from keras_genai.tasks import cards, presets
 from keras_genai.training.folder import PLOT, RESULT, SAMPLE
 from keras_genai.training.samples import Samples
-from zoo.entry import Result
+from zoo.entry import Result, kept
 
 
 def run(entry, settings, folder, say=print):
@@ -48,11 +48,13 @@ def run(entry, settings, folder, say=print):
         training.deterministic(settings.seed)
         splits = settings.splits()
         model = _compiled_model(entry, settings, splits, say)
+        splits = settings.fed(model, splits)
         with run.claim(settings.fingerprint(model, splits), settings.fresh):
             outcome = _learn(model, splits, run, settings, say)
-            card = cards.card(model, entry.name, entry.paper, {"data": splits.name})
+            facts = {"data": splits.name}
+            card = cards.card(kept(model), entry.name, entry.paper, facts)
             model.save_to_preset(preset, card=card)
-            figures = entry.evaluate(model, splits)
+            figures = settings.evaluate(model, splits)
             sample = settings.sample(model, splits)
             result = _result(model, settings, outcome, figures, sample)
             _write(run.path, model, result, sample, settings.plot(model, splits))
@@ -78,7 +80,7 @@ def _check_packages(entry, settings):
 
 def _compiled_model(entry, settings, splits, say):
     model = settings.build(splits)
-    size = model.count_params()
+    size = kept(model).count_params()
     say(f"{entry.name} on {splits.name}" + (f", {size:,} parameters" if size else ""))
     model.compile(**entry.recipe.compile(steps=settings.steps))
     if model.optimizer is not None and not model.optimizer.built:
@@ -97,7 +99,9 @@ def _learn(model, splits, run, settings, say):
         settings.steps,
         settings.tensorboard,
     )
-    return training.train(model, splits, run, say=say, callbacks=[samples], **options)
+    own = settings.callbacks(splits, run.path / "samples")
+    callbacks = [*own, samples]
+    return training.train(model, splits, run, say=say, callbacks=callbacks, **options)
 
 
 def _write(folder, model, result, sample, plot):
@@ -120,7 +124,7 @@ def _card(model, entry, data, result):
         f"seed {result.seed}",
         "on": f"{result.hardware}, {result.cores} cores, {versions}",
     }
-    return cards.card(model, entry.name, entry.paper, facts, result.sample)
+    return cards.card(kept(model), entry.name, entry.paper, facts, result.sample)
 
 
 def _result(model, settings, outcome, figures, sample):
@@ -131,7 +135,7 @@ def _result(model, settings, outcome, figures, sample):
         metric=metric,
         value=value,
         other=dict(others),
-        parameters=model.count_params(),
+        parameters=kept(model).count_params(),
         seed=settings.seed,
         steps=outcome.steps,
         seconds=round(outcome.seconds, 1),

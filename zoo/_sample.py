@@ -4,8 +4,10 @@ import functools
 import inspect
 
 import zoo
+from zoo._command import say
 from zoo._opening import locate, open_model
 
+LENGTH = 48  # tokens of each of several completions
 MAX_LENGTH, TEMPERATURE, COUNT = 400, 0.8, 64
 WRITING = ("prompt", "max_length", "temperature", "top_k", "top_p")
 OPTIONS = (*WRITING, "count", "label", "data", "data_dir", "out")
@@ -26,6 +28,8 @@ def sample(options):
         if getattr(options, name) is not None
     }
     _refuse(model, asked)
+    if options.best_of is not None:
+        return _write_best(model, entry, asked, options)
     if asked.keys() & {*WRITING} and {*WRITING} <= _options(model):
         return _write(model, entry, asked, options.seed)
     out = _out(model.target, asked)
@@ -87,14 +91,7 @@ def _write(model, entry, asked, seed):
     """Prints a text while it is made."""
     from keras_genai.samplers.tokens import Greedy, Sample
 
-    prompt = asked.get("prompt")
-    if prompt is None:
-        prompt = getattr(entry and entry.sample, "keywords", {}).get("prompt")
-    if prompt is None:
-        option = next(name for name in WRITING if name in asked)
-        raise ValueError(
-            f"`--prompt` must be given with {_flag(option)}. Received none"
-        )
+    prompt = _prompt(entry, asked, next(name for name in WRITING if name in asked))
     temperature = asked.get("temperature", TEMPERATURE)
     sampler = Greedy()
     if temperature:
@@ -115,6 +112,53 @@ def _write(model, entry, asked, seed):
     print()
     if out is not None:
         model.target.write(out, "".join(pieces))
+
+
+def _write_best(model, entry, asked, options):
+    """Prints the best of several texts by a judge, and what all were worth."""
+    from zoo._judging import open_judge
+
+    for name in ("top_k", "top_p"):
+        if name in asked:
+            raise ValueError(
+                f"`{_flag(name)}` must be left out with --best-of, which draws from "
+                f"all tokens. Received: {asked[name]}"
+            )
+    if options.judge is None:
+        raise ValueError("`--judge` must be given with --best-of. Received none")
+    judge = open_judge(options.judge, options.judge_label)
+    from keras_genai.tasks.sampling import sampled
+
+    prompt = _prompt(entry, asked, "best_of")
+    found = sampled(
+        model,
+        [prompt],
+        judge,
+        options.best_of,
+        asked.get("max_length", LENGTH),
+        options.seed,
+        asked.get("temperature", 1.0),
+    )
+    (best,) = found.best()
+    text = prompt + found.completions[best]
+    print(text)
+    total = found.ratings.total
+    say("zoo", f"score {total[best]:.4f}; mean of {len(total)}: {total.mean():.4f}")
+    out = _out(model.target, asked)
+    if out is not None:
+        model.target.write(out, text)
+
+
+def _prompt(entry, asked, option):
+    """What to continue: as it was asked for, or the entry's own."""
+    prompt = asked.get("prompt")
+    if prompt is None:
+        prompt = getattr(entry and entry.sample, "keywords", {}).get("prompt")
+    if prompt is None:
+        raise ValueError(
+            f"`--prompt` must be given with {_flag(option)}. Received none"
+        )
+    return prompt
 
 
 def _sampler(model, entry, asked):

@@ -6,6 +6,7 @@ import inspect
 import sys
 
 from keras_genai import from_preset, registry
+from keras_genai.declared import fields
 from keras_genai.files.paths import as_path
 from keras_genai.tasks.filling import build_filled
 from keras_genai.training.content import content_hash
@@ -98,7 +99,7 @@ class Settings:
         )
 
     def build(self, splits):
-        parts = self._parts
+        parts = self.parts
         build = functools.partial(
             self.entry.build,
             splits,
@@ -120,6 +121,20 @@ class Settings:
         given = ", ".join(f"{key}={value}" for key, value in self.overrides.items())
         return build_filled(build, lambda model: {}, Allowance("--set", given))
 
+    def fed(self, model, splits):
+        """What the model is trained on; see `Entry.fed`."""
+        entry = self.entry.with_parts(**self.parts)
+        return entry.fed(model, splits, self.batch_size, self.seed)
+
+    def evaluate(self, model, splits):
+        """The figures of a trained model; see `Entry`."""
+        return self.entry.with_parts(**self.parts).evaluate(model, splits)
+
+    def callbacks(self, splits, folder):
+        """The recipe's own callbacks; `folder` is that of the run's samples."""
+        make = self.entry.recipe.callbacks
+        return [] if make is None else make(splits, self.seed, folder)
+
     def sample(self, model, splits):
         """What the model makes: of the user's pictures, where it needs pictures."""
         return self._showing(self.entry.sample, splits)(model, seed=self.seed)
@@ -134,7 +149,7 @@ class Settings:
         return function if self.data is None else showing(function, splits)
 
     @functools.cached_property
-    def _parts(self):
+    def parts(self):
         """The trained models of earlier stages, by the argument that wants them."""
         found = {}
         for argument, name in self.entry.parts.items():
@@ -157,7 +172,9 @@ class Settings:
         """
         recipe = self.entry.recipe
         source = functools.partial(self._source(), **self.source_overrides)
-        held = splits.validation, splits.held_out, splits.test
+        held = [splits.validation, splits.held_out, splits.test]
+        held += [splits.prompts] if splits.prompts else []
+        own = recipe.callbacks
         return {
             "entry": self.entry.name,
             "seed": self.seed,
@@ -169,12 +186,13 @@ class Settings:
             "batch_size": self.batch_size,
             "compile": describe(recipe.compile(steps=recipe.steps)),
             "best_of_every": recipe.validate_every if recipe.keep_best else None,
-            "model": registry.to_plain(model),
+            **({"callbacks": describe(own)} if own is not None else {}),
+            "model": _plain(model),
             "parts": {
                 name: content_hash([weight.numpy() for weight in part.weights])[
                     :_DIGITS
                 ]
-                for name, part in self._parts.items()
+                for name, part in self.parts.items()
             },
         }
 
@@ -226,6 +244,17 @@ def read_overrides(entry, pairs):
         else:
             overrides[key] = value
     return {"overrides": overrides, "source_overrides": source_overrides}
+
+
+def _plain(model):
+    """What a model is made of; of one that is aligned its policy, and how it learns."""
+    if not hasattr(model, "policy"):
+        return registry.to_plain(model)
+    apart = {"policy": registry.to_plain(model.policy)}
+    rewards = {each.name: each.weight for each in getattr(model, "rewards", ())}
+    others = set(fields(type(model))) - {"policy", "reference", "rewards"}
+    settings = {key: describe(getattr(model, key)) for key in sorted(others)}
+    return {"task": type(model).__name__, **apart, "rewards": rewards, **settings}
 
 
 def _source_arguments(source):

@@ -89,7 +89,8 @@ def _finished(options):
     runs.deterministic(settings.seed)
     splits = settings.splits()
     licence(splits.name)
-    run = _Run(folder, settings, splits, result, settings.build(splits))
+    model = settings.build(splits)
+    run = _Run(folder, settings, settings.fed(model, splits), result, model)
     changed = _changed(run, runs.RunFolder(folder).stored())
     if changed:
         raise ValueError(
@@ -175,7 +176,7 @@ def _score(run, folder):
     entry = run.settings.entry
     model = from_preset(folder)
     model.compile(**entry.recipe.compile(steps=run.settings.steps))
-    return next(iter(entry.evaluate(model, run.splits).values()))
+    return next(iter(run.settings.evaluate(model, run.splits).values()))
 
 
 def _check(record, name):

@@ -45,7 +45,7 @@ def classify(options):
             order = np.argsort(-shares, kind="stable")
             yield "  ".join(f"{model.labels[i]} {shares[i]:.4f}" for i in order)
 
-    _print_each(options.text, work)
+    print_each(options.text, work)
 
 
 def answer(options):
@@ -69,7 +69,7 @@ def answer(options):
             text = " ".join(each.text.split()) or "(no answer)"
             yield f"{text}  [{each.start}:{each.end}]  score {each.score:.2f}"
 
-    _print_each(options.text, work)
+    print_each(options.text, work)
 
 
 def _rewrite(options, verb, task):
@@ -92,7 +92,7 @@ def _rewrite(options, verb, task):
         found = translate(model, texts, max_length=options.max_length)
         return [" ".join(text.split()) for text in found]
 
-    _print_each(options.text, work)
+    print_each(options.text, work)
 
 
 def _published(place, task):
@@ -157,7 +157,7 @@ def _say_what_is_cut(model, texts):
             )
 
 
-def _print_each(texts, work):
+def print_each(texts, work):
     """Prints a line for every text: what `work` makes of it, nothing of nothing.
 
     Args:

@@ -28,6 +28,9 @@ class Recipe:
         log_every: int. Steps between lines of the log.
         validate_every: int or `None` (at the end). A multiple of `log_every`.
         keep_best: bool. End with the weights of the lowest validation loss.
+        callbacks: callable `callbacks(splits, seed, folder)` that returns the Keras
+            callbacks of a run, such as what lets a policy write; `folder` is that of
+            the run's samples, or `None`. Or `None`, where there are none.
     """
 
     compile: Callable[..., dict]
@@ -38,6 +41,7 @@ class Recipe:
     log_every: int = 50
     validate_every: int | None = None
     keep_best: bool = False
+    callbacks: Callable[..., list] | None = None
 
 
 class Result(pydantic.BaseModel):
@@ -93,8 +97,12 @@ class Entry:
         alphabet: bool. The tokens are a fixed alphabet, so that the stand-in has the
             tokenizer of the data; else tokens are learned from the data.
         reference: str. The published figure and its protocol, if there is one.
-        parts: dict from an argument of the model to the name of the entry whose
-            trained model it wants, for models of two stages.
+        parts: dict from an argument of the model, of `feed` or of `evaluate` to the
+            name of the entry whose trained model it wants, for models of several
+            stages.
+        feed: callable `feed(model, splits, batch_size, seed)` that returns the `Splits`
+            that are trained on, where a model has a part in making them, such as
+            completions that it draws; or `None`: those of the source.
         hub: str. Name of a pretrained checkpoint on the Hugging Face hub.
         plot: callable `plot(model)` that returns the bytes of a PNG about the trained
             model, for its run folder; or `None`.
@@ -114,6 +122,7 @@ class Entry:
     alphabet: bool = False
     reference: str = ""
     parts: dict[str, str] = dataclasses.field(default_factory=dict)
+    feed: Callable | None = None
     hub: str = ""
     plot: Callable | None = None
     needs: tuple[str, ...] = ()
@@ -148,9 +157,36 @@ class Entry:
         }
         parts = {**networks, **self._of_the_data(splits), "name": self.name or None}
         for field, name in self.parts.items():
-            if field not in overrides:  # one that learned nothing, for a look at it
+            wanted = field in inspect.signature(self.task).parameters
+            if wanted and field not in overrides:  # untrained, for a look at it
                 parts[field] = zoo.get(name).build(splits, precision=precision)
         return self.task(**dtype, **_known(self.task, {**config, **parts}))
+
+    def with_parts(self, **parts):
+        """This entry, its `feed` and `evaluate` given the models of earlier stages.
+
+        Args:
+            **parts: trained models, by the names in `parts`.
+        """
+        given = {
+            name: functools.partial(function, **_known(function, parts))
+            for name in ("feed", "evaluate")
+            if (function := getattr(self, name)) is not None
+        }
+        return dataclasses.replace(self, **given)
+
+    def fed(self, model, splits, batch_size=None, seed=0):
+        """What a model is trained on: `splits`, or what `feed` makes of them.
+
+        Args:
+            model: `Task`, not trained yet.
+            splits: `Splits` of the source.
+            batch_size: int or `None` (the recipe's).
+            seed: int.
+        """
+        if self.feed is None:
+            return splits
+        return self.feed(model, splits, batch_size or self.recipe.batch_size, seed)
 
     def _known_splits(self):
         """`Splits` of the shapes and tokens of the data, without a download."""
@@ -252,13 +288,19 @@ class Entry:
                     open_ = default is parameter.empty or isinstance(default, Later)
                     found[name] = None if open_ else default
         hidden = {*self.networks, *OF_THE_ZOO}
-        return {name: each for name, each in found.items() if name not in hidden}
+        known = {name: each for name, each in found.items() if name not in hidden}
+        return {**dict.fromkeys(self.parts), **known}
 
     def _check(self, overrides):
         known = self._arguments()
         for key in overrides:
             if key not in known:
                 raise ValueError(unknown("key", key, known))
+
+
+def kept(model):
+    """What presets hold of a model: of one that is aligned, its policy."""
+    return getattr(model, "policy", model)
 
 
 def unwrapped(source):

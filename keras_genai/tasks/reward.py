@@ -71,6 +71,7 @@ class RewardModel(TextTask):
     centering: NotNegative = 0.0
     turns: Turns = PLAIN
 
+    verbs: ClassVar = ("score",)
     reads_pooled: ClassVar = True
     num_outputs: ClassVar = 1
 

@@ -1,0 +1,72 @@
+"""What the entries that solve Countdown have in common."""
+
+import numpy as np
+
+from keras_genai.data.countdown import Problem, solved, uses_all
+from keras_genai.evaluation.attempts import pass_at
+from keras_genai.samplers import Greedy, Sample
+
+CONTEXT = 48  # characters
+PROMPT = 20  # characters of a problem, at most
+LENGTH = 16  # characters of a solution, its end included
+ATTEMPTS = 8
+TRIED = 200  # problems of which several attempts are made
+SHOWN = (
+    Problem((3, 5, 7), 38),
+    Problem((2, 6, 12), 36),
+    Problem((4, 9, 13), 65),
+    Problem((1, 8, 11), 18),
+)
+
+
+def score(model, splits):
+    """Problems that were never seen: the share that is solved.
+
+    Args:
+        model: a task that writes.
+        splits: `Splits` of `keras_genai.data.countdown.countdown`.
+
+    Returns:
+        dict of `solved`, by the likeliest characters; `legal`, the share of these
+        expressions that use every number once; and `pass_at_8`, the share of the first
+        200 problems that one of 8 draws solves.
+    """
+    prompts = splits.test["prompts"].tolist()
+    found = written(model, prompts, Greedy())
+    tried = prompts[:TRIED]
+    draws = np.stack(
+        [
+            solved(tried, written(model, tried, Sample(), seed))
+            for seed in range(ATTEMPTS)
+        ],
+        axis=1,
+    )
+    return {
+        "solved": float(np.mean(solved(prompts, found))),
+        "legal": float(np.mean(uses_all(prompts, found))),
+        f"pass_at_{ATTEMPTS}": pass_at(draws, ATTEMPTS),
+    }
+
+
+def written(model, prompts, sampler, seed=0):
+    """What a model writes behind problems: list of str."""
+    return model.generate(
+        prompts,
+        max_length=CONTEXT,
+        sampler=sampler,
+        seed=seed,
+        strip_prompt=True,
+    )
+
+
+def show(model, seed, problems=SHOWN):
+    """Problems, what the model writes, and whether that solves them, a line each."""
+    prompts = [problem.prompt for problem in problems]
+    found = written(model, prompts, Greedy(), seed)
+    marks = ("wrong", "right")
+    return "\n".join(
+        f"{prompt}{text}  {marks[int(right)]}"
+        for prompt, text, right in zip(
+            prompts, found, solved(prompts, found), strict=True
+        )
+    )

@@ -1,0 +1,81 @@
+"""What the entries have in common whose policy learns from what it writes itself."""
+
+import dataclasses
+
+from keras_genai.tasks.policy import PolicyTuning
+from keras_genai.tasks.sampling import sampled
+from keras_genai.training.rollouts import Rollouts
+from zoo import _alignment
+from zoo.entry import Recipe
+
+ROWS = 2_048  # completions that are drawn at once
+
+
+def rewarded(
+    policy, rewards, advantages, objective, kl, rollouts, dtype=None, name=None
+):
+    """`PolicyTuning` of a copy of a policy, which itself is the reference.
+
+    Args:
+        policy: `CausalLM` or `Seq2SeqLM`.
+        rewards, advantages, objective, kl, rollouts: see `PolicyTuning`.
+        dtype: Keras dtype policy, or `None`: that of `policy`.
+        name: str or `None`.
+    """
+    return PolicyTuning(
+        _alignment.fine_tuned(policy, dtype=dtype, name=name),
+        rewards=rewards,
+        advantages=advantages,
+        objective=objective,
+        kl=kl,
+        reference=None if kl is None else policy,
+        rollouts=rollouts,
+        name=name,
+    )
+
+
+def recipe(steps, rate, every, batch_size=64):
+    """`Recipe` of a policy that writes anew every so many steps.
+
+    Args:
+        steps, every: int; `steps` is a multiple of `every`.
+        rate: float, the highest learning rate.
+        batch_size: int, completions of a step.
+    """
+
+    def callbacks(splits, seed, folder):
+        path = None if folder is None else folder / "rollouts.jsonl"
+        return [Rollouts(splits.prompts, every, seed, path)]
+
+    return Recipe(
+        compile=lambda steps=steps: dict(
+            optimizer=_alignment.falling_adam(rate, steps), jit_compile=True
+        ),
+        batch_size=batch_size,
+        steps=steps,
+        log_every=every,
+        callbacks=callbacks,
+    )
+
+
+def feed(model, splits, batch_size, seed):
+    """What a `PolicyTuning` learns from: numbers of its own completions."""
+    train = model.loader(batch_size, seed)
+    return dataclasses.replace(splits, train=train, validation=None)
+
+
+def drawn(policy, prompts, rewards, count, length, seed):
+    """Yields what a policy writes, some prompts after the others.
+
+    Args:
+        policy, prompts, rewards, count, length: see
+            `keras_genai.tasks.sampling.sampled`.
+        seed: int, of the first prompts; that of the next ones is one more.
+
+    Yields:
+        `Rated` of at most 2,048 completions.
+    """
+    step = max(1, ROWS // count)
+    for number, begin in enumerate(range(0, len(prompts), step)):
+        some = prompts[begin : begin + step]
+        yield sampled(policy, some, rewards, count, length, seed + number)

@@ -1,0 +1,40 @@
+"""A GPT that chats: small talk, of which the answers alone are learned.
+
+Run:   python train.py gpt_chat_base, and then python train.py gpt_chat
+Chat:  python -m zoo chat gpt_chat
+Floor: 1.51 nats a character by a Kneser-Ney 6-gram of the same conversations
+
+A tenth of the questions is never seen. What it says to those is grammar and mood, not
+knowledge: three million parameters and a thousand exchanges hold no more.
+"""
+
+import functools
+
+from keras_genai.data import dialogue
+from keras_genai.data.turns import CHATML
+from zoo import _alignment, _dialogue
+from zoo.entry import Entry, Recipe
+
+STEPS = 600
+
+entry = Entry(
+    task=_alignment.fine_tuned,
+    config=dict(dropout=0.1, turns=CHATML),
+    tiny={},
+    source=functools.partial(
+        dialogue.chatterbot, length=_dialogue.LENGTH, tokenizer=_dialogue.TOKENIZER
+    ),
+    embedded=True,
+    recipe=Recipe(
+        compile=lambda steps=STEPS: _alignment.compiled(1e-3, 50, steps),
+        batch_size=16,
+        steps=STEPS,
+        validate_every=100,
+    ),
+    evaluate=_dialogue.score,
+    sample=_dialogue.talk,
+    family="alignment",
+    paper="Ouyang et al. 2022, section 3.5, https://arxiv.org/abs/2203.02155",
+    reference="1.51 nats a character, a Kneser-Ney 6-gram of the same conversations",
+    parts=dict(trained="gpt_chat_base"),
+)

@@ -1,0 +1,43 @@
+"""Dates to ISO 8601 after a sixth of the steps of seq2seq_dates: half of them right.
+
+Run:  python train.py seq2seq_dates_base
+Then: python train.py seq2seq_dates_grpo goes on from rewards alone
+"""
+
+import functools
+
+from keras_genai.data import translation
+from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.samplers import GenerationSettings
+from keras_genai.tasks.seq2seq import Seq2SeqLM
+from zoo import _translation
+from zoo.entry import Entry, Recipe
+from zoo.seq2seq_dates import DATES
+
+STEPS = 250
+
+entry = Entry(
+    task=Seq2SeqLM,
+    networks=dict(network=RecurrentEncoderDecoder),
+    config=dict(
+        embedding_dim=32,
+        units=96,
+        dropout=0.0,
+        generation=GenerationSettings(max_length=12),
+    ),
+    tiny=dict(embedding_dim=8, units=6),
+    source=translation.dates,
+    embedded=True,
+    recipe=Recipe(
+        compile=lambda steps=STEPS: _translation.compiled(
+            4e-3, 100, steps, smoothing=0.0, weight_decay=0.01
+        ),
+        batch_size=128,
+        steps=STEPS,
+    ),
+    evaluate=_translation.score_dates,
+    sample=functools.partial(_translation.write, texts=DATES),
+    plot=functools.partial(_translation.plot, text=DATES[0]),
+    family="alignment",
+    paper="Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473",
+)
