@@ -149,7 +149,7 @@ def test_the_files_of_the_zoo_are_read_in_any_locale():
     assert shell("$PY -m zoo list", **plain) == (0, "")
 
 
-@pytest.mark.parametrize("seconds", [0.4, 1.5])
+@pytest.mark.parametrize("seconds", [0.4, pytest.param(1.5, marks=pytest.mark.slow)])
 def test_ctrl_c_during_imports_is_one_line(seconds):
     def heard():  # a background job ignores it
         signal.signal(signal.SIGINT, signal.default_int_handler)

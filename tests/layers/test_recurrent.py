@@ -130,7 +130,10 @@ def test_an_unbuilt_layer_builds_itself_from_any_arguments(cell):
     assert cell(UNITS)(normal(7, DEPTH), tokens=tokens)[0].shape == outputs.shape
 
 
-@all_cells
+@pytest.mark.parametrize(
+    "cell",
+    [GRU, *(pytest.param(c, marks=pytest.mark.slow) for c in (LSTM, SimpleRNN))],
+)
 def test_a_graph_without_static_batch_and_length_gives_the_same(cell):
     layer, inputs = make(cell), normal(BATCH, LENGTH, DEPTH)
     signature = [

@@ -43,8 +43,13 @@ MODELS = {
     ),
 }
 SETTINGS = GenerationSettings(max_length=8, decoder_start_token=1, end_tokens=(2,))
-RECURRENT = [name for name in MODELS if name != "transformer"]
-every_model = pytest.mark.parametrize("name", MODELS)
+# Of these the formula and the cell are others, which have tests of their layers.
+ALIKE = ("dot", "general")
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else [])
+    for name in MODELS
+]
+every_model = pytest.mark.parametrize("name", NAMES)
 
 
 def make(name, **changes):
@@ -155,7 +160,7 @@ def test_xla_and_graph_find_the_same_beams():
         np.testing.assert_array_equal(found, row)
 
 
-@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("name", NAMES[:-1])
 def test_attention_weights_sum_to_one_and_ignore_padding(name):
     model, batch = make(name, dtype="mixed_bfloat16"), draw_batch()
     weights = model.network.attention_weights(

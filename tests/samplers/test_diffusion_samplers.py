@@ -138,7 +138,11 @@ def test_repeated_steps_keep_the_distribution(sampler):
     np.testing.assert_allclose(pictures.std(), DEVIATION, atol=0.02)
 
 
-@pytest.mark.parametrize("schedule", [LinearNoise(), CosineNoise()], ids=str)
+@pytest.mark.parametrize(
+    "schedule",
+    [LinearNoise(), pytest.param(CosineNoise(), marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_ddim_undoes_its_inversion(schedule):
     pictures = np.random.default_rng(0).normal(MEAN, DEVIATION, (16, 1, 1, 1))
     pictures = tf.constant(pictures, tf.float32)

@@ -180,7 +180,10 @@ def test_the_future_does_not_reach_the_past_with_dropout_on_or_off():
         assert np.any(logits[0][:, 3:] != logits[1][:, 3:])
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision",
+    ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)],
+)
 def test_half_precision_trains_and_ends_in_float32_logits(precision):
     options = {"dtype": precision, "dropout": 0.1, "lanes": BATCH, "num_layers": 1}
     model, tokens = make(**options), draw()

@@ -28,7 +28,7 @@ class Steps(keras.callbacks.Callback):
         self.seen.append(int(self.model.optimizer.iterations))
 
 
-@pytest.mark.parametrize("steps", [8, 9, 11])
+@pytest.mark.parametrize("steps", [8, pytest.param(9, marks=pytest.mark.slow), 11])
 def test_exactly_the_asked_number_of_steps_runs(steps, tmp_path):
     counted, model = Steps(), linear(steps_per_execution=4)
     assert go(tmp_path, model, steps=steps, callbacks=[counted]).steps == steps
