@@ -21,8 +21,15 @@ def noisy(batch, seed):
     return batch, tf.random.stateless_uniform((2,), seed)
 
 
+@functools.cache
+def pieces():
+    """The tokenizer of the stand-in, learned once."""
+    own = dict(length=8, tokenizer="wordpiece:300", stand_in=True)
+    return masking.python_docs(4, **own).tokenizer
+
+
 def masked(fixed=False):
-    splits = masking.python_docs(4, length=8, tokenizer="wordpiece:300", stand_in=True)
+    splits = masking.python_docs(4, length=8, tokenizer=pieces(), stand_in=True)
     return splits.validation if fixed else splits.train
 
 

@@ -109,16 +109,21 @@ def assert_identical(run, whole):
 
 
 @pytest.mark.parametrize(
-    "kind", ["scaled", pytest.param("compiled", marks=pytest.mark.slow)]
+    ("kind", "latest"),
+    [
+        ("scaled", [0.5]),
+        pytest.param("scaled", [0.3, 0.6], marks=pytest.mark.slow),
+        pytest.param("compiled", [0.5], marks=pytest.mark.slow),
+    ],
 )
 def test_killed_at_random_moments_the_run_ends_with_the_same_bits(
-    kind, server, tmp_path, request
+    kind, latest, server, tmp_path, request
 ):
     whole = request.getfixturevalue(kind)
     moments = random.Random(kind)
     events = whole.result["events"]
     run = Run(server, tmp_path / "killed", kind)
-    for last in {"scaled": (0.3, 0.6), "compiled": (0.5,)}[kind]:
+    for last in latest:  # a share of the run
         # Early events of a restart repeat few steps; so the run gets on.
         at = moments.randrange(3, int(last * events))
         assert run.go(number=signal.SIGKILL, at=at) in (-signal.SIGKILL, 0)
