@@ -32,7 +32,8 @@ def prefill(decoder, sampler, window, cache, text, numbers):
         decoder: see above.
         sampler: `Greedy` or `Sample`.
         window: `(tokens, positions)`, int32 `(B, P)` each, -1 where there is padding.
-        cache: the empty cache.
+            Or of `(B / K, P)`, where K rows next to each other begin with the same.
+        cache: the empty cache, of as many rows.
         text: `Text`.
         numbers: dict of `sampler` (from `sampler.numbers`), `stops` bool `(V,)`,
             `max_length` int32, `seed` uint32 `(2,)` and `source`, see `History`.
@@ -42,6 +43,11 @@ def prefill(decoder, sampler, window, cache, text, numbers):
     """
     tokens, positions = window
     logits, cache = decoder.decode(tokens, positions, cache, tf.constant(0))
+    copies = text.tokens.shape[0] // tokens.shape[0]
+    if copies > 1:
+        logits, cache = tf.nest.map_structure(
+            lambda part: tf.repeat(part, copies, axis=0), (logits, cache)
+        )
     return _append(sampler, logits, text, numbers), cache
 
 

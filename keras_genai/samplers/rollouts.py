@@ -85,15 +85,16 @@ def roll(
     check_integer("seed", seed, -(2**63))
     begins, inputs = model.begin(prompts)
     _check_context(begins, length, model.context)
-    rows = np.repeat(np.arange(len(begins)), count)
-    starts = [np.asarray(begins[row], "int32") for row in rows]
-    inputs = tuple(np.asarray(each)[rows] for each in inputs)
+    starts = [np.asarray(begin, "int32") for begin in begins]
+    inputs = tuple(np.asarray(each) for each in inputs)
     stops = model.end_tokens(stop)
     # A session has one length for all, so every row goes on to the longest prompt's.
     longest = max(len(start) for start in starts)
-    session = Session(model, starts, sampler, longest + length, stops, seed, inputs)
+    width = longest + length
+    session = Session(model, starts, sampler, width, stops, seed, inputs, count)
     session.advance()
-    return _cut(session, len(starts), longest + length, length, stops, inputs)
+    inputs = tuple(np.repeat(each, count, axis=0) for each in inputs)
+    return _cut(session, len(starts) * count, width, length, stops, inputs)
 
 
 def completions(rollout, tokenizer, stops=()):

@@ -36,6 +36,7 @@ class Session:
         seed: int.
         inputs: tuple of tensors, handed to `decoder.initial_cache`: of an encoder the
             tokens, int32 `(B, S)`, and which of them are real, bool `(B, S)`.
+        copies: int. Texts of each prompt, next to each other; it is read once for all.
 
     Attributes:
         done: bool array of at least B. Rows that have ended; the caller may end more.
@@ -44,8 +45,10 @@ class Session:
         ValueError: if all rows of `max_length` tokens are more than fit into memory.
     """
 
-    def __init__(self, decoder, prompts, sampler, max_length, stops, seed, inputs=()):
-        rows = len(prompts) * getattr(sampler, "width", 1)
+    def __init__(
+        self, decoder, prompts, sampler, max_length, stops, seed, inputs=(), copies=1
+    ):
+        rows = len(prompts) * getattr(sampler, "width", 1) * copies
         if max_length > MOST_TOKENS // rows:
             raise ValueError(
                 f"`max_length` must be an int <= {MOST_TOKENS // rows} for {rows} "
@@ -56,8 +59,10 @@ class Session:
         rows = np.arange(bucket(len(prompts)))
         is_copy = rows >= len(prompts)
         rows = np.where(is_copy, 0, rows)
-        prompts = [prompts[row] for row in rows]
         self.inputs = tuple(tf.gather(each, rows) for each in inputs)
+        self._copies = copies
+        prompts = [prompts[row] for row in np.repeat(rows, copies)]
+        is_copy = np.repeat(is_copy, copies)
         self.prompt_lengths = np.array([len(prompt) for prompt in prompts], "int32")
         self.lengths = self.prompt_lengths.copy()
         self.done = is_copy
@@ -105,7 +110,7 @@ class Session:
         numbers = tf.nest.map_structure(tf.constant, numbers)
         numbers["source"] = None
         if self.inputs:
-            tokens, is_real = self.inputs
+            tokens, is_real = (tf.repeat(each, self._copies, 0) for each in self.inputs)
             numbers["source"] = tf.where(is_real, tokens, -1)
         return numbers
 
@@ -143,10 +148,20 @@ class Session:
         positions = np.where(places < used[:, None], places, -1).astype("int32")
         columns = np.minimum(self.offsets[:, None] + places, self.tokens.shape[1] - 1)
         window = np.take_along_axis(self.tokens, columns, axis=1)
-        window = tf.constant(np.where(positions >= 0, window, 0))
-        return self._function(name, size)(
-            (window, tf.constant(positions)), self.inputs, self._text(), self._numbers
+        window = np.where(positions >= 0, window, 0)
+        window = tuple(
+            tf.constant(part[:: self._copies]) for part in (window, positions)
         )
+        found = self._function(name, size)(
+            window, self.inputs, self._text(), self._numbers
+        )
+        self._part()
+        return found
+
+    def _part(self):
+        """Texts of one prompt differ from now on, and are read by themselves."""
+        self.inputs = tuple(tf.repeat(each, self._copies, 0) for each in self.inputs)
+        self._copies = 1
 
     def _width(self):
         """Places in a row of `tokens`: as many as slots, if one cache is enough."""
@@ -185,12 +200,12 @@ class Session:
     def _function(self, name, *sizes):
         shapes = (*self.tokens.shape, self._slots, *sizes)
         sources = tuple(tuple(each.shape) for each in self.inputs)
-        key = (name, self.sampler.structure, shapes, sources)
+        key = (name, self.sampler.structure, shapes, sources, self._copies)
         return compiled(self.decoder, key, functools.partial(self._build, name))
 
     def _build(self, name):
         decoder, sampler = self.decoder, self.sampler
-        batch, slots = len(self.done), self._slots
+        batch, slots = len(self.done) // self._copies, self._slots
         if name == "advance":
             return functools.partial(loop.advance, decoder, sampler)
 

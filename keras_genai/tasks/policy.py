@@ -1,5 +1,6 @@
 """PolicyTuning: a language model learns from rewards of what it writes itself."""
 
+import functools
 from typing import Annotated, Any, ClassVar
 
 import keras
@@ -20,7 +21,13 @@ from keras_genai.tasks.likelihood import (
     read_completions,
     token_log_probabilities,
 )
-from keras_genai.tasks.objectives import KL, Clipped, mean_over, value_error
+from keras_genai.tasks.objectives import (
+    KL,
+    AdaptiveKL,
+    Clipped,
+    mean_over,
+    value_error,
+)
 from keras_genai.tasks.reference import FromBatch, acting
 from keras_genai.tasks.rewards import check_vocabulary, prompt_rows, read_rewards
 from keras_genai.tasks.rollout_buffer import ENDING, RolloutBuffer
@@ -220,15 +227,20 @@ class PolicyTuning(Tuning):
         batch = self.buffer.rows(x)
         mask = self.buffer.mask(batch)
         nats = y_pred["log_probabilities"]
-        surrogate = self.objective(nats, batch["before"], batch["advantages"], mask)
+        fresh = self.buffer.is_fresh > 0
+        before = ops.where(fresh, ops.stop_gradient(nats), batch["before"])
+        surrogate = self.objective(nats, before, batch["advantages"], mask)
         loss = self._mean("loss/policy_avg", surrogate.loss, mask)
         if "reference" in batch:
             cost = self.kl.penalty(nats, batch["reference"], surrogate.ratio)
             loss += self.buffer.figures[COEFFICIENT] * self._mean(None, cost, mask)
         if self.has_values:
             loss += self._value_loss(batch, y_pred["values"], mask)
-        self._track_updates(surrogate, nats - batch["before"], mask)
+        self._track_updates(surrogate, nats - before, mask)
+        seen = _seen(nats, batch.get("reference"), mask)
         for name, figure in self.buffer.figures.items():
+            if name in seen:
+                figure = ops.where(fresh, seen[name], figure)
             self.trackers[name].update_state(figure)
         return replicas.share(loss)
 
@@ -260,13 +272,14 @@ class PolicyTuning(Tuning):
 
     # What happens between steps, on the host.
 
-    def refill(self, prompts, seed):
+    def refill(self, prompts, seed, once=False):
         """Lets the policy write, and fills what it learns from.
 
         Args:
             prompts: list of `prompts_per_rollout` str or int token rows; or dicts of
                 `prompt` and columns that rewards ask for by name.
             seed: int, of the draws.
+            once: see `learn_from`.
 
         Returns:
             list of dict, a record a completion: `prompt`, `completion`, `ended`,
@@ -293,40 +306,59 @@ class PolicyTuning(Tuning):
             settings.temperature,
             settings.stop,
         )
-        self.learn_from(rated.rollout, rated.ratings)
+        self.learn_from(rated.rollout, rated.ratings, once)
         return rated.records()
 
-    def learn_from(self, rollout, ratings):
+    def learn_from(self, rollout, ratings, once=False):
         """Fills what is learned from.
 
         Args:
             rollout: `Rollout` of `rollouts.completions` rows.
             ratings: `Ratings` of them.
+            once: bool. Whether the next step is the only one that learns from it. Then
+                its own probabilities are the old ones, which need no pass of their own,
+                if neither a critic nor the price of divergence asks for them before.
         """
-        self.buffer.hold(rollout)
-        found = self._scores()
+        fresh = once and not self._asks_before
+        self.buffer.hold(rollout, fresh)
+        found = self._scores(fresh)
         lengths = rollout.completion_lengths[:, None]
         mask = np.arange(self.rollouts.length)[None] < lengths
         rewards = self._token_rewards(rollout, ratings.total, found, mask)
         estimated = self.advantages(rewards, found.get("values"), mask)
-        known = {**found, **estimated._asdict(), "before": found["log_probabilities"]}
-        self.buffer.put(**{name: known[name] for name in self._kept})
+        known = {**found, **estimated._asdict()}
+        known["before"] = found.get("log_probabilities")
+        self.buffer.put(
+            **{name: known[name] for name in self._kept if known[name] is not None}
+        )
         spread = self.advantages.spread(ratings.total)
         figures = rollout_figures.figures(
             rollout, self.rewards, ratings, spread, mask, known
         )
-        if self.kl is not None:
+        if "kl" in figures:
             figures[COEFFICIENT] = self.kl.following(
                 self.kl_coefficient, figures["kl"], len(rollout)
             )
         self.buffer.note(figures)
 
-    def _scores(self):
-        """What policy, critic and reference say of the rollout: float64 `(N, L)`."""
+    @property
+    def _asks_before(self):
+        """bool: whether what is learned depends on what a policy says before a step."""
+        in_reward = self.kl is not None and self.kl.where == "reward"
+        return self.has_values or in_reward or isinstance(self.kl, AdaptiveKL)
+
+    def _scores(self, fresh):
+        """What policy, critic and reference say of the rollout: float64 `(N, L)`.
+
+        Nothing of the policy if it is `fresh`: the step will say it.
+        """
+        if fresh and self.kl is None:
+            return {}
         total = self.rollouts.completions
         logits = self.rollouts.length * self.vocabulary_size
         size = min(total, max(1, MOST_NUMBERS // logits))
-        score = compiled(self, ("scores", size), lambda: self._score)
+        build = functools.partial(functools.partial, self._score, fresh)
+        score = compiled(self, ("scores", size, fresh), build)
         found = []
         for begin in range(0, total, size):
             # The last batch has the shape of the others.
@@ -339,9 +371,9 @@ class PolicyTuning(Tuning):
             for name in found[0]
         }
 
-    def _score(self, places):
+    def _score(self, fresh, places):
         batch = self.buffer.rows(places)
-        found = self._read(batch)
+        found = {} if fresh else self._read(batch)
         if self.kl is not None:
             with acting(self.policy, self.reference) as model:
                 found["reference"], _ = token_log_probabilities(
@@ -360,3 +392,17 @@ class PolicyTuning(Tuning):
             change = found["log_probabilities"] - found["reference"]
             rewards -= self.kl_coefficient * change * mask
         return rewards
+
+
+def _seen(nats, reference, mask):
+    """Figures of a rollout as the step that learns from it sees them, by name.
+
+    Args:
+        nats: float32 `(B, L)`, of the policy.
+        reference: float32 `(B, L)`, or `None` where nothing is kept of it.
+        mask: float32 `(B, L)`.
+    """
+    figures = {"entropy": -ops.sum(nats * mask) / ops.maximum(ops.sum(mask), 1.0)}
+    if reference is not None:
+        figures["kl"] = ops.mean(ops.sum((nats - reference) * mask, axis=1))
+    return figures

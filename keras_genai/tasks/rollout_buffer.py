@@ -31,6 +31,8 @@ class RolloutBuffer:
         figures: dict of scalar `keras.Variable`.
         tokens_per_row: likewise, tokens of a completion that are learned from, on
             average.
+        is_fresh: likewise, 1 if the next step is the only one that learns from it, and
+            its own probabilities are the old ones; else 0.
     """
 
     def __init__(self, task, settings, has_encoder, kept, figures):
@@ -53,6 +55,7 @@ class RolloutBuffer:
             name: self._weight(name.replace("/", "_"), (), FLOATS) for name in figures
         }
         self.tokens_per_row = self._weight("tokens_per_row", (), FLOATS)
+        self.is_fresh = self._weight("is_fresh", (), FLOATS)
 
     def _weight(self, name, shape, dtype):
         return self._task.add_weight(
@@ -75,11 +78,12 @@ class RolloutBuffer:
         """bool: whether there is a rollout in it."""
         return bool(np.any(ops.convert_to_numpy(self.arrays["lengths"])))
 
-    def hold(self, rollout):
+    def hold(self, rollout, fresh=False):
         """Puts the tokens of a rollout into it.
 
         Args:
             rollout: `Rollout`.
+            fresh: bool, see `is_fresh`.
 
         Raises:
             ValueError: if a prompt is too long.
@@ -104,6 +108,7 @@ class RolloutBuffer:
             )
         self.put(**arrays)
         self.tokens_per_row.assign((rollout.completion_lengths * learned).mean())
+        self.is_fresh.assign(float(fresh))
 
     def put(self, **values):
         """Replaces arrays, whose rows may be shorter: the rest is 0."""

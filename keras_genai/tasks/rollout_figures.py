@@ -49,17 +49,16 @@ def figures(rollout, rewards, ratings, spread, mask, found):
         spread: float64 `(P,)`, the standard deviation of each prompt's rewards; empty
             where there is one completion a prompt.
         mask: bool `(N, L)`.
-        found: dict of float64 `(N, L)`: `log_probabilities`; `reference` if there is
-            one; `values` and `returns` of a critic.
+        found: dict of float64 `(N, L)`: `log_probabilities`, or nothing of the policy
+            where a step says it; `reference` if there is one; `values` and `returns` of
+            a critic.
     """
-    nats = found["log_probabilities"]
-    numbers = {
-        **_of_rewards(rewards, ratings, spread),
-        **_of_lengths(rollout),
+    nats = found.get("log_probabilities")
+    numbers = {**_of_rewards(rewards, ratings, spread), **_of_lengths(rollout)}
+    if nats is not None:
         # The mean surprise: entropy, seen at the tokens that were drawn.
-        "entropy": -nats[mask].mean(),
-    }
-    if "reference" in found:
+        numbers["entropy"] = -nats[mask].mean()
+    if nats is not None and "reference" in found:
         numbers["kl"] = ((nats - found["reference"]) * mask).sum(axis=1).mean()
     if "values" in found:
         numbers[EXPLAINED] = _explained(found["values"][mask], found["returns"][mask])

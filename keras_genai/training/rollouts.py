@@ -70,7 +70,8 @@ class Rollouts(keras.callbacks.Callback):
         chosen = self._chosen(step // self.every)
         # One number of 64 bits: a sum would be another pair's, too.
         seed = np.random.SeedSequence([self.seed, step]).generate_state(1, "uint64")[0]
-        written = self.model.refill(chosen, int(seed) % 2**63)
+        once = self.every == 1
+        written = self.model.refill(chosen, int(seed) % 2**63, once)
         if self.path is not None:
             self._write(step, written[: self.shown])
 

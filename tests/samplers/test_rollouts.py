@@ -10,6 +10,7 @@ from keras_genai.modalities.text import Text
 from keras_genai.networks.gpt import GPT
 from keras_genai.samplers.rollouts import completions, roll
 from keras_genai.samplers.rules import MinLength
+from keras_genai.samplers.session import Session
 from keras_genai.samplers.tokens import Beam, Greedy, Sample
 from keras_genai.tasks.language import CausalLM
 
@@ -100,3 +101,21 @@ def test_numbers_out_of_range_are_refused(writer):
         roll(writer, ["a"], count=0)
     with pytest.raises(ValueError, match="`stop` must hold tokens"):
         roll(writer, ["a"], length=2, stop=(99,))
+
+
+def test_a_prompt_is_read_once_for_all_of_its_completions(writer, monkeypatch):
+    decode, rows = writer.decode, []
+
+    def spy(tokens, *others):
+        rows.append(tuple(tokens.shape))
+        return decode(tokens, *others)
+
+    starts = [writer.tokenizer.encode(text) for text in ("ab", "dcba")]
+    asked = Sample(), 12, set(), 7
+    alone = Session(writer, [row for row in starts for _ in range(4)], *asked)
+    alone.advance()
+    monkeypatch.setattr(writer, "decode", spy)
+    together = Session(writer, starts, *asked, copies=4)
+    together.advance()
+    assert rows == [(2, 12)]  # the loop of the eight was made before
+    np.testing.assert_array_equal(together.tokens, alone.tokens)

@@ -92,6 +92,14 @@ def slope(tuning):
     return tape.gradient(loss, tuning.policy.network.table.value).numpy()
 
 
+def logged(tuning):
+    """dict of float: what the logs of the last step say."""
+    found = {name: float(each.result()) for name, each in tuning.trackers.items()}
+    for tracker in tuning.trackers.values():
+        tracker.reset_state()
+    return found
+
+
 def test_at_the_optimum_nothing_is_left_to_be_learned():
     tuning = tuning_of(OPTIMUM)
     tuning.learn_from(every_string(), RATINGS)
@@ -151,6 +159,32 @@ def test_ratios_are_1_in_the_first_step_also_with_dropout():
     tuning.learn_from(every_string(), RATINGS)
     found = tuning(tf.range(N), training=True)["log_probabilities"]
     np.testing.assert_allclose(found, array(tuning, "before"), atol=1e-6)
+
+
+@pytest.mark.parametrize("kl", [None, KL(BETA, "loss")], ids=["no price", "price"])
+def test_one_step_has_its_own_probabilities_for_the_old_ones(kl, monkeypatch):
+    tuning = tuning_of(OTHER, kl=kl)
+    tuning.learn_from(every_string(), RATINGS)
+    expected, figures = slope(tuning), logged(tuning)
+    with monkeypatch.context() as patch:
+        patch.delattr(PolicyTuning, "_read")  # no pass before the step
+        tuning.learn_from(every_string(), RATINGS, once=True)
+    tuning.buffer.put(before=np.full((N, 3), np.nan))
+    tuning.buffer.note({"entropy": np.nan})
+    np.testing.assert_allclose(slope(tuning), expected, atol=1e-6)
+    assert logged(tuning) == pytest.approx(figures, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [dict(kl=KL()), dict(kl=AdaptiveKL(where="loss")), dict(advantages=GAE(), kl=None)],
+    ids=["in the reward", "adaptive", "critic"],
+)
+def test_what_asks_before_the_step_has_a_pass_of_its_own(given):
+    tuning = tuning_of(OTHER, **given)
+    tuning.learn_from(every_string(), RATINGS, once=True)
+    np.testing.assert_allclose(array(tuning, "before"), token_nats(OTHER), atol=1e-5)
+    assert float(tuning.buffer.is_fresh) == 0
 
 
 def test_cut_completions_cost_the_penalty():

@@ -36,8 +36,9 @@ class Told:
         self.has_rollout = False
         self.asked = []
 
-    def refill(self, prompts, seed):
+    def refill(self, prompts, seed, once):
         self.has_rollout = True
+        self.once = once
         self.asked.append((prompts, seed))
         return [{"prompt": each, "reward": float("nan")} for each in prompts]
 
@@ -58,6 +59,13 @@ def test_a_policy_writes_every_so_many_steps_with_a_seed_of_the_step():
     again.has_rollout = True  # a run that goes on amid a rollout's updates
     again.go(Rollouts("abcdefg", every=4), range(6, 10))
     assert again.asked == told.asked[2:]
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_policy_is_told_whether_a_rollout_is_for_one_step(every):
+    told = Told()
+    told.go(Rollouts("abc", every), range(2))
+    assert told.once == (every == 1)
 
 
 def test_a_policy_without_a_rollout_writes_at_once():
