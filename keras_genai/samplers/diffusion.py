@@ -9,6 +9,7 @@ the numbers drawn in a step depend on the seed and the step alone.
 """
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -41,14 +42,32 @@ class Walk(NamedTuple):
     clean: object
 
 
+class Posterior(NamedTuple):
+    """The Gaussian that a step draws from.
+
+    Attributes:
+        mean: float32 `(B, H, W, C)`.
+        deviation: float32, that of every number; broadcasts against `mean`.
+    """
+
+    mean: object
+    deviation: object
+
+
 class Sampler:
     """What all samplers share; a subclass says how one step goes.
 
     Attributes:
         multistep: bool. Whether a step looks at the one before it.
+        draws: bool. Whether a step draws, from the Gaussian of `posterior`. A step to
+            the picture itself never does.
     """
 
     multistep = False
+
+    @property
+    def draws(self):
+        return False
 
     def grid(self, schedule, steps, start=1.0):
         """The levels to visit. See `NoiseSchedule.grid`."""
@@ -70,6 +89,19 @@ class Sampler:
         """
         raise NotImplementedError
 
+    def posterior(self, noisy, clean, now, after):
+        """What a step is drawn from, of samplers that draw.
+
+        Args:
+            noisy: float32 `(B, H, W, C)`.
+            clean: likewise, what the denoiser sees in them.
+            now, after: `Level`s, whose numbers broadcast against the pictures.
+
+        Returns:
+            `Posterior`.
+        """
+        raise NotImplementedError
+
     def get_config(self):
         return dataclasses.asdict(self)
 
@@ -82,13 +114,21 @@ class Ancestral(Sampler):
     Reference: Ho et al. 2020, eq. 6-7 and algorithm 2, https://arxiv.org/abs/2006.11239
     """
 
+    @property
+    def draws(self):
+        return True
+
     def step(self, denoise, walk, levels, draw):
         _, now, after = levels
         clean = denoise(walk.noisy, now)
+        mean, deviation = self.posterior(walk.noisy, clean, now, after)
+        return Walk(mean + deviation * draw(), clean)
+
+    def posterior(self, noisy, clean, now, after):
         factor, added = transition(after, now)
         share = after.sigma**2 / now.sigma**2
-        mean = factor * share * walk.noisy + after.alpha * added / now.sigma**2 * clean
-        return Walk(mean + ops.sqrt(added * share) * draw(), clean)
+        mean = factor * share * noisy + after.alpha * added / now.sigma**2 * clean
+        return Posterior(mean, ops.sqrt(added * share))
 
 
 @register
@@ -108,17 +148,24 @@ class DDIM(Sampler):
         if not 0 <= self.eta <= 1:
             raise ValueError(f"`eta` must be in [0, 1]. Received: eta={self.eta}")
 
+    @property
+    def draws(self):
+        return self.eta > 0
+
     def step(self, denoise, walk, levels, draw):
         _, now, after = levels
         clean = denoise(walk.noisy, now)
-        noise = noise_in(walk.noisy, clean, now)
-        if not self.eta:
-            return Walk(after.alpha * clean + after.sigma * noise, clean)
-        _, added = transition(after, now)
-        fresh = self.eta**2 * added * after.sigma**2 / now.sigma**2
-        kept = ops.sqrt(ops.maximum(after.sigma**2 - fresh, 0))
-        noisy = after.alpha * clean + kept * noise + ops.sqrt(fresh) * draw()
-        return Walk(noisy, clean)
+        mean, deviation = self.posterior(walk.noisy, clean, now, after)
+        return Walk(mean + deviation * draw() if self.draws else mean, clean)
+
+    def posterior(self, noisy, clean, now, after):
+        noise = noise_in(noisy, clean, now)
+        factor, added = transition(after, now)
+        share, fresh = after.sigma / now.sigma, self.eta**2
+        # The difference of after.sigma**2 and the variance, without a cancellation.
+        kept = after.sigma * ops.sqrt(1 - fresh + fresh * (factor * share) ** 2)
+        mean = after.alpha * clean + kept * noise
+        return Posterior(mean, self.eta * share * ops.sqrt(added))
 
 
 @register
@@ -215,6 +262,36 @@ class Heun(Sampler):
 
         end = tf.cond(after.sigma > 0, correct, lambda: first)
         return Walk(after.alpha * end, clean)
+
+
+def log_probability(sampler, noisy, clean, drawn, now, after):
+    """How probable what a step drew is: the log density of its Gaussian.
+
+    Args:
+        sampler: `Sampler` that draws.
+        noisy: float32 `(B, H, W, C)`, where the step began.
+        clean: likewise, what the denoiser sees in them.
+        drawn: likewise, where it ended.
+        now, after: `Level`s whose numbers broadcast against the pictures; `after` is
+            not the picture itself, to which no step draws.
+
+    Returns:
+        float32 `(B,)`, in nats: the sum over all numbers of a picture.
+
+    Raises:
+        ValueError: if the sampler does not draw.
+
+    Reference: Black et al. 2023, section 4.3, https://arxiv.org/abs/2305.13301
+    """
+    if not sampler.draws:
+        raise ValueError(
+            "`sampler` must draw its steps, as Ancestral and DDIM(eta) do, or they "
+            f"have no density. Received: {sampler!r}"
+        )
+    mean, deviation = sampler.posterior(noisy, clean, now, after)
+    squares = ops.square((drawn - mean) / deviation)
+    each = -0.5 * (squares + math.log(2 * math.pi)) - ops.log(deviation)
+    return ops.sum(each, axis=tuple(range(1, len(noisy.shape))))
 
 
 def transition(less, more):

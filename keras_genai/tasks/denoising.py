@@ -60,6 +60,29 @@ def walk(model, wish, count):
     Returns:
         float32 array `(N, H, W, C)` in [0, 1].
     """
+    for state in _states(model, wish, count, _pieces(wish)):
+        noisy = state.noisy
+    return _to_images(model, noisy, count)
+
+
+def path(model, wish, count):
+    """Pictures, as wished, and the way that each came.
+
+    Args:
+        model, wish, count: see `walk`.
+
+    Returns:
+        `(noisy, images)`: float32 arrays `(N, steps + 1, *sample_shape)`, from noise
+        to the picture, and `(N, H, W, C)` in [0, 1].
+    """
+    each = [(step, step + 1) for step in range(wish.steps)]
+    noisy = [state.noisy for state in _states(model, wish, count, each)]
+    images = _to_images(model, noisy[-1], count)
+    return np.stack([part.numpy()[:count] for part in noisy], axis=1), images
+
+
+def _states(model, wish, count, pieces):
+    """Yields the `Walk` where it begins, and at the end of each of its pieces."""
     levels = wish.sampler.grid(model.schedule, wish.steps, wish.strength)
     times = padded(levels)
     noisy = wish.noise
@@ -78,10 +101,15 @@ def walk(model, wish, count):
     numbers = _numbers(wish)
     advance = _walker(model, wish)
     state = Walk(noisy, tf.zeros_like(noisy))
-    for begin, end in _pieces(wish):
+    yield state
+    for begin, end in pieces:
         state = advance(state, times, tf.constant(begin), tf.constant(end), numbers)
+        yield state
+
+
+def _to_images(model, noisy, count):
     to_images = compiled(model, ("to_images",), lambda: model.to_images)
-    return to_images(state.noisy).numpy()[:count]
+    return to_images(noisy).numpy()[:count]
 
 
 def padded_wish(wish, count):
@@ -220,6 +248,8 @@ def grey_log_prob(images, mean, deviation):
 def denoiser(model, numbers):
     """The function of pictures and a `Level` that samplers call, guided and clipped.
 
+    Numbers of a level may be scalars, or of shape `(B, 1, 1, 1)`.
+
     Args:
         model: `Diffusion`.
         numbers: dict of `condition`, a dict of tensors, and `guidance`, a tensor or
@@ -232,7 +262,8 @@ def denoiser(model, numbers):
         told = {key: ops.concatenate([told[key], free[key]]) for key in told}
 
     def see(noisy, level):
-        time = ops.ones((ops.shape(noisy)[0],), dtype="float32") * level.time
+        time = ops.reshape(level.time, (-1,))
+        time = ops.ones((ops.shape(noisy)[0],), dtype="float32") * time
         return model.denoise(noisy, time, (level.alpha, level.sigma), told)
 
     def denoise(noisy, level):
@@ -240,11 +271,16 @@ def denoiser(model, numbers):
             seen = see(noisy, level)
         else:
             # Mixing what is seen is mixing the noise: both belong to one picture.
-            asked, free = ops.split(see(ops.concatenate([noisy, noisy]), level), 2)
+            asked, free = ops.split(see(_twice(noisy), Level(*map(_twice, level))), 2)
             seen = free + guidance * (asked - free)
         return ops.clip(seen, -1, 1) if model.codec is None else seen
 
     return denoise
+
+
+def _twice(part):
+    """A batch behind itself; a scalar as it is."""
+    return ops.concatenate([part, part]) if len(part.shape) else part
 
 
 def padded(levels):

@@ -12,14 +12,15 @@ from keras_genai.modalities.base import Modality
 from keras_genai.modalities.image import Image
 from keras_genai.networks.base import Network
 from keras_genai.registry import register
-from keras_genai.samplers.diffusion import DPMSolver, Sampler
+from keras_genai.samplers.diffusion import Ancestral, DPMSolver, Sampler
 from keras_genai.schedules import CosineNoise
 from keras_genai.tasks import latent, pictures
-from keras_genai.tasks.denoising import Wish, walk
+from keras_genai.tasks.denoising import Wish, path, walk
 from keras_genai.tasks.editing import Editing
 from keras_genai.tasks.exporting import Denoiser
 from keras_genai.tasks.picture_task import PictureTask
 from keras_genai.tasks.predictions import MinSNR, Velocity
+from keras_genai.tasks.trajectories import Trajectories
 
 QUARTERS = 4  # of the time, each with a loss of its own in the logs
 VALIDATION_SEED = 20_200_619
@@ -237,6 +238,30 @@ class Diffusion(Editing, PictureTask):
         condition = self._rows(given, count, in_turn=True)
         wish = self._wish(condition, guidance, steps, sampler, seed, progress)
         return walk(self, wish, count)
+
+    def trajectories(
+        self, count=16, guidance=1.0, steps=30, sampler=None, seed=0, **given
+    ):
+        """New pictures, and the way that each came.
+
+        Args:
+            count, guidance, steps, seed: see `generate`.
+            sampler: likewise. Default: `Ancestral()`, whose steps are drawn.
+            **given: as in `generate`, and pictures to restore. Default: any.
+
+        Returns:
+            `Trajectories`.
+
+        Raises:
+            TypeError: if an argument is of a wrong type.
+            ValueError: as `generate`.
+        """
+        pictures.check_count(count, seed, self.image_shape)
+        condition = self._rows(given, count)
+        sampler = Ancestral() if sampler is None else sampler
+        wish = self._wish(condition, guidance, steps, sampler, seed, False)
+        noisy, images = path(self, wish, count)
+        return Trajectories(images, noisy, condition)
 
     def _draw(self, shape, training):
         """Times `(B,)`, spread evenly over a batch, and noise.
