@@ -30,16 +30,44 @@ class FromBatch:
         return {}
 
 
-def settle(policy, reference=None):
-    """The reference that is meant, of what a user may say.
+def check_texts(policy, reference):
+    """Raises unless a model can say how probable it finds what a policy writes.
 
     Args:
         policy: `CausalLM` or `Seq2SeqLM`.
+        reference: what came.
+
+    Raises:
+        TypeError: if it is none of these.
+        ValueError: if it has another vocabulary, or reads otherwise.
+    """
+    check_policy(reference, "reference")
+    ours, theirs = policy.tokenizer, reference.tokenizer
+    same = ours is None or theirs is None or ours.to_json() == theirs.to_json()
+    if not same or policy.vocabulary_size != reference.vocabulary_size:
+        raise ValueError(
+            "`reference` must have the policy's vocabulary, token by token. Received: "
+            f"{reference.vocabulary_size} tokens for {policy.vocabulary_size}"
+        )
+    if hasattr(policy.network, "encode") != hasattr(reference.network, "encode"):
+        raise ValueError(
+            f"`reference` must read as the policy does, a {type(policy).__name__}. "
+            f"Received: a {type(reference).__name__}"
+        )
+
+
+def settle(policy, reference=None, check=check_texts):
+    """The reference that is meant, of what a user may say.
+
+    Args:
+        policy: `CausalLM`, `Seq2SeqLM` or `Diffusion`.
         reference: `None`: the policy as it is now. That is `AdapterOff()` if all that
             it has learned since is yet to come into a new adapter, else a frozen copy.
             Or the name of an adapter of the policy that is not trained; or another
             model of the same kind and tokens, which is frozen by this; or
             `AdapterOff()` or `FromBatch()`.
+        check: function of the policy and another model that raises unless they can be
+            compared.
 
     Returns:
         The adapter's name, a frozen model, `AdapterOff()` or `FromBatch()`.
@@ -47,17 +75,20 @@ def settle(policy, reference=None):
     Raises:
         TypeError: if it is none of these.
         ValueError: if there is no such adapter, or it is the one that is trained; or
-            if the model is the policy itself, or has another vocabulary.
+            if the model is the policy itself, or cannot be compared with it.
     """
-    check_policy(policy)
     if reference is None:
         reference = _as_it_is(policy)
     if isinstance(reference, AdapterOff | FromBatch):
         return reference
     if isinstance(reference, str):
         return _checked_name(policy, reference)
-    check_policy(reference, "reference")
-    _check_model(policy, reference)
+    if reference is policy:
+        raise ValueError(
+            "`reference` must be another model than the policy, which learns: None is "
+            "the policy as it is now. Received: the policy"
+        )
+    check(policy, reference)
     reference.trainable = False
     return reference
 
@@ -67,7 +98,7 @@ def acting(policy, reference):
     """Context that yields the model which computes what a reference says.
 
     Args:
-        policy: `CausalLM` or `Seq2SeqLM`.
+        policy: `CausalLM`, `Seq2SeqLM` or `Diffusion`.
         reference: what `settle` returned.
 
     Raises:
@@ -114,23 +145,3 @@ def _checked_name(policy, name):
             f"are not trained. Received: reference={name!r}"
         )
     return name
-
-
-def _check_model(policy, reference):
-    if reference is policy:
-        raise ValueError(
-            "`reference` must be another model than the policy, which learns: None is "
-            "the policy as it is now. Received: the policy"
-        )
-    ours, theirs = policy.tokenizer, reference.tokenizer
-    same = ours is None or theirs is None or ours.to_json() == theirs.to_json()
-    if not same or policy.vocabulary_size != reference.vocabulary_size:
-        raise ValueError(
-            "`reference` must have the policy's vocabulary, token by token. Received: "
-            f"{reference.vocabulary_size} tokens for {policy.vocabulary_size}"
-        )
-    if hasattr(policy.network, "encode") != hasattr(reference.network, "encode"):
-        raise ValueError(
-            f"`reference` must read as the policy does, a {type(policy).__name__}. "
-            f"Received: a {type(reference).__name__}"
-        )

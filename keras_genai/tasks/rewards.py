@@ -1,4 +1,4 @@
-"""What completions are worth: functions and reward models, each with a weight."""
+"""What completions and pictures are worth: functions and models, with weights."""
 
 import dataclasses
 import inspect
@@ -23,9 +23,11 @@ class Reward:
             of int32 arrays without a tokenizer. What else rows of prompts hold comes
             by name, a list each, as far as its signature has them, and so do `ended`,
             whether a completion is whole, and `tokens`, int32 arrays of prompt and
-            completion as one text where the policy reads them so. It returns a number
-            for each, or `None` where it does not apply. Or an object with `score`, such
-            as a `RewardModel`, which is called likewise; one that reads prompt and
+            completion as one text where the policy reads them so. Of pictures called as
+            `function(images)`, float32 `(N, H, W, C)` in [0, 1]; what they were made
+            from, such as `labels`, comes by name. It returns a number for each, or
+            `None` where it does not apply. Or an object with `score`, such as a
+            `RewardModel`, which is called likewise; one that reads prompt and
             completion as one text is given their very tokens.
         weight: float.
         name: str or `None` (that of the function), under which it is logged.
@@ -42,8 +44,8 @@ class Reward:
     def __post_init__(self):
         if not callable(self.called) or isinstance(self.function, type):
             raise TypeError(
-                "`rewards` must be functions of prompts and completions, or have "
-                f"`score`. Received: {self.function!r}"
+                "`rewards` must be functions of prompts and completions, or of "
+                f"pictures, or have `score`. Received: {self.function!r}"
             )
         check_number("weight", self.weight, "finite", math.isfinite)
         if self.name is None:
@@ -58,37 +60,37 @@ class Reward:
 
     @property
     def called(self):
-        """What is called with prompts and completions."""
+        """What is called with prompts and completions, or with pictures."""
         return getattr(self.function, "score", self.function)
 
-    def __call__(self, prompts, completions, columns):
-        """float64 `(N,)`: what each completion is worth, NaN where nothing applies.
+    def __call__(self, *made, columns):
+        """float64 `(N,)`: what each is worth, NaN where nothing applies.
 
         Args:
-            prompts: list of str or int32 arrays.
-            completions: likewise, as many.
-            columns: dict of lists by name, as long.
+            *made: prompts, list of str or int32 arrays, and as many completions; or
+                pictures, float32 `(N, H, W, C)`.
+            columns: dict of lists or arrays by name, as long.
 
         Raises:
             ValueError: if the function returns anything but a finite number, or
                 `None`, for each.
         """
-        found = self._found(prompts, completions, columns)
+        found = self._found(made, columns)
         found = [] if found is None else list(found)
-        if len(found) != len(completions):
+        if len(found) != len(made[-1]):
             raise ValueError(
-                f"`{self.name}` must return a number for each of {len(completions)} "
-                f"completions. Received: {len(found)}"
+                f"`{self.name}` must return a number for each of the {len(made[-1])} "
+                f"that it is given. Received: {len(found)}"
             )
         return np.array([self._number(each) for each in found], "float64")
 
-    def _found(self, prompts, completions, columns):
+    def _found(self, made, columns):
         if getattr(self.function, "reads_as_written", False) and "tokens" in columns:
             # What is spelled and read again may come out as other tokens.
             most = self.function.context
             return self.function.score_tokens([row[:most] for row in columns["tokens"]])
         known = {key: columns[key] for key in columns if _takes(self.called, key)}
-        return self.called(prompts, completions, **known)
+        return self.called(*made, **known)
 
     def _number(self, value):
         if value is None:
@@ -106,7 +108,7 @@ class Reward:
 
 
 class Ratings(NamedTuple):
-    """What completions are worth.
+    """What completions or pictures are worth.
 
     Attributes:
         total: float64 `(N,)`: the weighted sum of the rewards that apply.
@@ -139,28 +141,27 @@ def read_rewards(given):
     return found
 
 
-def rate(rewards, prompts, completions, columns=None):
-    """What all rewards say of completions; each is called once.
+def rate(rewards, *made, columns=None):
+    """What all rewards say of completions or pictures; each is called once.
 
     Args:
         rewards: tuple of `Reward`.
-        prompts, completions, columns: see `Reward.__call__`.
+        *made, columns: see `Reward.__call__`.
 
     Returns:
         `Ratings`.
 
     Raises:
         ValueError: if a function returns something else than numbers, or if no reward
-            applies to a completion.
+            applies to a completion or a picture.
     """
-    columns = columns or {}
-    each = [reward(prompts, completions, columns) for reward in rewards]
+    each = [reward(*made, columns=columns or {}) for reward in rewards]
     each = np.stack(each, axis=1)  # (N, R)
     lost = np.flatnonzero(np.isnan(each).all(axis=1))
     if lost.size:
         raise ValueError(
-            "`rewards` must have one that applies to each completion. Received: None "
-            f"from all for {completions[lost[0]]!r}"
+            "`rewards` must have one that applies to each completion or picture. "
+            f"Received: None from all for {str(made[-1][lost[0]])[:80]!r}"
         )
     weights = np.array([reward.weight for reward in rewards], "float64")
     return Ratings(np.nansum(each * weights, axis=1), each)

@@ -44,6 +44,8 @@ class RolloutSettings:
     missing_eos_penalty: float = 0.0
     mask_truncated_completions: bool = False
 
+    noun = "completions"  # no annotation: not a field
+
     def __post_init__(self):
         object.__setattr__(self, "stop", tuple(self.stop))
         for token in self.stop:
@@ -54,6 +56,11 @@ class RolloutSettings:
         penalty = self.missing_eos_penalty
         check_number("missing_eos_penalty", penalty, "at least 0", lambda v: v >= 0)
         check_flag("mask_truncated_completions", self.mask_truncated_completions)
+
+    @property
+    def rows(self):
+        """int: completions of a rollout."""
+        return self.completions
 
     def get_config(self):
         return dataclasses.asdict(self)

@@ -57,11 +57,17 @@ class Rated:
     def _record(self, row):
         each = zip(self.names, self.ratings.each[row], strict=True)
         return {
+            **self._made(row),
+            "reward": float(self.ratings.total[row]),
+            **{name: None if np.isnan(one) else float(one) for name, one in each},
+        }
+
+    def _made(self, row):
+        """What was made, as JSON has it."""
+        return {
             "prompt": _plain(self.prompts[row]),
             "completion": _plain(self.completions[row]),
             "ended": bool(self.rollout.ended[row]),
-            "reward": float(self.ratings.total[row]),
-            **{name: None if np.isnan(one) else float(one) for name, one in each},
         }
 
 
@@ -100,7 +106,7 @@ def sampled(
     rows = [row for row in rows for _ in range(count)]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     asked = [_read(each, policy.tokenizer) for each in columns.pop("prompt")]
-    ratings = rate(rewards, asked, texts, {**_known(rollout), **columns})
+    ratings = rate(rewards, asked, texts, columns={**_known(rollout), **columns})
     names = tuple(reward.name for reward in rewards)
     return Rated(asked, texts, rollout, ratings, names, count)
 

@@ -6,15 +6,16 @@ import keras
 
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.calls import compile_arguments
-from keras_genai.tasks.reference import settle
+from keras_genai.tasks.reference import check_texts, settle
 
 
 class Tuning(Task):
-    """What tasks share that go on training a language model that writes already.
+    """What tasks share that go on training a model that writes or paints already.
 
-    A subclass has the fields `policy`, a `CausalLM` or a `Seq2SeqLM`, and `reference`,
-    see `keras_genai.tasks.reference.settle`. What was learned is in the policy: that
-    is what presets hold, what generates, and what a tokenizer belongs to.
+    A subclass has the fields `policy`, a `CausalLM`, a `Seq2SeqLM` or a `Diffusion`,
+    and `reference`, see `keras_genai.tasks.reference.settle`. What was learned is in
+    the policy: that is what presets hold, what generates, and what a tokenizer belongs
+    to.
     """
 
     def _policy(self, values, dtype):
@@ -24,13 +25,17 @@ class Tuning(Task):
 
     def _make_if_complete(self):
         # Before layers of this task are made: a copy has names of its own.
-        self.reference = settle(self.policy, self.reference)
+        self.reference = settle(self.policy, self.reference, self.check_reference)
         self.jit_generate = self.policy.jit_generate
         super()._make_if_complete()
 
+    def check_reference(self, policy, reference):
+        """Raises unless another model can be compared with the policy."""
+        check_texts(policy, reference)
+
     @property
     def target(self):
-        """`Text`: what the policy writes."""
+        """`Modality`: what the policy makes."""
         return self.policy.target
 
     @property
@@ -65,7 +70,7 @@ class Tuning(Task):
         super().compile(**compile_arguments(self, args, kwargs))
 
     def generate(self, *args, **kwargs):
-        """What the policy writes: its own `generate`."""
+        """What the policy makes: its own `generate`."""
         return self.policy.generate(*args, **kwargs)
 
     def save_to_preset(self, folder, card=None, format="keras_genai"):
