@@ -77,18 +77,20 @@ PACKAGES = {
         hidden=words("Weights"),
     ),
     "samplers": Public(
-        names=words("generate roll"),
+        names=words("generate log_probability roll"),
         machinery=words("beam loop session text writing"),
-        hidden=words("Level Walk"),
+        hidden=words("Level Posterior Walk"),
     ),
     "serving": Public(),
     "tasks": Public(
         names=words(
-            "add_format add_tokens best_of freeze_all_but freeze_all_but_last sampled "
+            "add_format add_tokens best_of best_pictures freeze_all_but "
+            "freeze_all_but_last sampled sampled_pictures step_log_probabilities "
             "token_log_probabilities train_all trained_parameters"
         ),
         machinery=words(
-            "batches denoising editing exporting feeding picture_task rollout_buffer "
+            "batches completion_buffer denoising editing exporting feeding "
+            "picture_task picture_tuning policy_gradient rollout_buffer rollout_tuning "
             "sizes two_optimizers values"
         ),
         hidden=words(

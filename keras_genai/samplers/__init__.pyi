@@ -5,6 +5,7 @@ from .diffusion import DPMSolver as DPMSolver
 from .diffusion import Euler as Euler
 from .diffusion import Heun as Heun
 from .diffusion import Sampler as Sampler
+from .diffusion import log_probability as log_probability
 from .generation import generate as generate
 from .rollouts import Rollout as Rollout
 from .rollouts import roll as roll

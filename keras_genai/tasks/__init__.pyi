@@ -1,4 +1,5 @@
 # Written by tools/stubs.py.
+from .advantages import Exponential as Exponential
 from .advantages import GAE as GAE
 from .advantages import GroupMean as GroupMean
 from .advantages import LeaveOneOut as LeaveOneOut
@@ -12,6 +13,7 @@ from .codec import VQVAE as VQVAE
 from .codes import CodeModel as CodeModel
 from .counting import CountingLM as CountingLM
 from .diffusion import Diffusion as Diffusion
+from .diffusion_tuning import DiffusionTuning as DiffusionTuning
 from .embedding import SentenceEmbedder as SentenceEmbedder
 from .features import FeatureExtractor as FeatureExtractor
 from .freezing import freeze_all_but as freeze_all_but
@@ -28,6 +30,9 @@ from .objectives import AdaptiveKL as AdaptiveKL
 from .objectives import Clipped as Clipped
 from .objectives import KL as KL
 from .paired import Pix2Pix as Pix2Pix
+from .picture_sampling import RatedPictures as RatedPictures
+from .picture_sampling import best_pictures as best_pictures
+from .picture_sampling import sampled_pictures as sampled_pictures
 from .pixels import PixelModel as PixelModel
 from .policy import PolicyTuning as PolicyTuning
 from .predictions import Clean as Clean
@@ -48,6 +53,7 @@ from .reference import AdapterOff as AdapterOff
 from .reference import FromBatch as FromBatch
 from .refusals import PresetError as PresetError
 from .reward import RewardModel as RewardModel
+from .reward_weighted import RewardWeightedRegression as RewardWeightedRegression
 from .rewards import Reward as Reward
 from .rollout_settings import RolloutSettings as RolloutSettings
 from .sample_task import SampleTask as SampleTask
@@ -61,6 +67,9 @@ from .tagging import Tag as Tag
 from .tagging import TokenClassifier as TokenClassifier
 from .text_task import LabellingTask as LabellingTask
 from .text_task import TextTask as TextTask
+from .trajectories import Trajectories as Trajectories
+from .trajectories import step_log_probabilities as step_log_probabilities
+from .trajectory_settings import TrajectorySettings as TrajectorySettings
 from .truncated import TruncatedLM as TruncatedLM
 from .tuning import Tuning as Tuning
 from .unpaired import CycleConsistency as CycleConsistency

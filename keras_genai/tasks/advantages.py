@@ -7,6 +7,7 @@ to each other, `group` of them.
 """
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from keras_genai.checks import (
 )
 from keras_genai.registry import register
 
-__all__ = ["GAE", "Advantages", "GroupMean", "LeaveOneOut"]
+__all__ = ["GAE", "Advantages", "Exponential", "GroupMean", "LeaveOneOut"]
 
 SMALLEST_SPREAD = 1e-3  # rewards nearer to each other than this differ by noise
 EPSILON = 1e-4  # what GRPO adds to a standard deviation
@@ -130,6 +131,40 @@ class GroupMean(Estimator):
 
 @register
 @dataclasses.dataclass(frozen=True)
+class Exponential(Estimator):
+    """Weights instead of differences: `exp(reward / temperature)`, of mean 1 a prompt.
+
+    What is imitated with such weights becomes `policy * exp(reward / temperature)`, up
+    to a constant.
+
+    Args:
+        temperature: float > 0. The lower, the more the best ones count.
+        group: int >= 2. Completions of each prompt.
+
+    Raises:
+        TypeError: if an argument is of a wrong type.
+        ValueError: if it is out of its range.
+
+    Reference: Peters & Schaal 2007 (reward-weighted regression),
+        https://doi.org/10.1145/1273496.1273590
+    """
+
+    temperature: float = 1.0
+    group: int = 16
+
+    def __post_init__(self):
+        allowed = "a finite number above 0"
+        check_number("temperature", self.temperature, allowed, _is_finite_positive)
+        check_integer("group", self.group, 2)
+
+    def __call__(self, rewards, values, mask):
+        totals = _groups(rewards.sum(axis=1), self.group) / self.temperature
+        weights = np.exp(totals - totals.max(axis=1, keepdims=True))
+        return _of_completions(weights / weights.mean(axis=1, keepdims=True), mask)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
 class GAE(Estimator):
     """Generalised advantage estimation, a reward and a value a token: PPO.
 
@@ -193,6 +228,10 @@ def whitened(values, mask):
         return np.zeros_like(values)
     centred = (values - chosen.mean()) / np.sqrt(chosen.var() + 1e-8)
     return np.where(mask, centred, 0.0)
+
+
+def _is_finite_positive(value):
+    return 0 < value < math.inf
 
 
 def _groups(rewards, group):

@@ -43,11 +43,12 @@ from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.networks.vqvae import QuantizedAutoencoder
 from keras_genai.preferences import Sigmoid
-from keras_genai.tasks.advantages import GAE
+from keras_genai.tasks.advantages import GAE, Exponential, LeaveOneOut
 from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.codec import VQVAE
 from keras_genai.tasks.diffusion import Diffusion
+from keras_genai.tasks.diffusion_tuning import DiffusionTuning
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.features import FeatureExtractor
 from keras_genai.tasks.gan import GAN
@@ -59,10 +60,12 @@ from keras_genai.tasks.policy import PolicyTuning
 from keras_genai.tasks.preference import PreferenceTuning
 from keras_genai.tasks.prior import GridPrior, SequencePrior
 from keras_genai.tasks.reward import RewardModel
+from keras_genai.tasks.reward_weighted import RewardWeightedRegression
 from keras_genai.tasks.rollout_settings import RolloutSettings
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.stylegan import StyleGAN
 from keras_genai.tasks.tagging import TokenClassifier
+from keras_genai.tasks.trajectory_settings import TrajectorySettings
 from keras_genai.tasks.truncated import TruncatedLM
 from keras_genai.tasks.unpaired import CycleGAN
 from keras_genai.tasks.variational import VAE
@@ -198,12 +201,41 @@ class Brevity:
         return [-len(each) for each in completions]
 
 
+@registry.register
+class Brightness:
+    """A reward of pictures that a file can name."""
+
+    def get_config(self):
+        return {}
+
+    def __call__(self, images):
+        return images.mean(axis=(1, 2, 3))
+
+
 def policy(dtype):
     """A `CausalLM`, and what it is rewarded for."""
     return [CausalLM(*gpt()(dtype), TEXT), Brevity()]
 
 
+def painter(dtype):
+    """A `Diffusion`, and what it is rewarded for."""
+    network = DiT(patch=4, depth=1, width=8, dtype=dtype)
+    return [Diffusion(network, IMAGE, LABEL, dtype=dtype), Brightness()]
+
+
+def rewarded(task, advantages, **more):
+    """Of a task that learns from rewards of pictures."""
+    rollouts = TrajectorySettings(ROWS, steps=3)
+    rows = np.arange(ROWS, dtype="int32")
+    given = {"advantages": advantages, "rollouts": rollouts, "inputs": rows}
+    return case(task, painter, **given, **more)
+
+
 CASES = {
+    "DiffusionTuning": rewarded(DiffusionTuning, LeaveOneOut(2)),
+    "RewardWeightedRegression": rewarded(
+        RewardWeightedRegression, Exponential(group=2), draws=True
+    ),
     "PolicyTuning": case(
         PolicyTuning,
         policy,
@@ -372,6 +404,9 @@ BASES = {
     "CodePrior",
     "LogitsTask",
     "PictureTask",
+    "PictureTuning",
+    "PolicyGradient",
+    "RolloutTuning",
     "SampleTask",
     "Task",
     "TwoOptimizerTask",
@@ -380,10 +415,11 @@ BASES = {
     "Tuning",
 }
 EXPORTED = {"Denoiser"}  # made for a file of what runs without this library
-REFUSE_FLOAT16 = {"PolicyTuning", "Seq2SeqLM of Blenderbot", "Seq2SeqLM of T5"}
+# Tasks whose policy makes what they learn from; they have tests of their own.
+WRITE_FIRST = {"DiffusionTuning", "PolicyTuning", "RewardWeightedRegression"}
+REFUSE_FLOAT16 = WRITE_FIRST | {"Seq2SeqLM of Blenderbot", "Seq2SeqLM of T5"}
 # Two networks that learn from each other have tests of their own.
 RIVALS = {"CycleGAN", "GAN", "Pix2Pix", "StyleGAN"}
-WRITE_FIRST = {"PolicyTuning"}  # and so have callbacks; see test_policy.py
 LEARNING = [
     name for name in CASES if name.partition(" ")[0] not in RIVALS | WRITE_FIRST
 ]

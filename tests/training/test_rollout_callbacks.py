@@ -2,10 +2,7 @@
 
 import json
 import os
-import pathlib
 import signal
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -250,22 +247,10 @@ def test_steps_at_once_are_as_many_as_divide_a_rollouts(process, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs signals of POSIX")
 def test_a_killed_process_goes_on_to_the_bit(tmp_path):
-    here = pathlib.Path(policy_run.__file__)
-    paths = [str(here.parents[1]), str(here.parents[2]), os.environ.get("PYTHONPATH")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-
-    def start(folder, step=0):
-        return subprocess.run(
-            [sys.executable, "-W", "ignore", here, tmp_path / folder, str(step)],
-            env={**environment, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    whole = start("whole")
+    whole = policy_run.start(tmp_path / "whole", 0, "writer")
     assert whole.returncode == 0, whole.stderr
-    assert start("cut", 7).returncode == -signal.SIGKILL
-    resumed = start("cut")
+    cut = policy_run.start(tmp_path / "cut", 7, "writer")
+    assert cut.returncode == -signal.SIGKILL
+    resumed = policy_run.start(tmp_path / "cut", 0, "writer")
     assert "going on from step 6 of 8" in resumed.stdout
     assert resumed.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
