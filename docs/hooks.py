@@ -22,7 +22,7 @@ PACKAGES = (
     "tasks models modalities layers samplers data training evaluation convert serving"
 )
 REFERENCE = {name: [name] for name in PACKAGES.split()}
-REFERENCE["losses"] = ["losses", "likelihoods", "schedules", "optimizers"]
+REFERENCE["losses"] = "losses preferences likelihoods schedules optimizers".split()
 COLUMNS = "| entry | figure | value | parameters | steps | seconds |\n"
 
 

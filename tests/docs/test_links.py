@@ -9,6 +9,8 @@ TOP = sorted(documents.ROOT.glob("*.md"))
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#[^)]*)?\)")
 # Made while the site is built, see docs/hooks.py.
 MADE = re.compile(r"notebooks/\w+\.md$")
+TEST = re.compile(r"^def (test_\w+)", re.MULTILINE)
+NAMED = re.compile(r"`(test_\w+)`")
 
 
 @pytest.mark.parametrize(
@@ -29,3 +31,11 @@ def test_every_page_and_notebook_is_on_the_site():
         if path.is_relative_to(docs):
             page = path.relative_to(docs).with_suffix(".md").as_posix()
             assert re.search(rf"[ :]{re.escape(page)}$", listed, re.MULTILINE), page
+
+
+def test_a_test_that_a_page_names_is_there():
+    paths = (documents.ROOT / "tests").rglob("test_*.py")
+    known = {name for path in paths for name in TEST.findall(path.read_text("utf-8"))}
+    for path in documents.PAGES:
+        missing = set(NAMED.findall(path.read_text("utf-8"))) - known
+        assert not missing, f"{path.name} names {missing}"
