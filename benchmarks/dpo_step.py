@@ -11,10 +11,9 @@ step; with `--stored` both sides have its log-probabilities from before. AdamW w
 clipping at 1, float32, no gradient checkpointing.
 """
 
+import alternate
 import folders
 import trl_peer as both
-
-import alternate
 
 TARGET = 0.8
 

@@ -4,7 +4,8 @@ Run:  python -m pip install -e ".[bench]"
       python benchmarks/grpo_iteration.py --shape 0.8m --steps 10
       python benchmarks/grpo_iteration.py --shape 10m --steps 3 --rounds 5
       python benchmarks/grpo_iteration.py --shape 124m --steps 1 --rounds 5
-      python benchmarks/grpo_iteration.py --shape 124m --steps 1 --rounds 5 --job rollout
+      python benchmarks/grpo_iteration.py --shape 124m --steps 1 --rounds 5 \
+          --job rollout
 
 An iteration: the policy writes eight completions of each prompt, which are decoded and
 rated by a function of their text, and learns from them in one step of AdamW. No text
@@ -13,10 +14,9 @@ mean a completion, a deviation a prompt; without a reference unless `--kl` says 
 nat costs. float32, no gradient checkpointing, no dropout.
 """
 
+import alternate
 import folders
 import trl_peer as both
-
-import alternate
 
 TARGETS = {
     "iteration": {"124m": 0.65, "10m": 0.45, "0.8m": 0.4},

@@ -10,10 +10,9 @@ output matrix there alone. AdamW with clipping at 1, float32, no gradient checkp
 forward, backward and update.
 """
 
+import alternate
 import folders
 import trl_peer as both
-
-import alternate
 
 TARGET = 0.8
 

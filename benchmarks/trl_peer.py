@@ -97,7 +97,7 @@ def reward(prompts, completions, **_):
 
 
 def our_policy(options, end=None):
-    """Our `CausalLM` of the checkpoint, with the words and the word that ends a text."""
+    """Our `CausalLM` of the checkpoint, with its words and that which ends a text."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)

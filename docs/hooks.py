@@ -22,7 +22,13 @@ PACKAGES = (
     "tasks models modalities layers samplers data training evaluation convert serving"
 )
 REFERENCE = {name: [name] for name in PACKAGES.split()}
-REFERENCE["losses"] = "losses preferences likelihoods schedules optimizers".split()
+REFERENCE["losses"] = [
+    "losses",
+    "preferences",
+    "likelihoods",
+    "schedules",
+    "optimizers",
+]
 COLUMNS = "| entry | figure | value | parameters | steps | seconds |\n"
 
 
