@@ -4,8 +4,7 @@ Run:  python -m pip install -e ".[bench]"
       python benchmarks/grpo_iteration.py --shape 0.8m --steps 10
       python benchmarks/grpo_iteration.py --shape 10m --steps 3 --rounds 5
       python benchmarks/grpo_iteration.py --shape 124m --steps 1 --rounds 5
-      python benchmarks/grpo_iteration.py --shape 124m --steps 1 --rounds 5 \
-          --job rollout
+      python benchmarks/grpo_iteration.py --shape 124m --steps 1 --job rollout
 
 An iteration: the policy writes eight completions of each prompt, which are decoded and
 rated by a function of their text, and learns from them in one step of AdamW. No text
