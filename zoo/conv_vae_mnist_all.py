@@ -3,7 +3,7 @@
 Run:       python train.py conv_vae_mnist_all --data-dir FOLDER
 Reference: total 146.95, the mean over epoch 30 on the training data. The last line of
            log.jsonl is that mean; `training_loss` is the final weights', a little
-           lower. Held-out figures are those of conv_vae_mnist.
+           lower. No picture is held out; vae_mnist has figures of unseen ones.
 """
 
 import functools
