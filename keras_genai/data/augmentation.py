@@ -33,6 +33,33 @@ class Flip:
 
 
 @dataclasses.dataclass(frozen=True)
+class Rotate90:
+    """Turns a picture by none to three quarters, each as likely; it must be square."""
+
+    def __call__(self, images, seed):
+        if images.shape[1] != images.shape[2]:
+            raise ValueError(
+                "`Rotate90` must be given square pictures. "
+                f"Received: shape {tuple(images.shape)}"
+            )
+        quarters = tf.floor(4.0 * _per_picture(images, seed))
+        turned = images
+        for count in (1, 2, 3):
+            turned = tf.where(quarters == count, tf.image.rot90(images, count), turned)
+        return turned
+
+
+@dataclasses.dataclass(frozen=True)
+class ChannelShuffle:
+    """Puts the channels of a picture in another order: red things become blue."""
+
+    def __call__(self, images, seed):
+        shape = tf.shape(images)[0], images.shape[-1]
+        order = tf.argsort(tf.random.stateless_uniform(shape, seed))
+        return tf.gather(images, order, axis=-1, batch_dims=1)
+
+
+@dataclasses.dataclass(frozen=True)
 class Translate:
     """Moves a picture by up to `pixels` in each direction; the rest is black.
 
