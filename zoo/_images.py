@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from keras_genai.data.pictures import to_float
 from keras_genai.evaluation import images as distances
 from keras_genai.evaluation.classifier import Frames, fit_classifier, fit_turns
 from keras_genai.evaluation.restoration import restoration_scores
@@ -54,7 +55,7 @@ def score_restoration(restore, splits, count=256, seed=0, factor=None):
 
     Args:
         restore: callable `restore(condition, seed)` from float32 damaged pictures
-            `(N, H, W, C)` in [0, 1] to restored ones.
+            `(N, H, W, C)` to restored ones.
         splits: `Splits` whose pictures come with a `"condition"`.
         count: int, pictures at most.
         seed: int.
@@ -65,7 +66,7 @@ def score_restoration(restore, splits, count=256, seed=0, factor=None):
     """
     arrays = splits.held_out if splits.test is None else splits.test
     truth, damaged = arrays["images"][:count], arrays["condition"][:count]
-    condition = damaged.astype("float32") / 255
+    condition = to_float(damaged).numpy()
     restored = [
         np.asarray(restore(condition[first : first + _CHUNK], seed + first))
         for first in range(0, len(condition), _CHUNK)

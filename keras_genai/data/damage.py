@@ -1,8 +1,9 @@
 """Damages for restoration: small objects, stateless in their seed.
 
 Each is called as `damage(images, seed)` with float32 `(B, H, W, C)` in [0, 1] and
-int64 `(2,)`, and returns pictures of the same shape. A source takes one as
-`condition`, and the model learns to undo it:
+int64 `(2,)`, and returns pictures of the same shape. Values stay in [0, 1] unless the
+damage has `bounded = False`. A source takes one as `condition`, and the model learns to
+undo it:
 
     functools.partial(images.photographs, condition=damage.Shrink(4))
 
@@ -15,22 +16,41 @@ import numbers
 
 import tensorflow as tf
 
-from keras_genai.checks import check_number, check_size
+from keras_genai.checks import check_flag, check_number, check_size
+
+
+def bounded(damage):
+    """Whether what a damage makes of pictures stays in [0, 1].
+
+    Args:
+        damage: function of pictures and a seed.
+    """
+    return getattr(damage, "bounded", True)
 
 
 @dataclasses.dataclass(frozen=True)
 class Noise:
-    """Adds Gaussian noise; what leaves [0, 1] is clipped, as in a real picture.
+    """Adds Gaussian noise.
 
     Args:
         deviation: float, standard deviation of the noise, or a pair of floats
             between which each picture draws its own.
+        clip: bool. If `True`, what leaves [0, 1] is clipped, as in a real picture. If
+            `False`, the noise is additive, white and Gaussian everywhere, as denoisers
+            are compared on: clipped noise has a mean where a picture is black or white,
+            which a network learns and a filter does not know.
     """
 
     deviation: float | tuple = 0.2
+    clip: bool = True
 
     def __post_init__(self):
         _pair(self.deviation)
+        check_flag("clip", self.clip)
+
+    @property
+    def bounded(self):
+        return self.clip
 
     def __call__(self, images, seed):
         low, high = _pair(self.deviation)
@@ -38,7 +58,8 @@ class Noise:
         count = tf.shape(images)[0]
         deviation = tf.random.stateless_uniform((count, 1, 1, 1), own[0], low, high)
         noise = tf.random.stateless_normal(tf.shape(images), own[1])
-        return tf.clip_by_value(images + deviation * noise, 0.0, 1.0)
+        noisy = images + deviation * noise
+        return tf.clip_by_value(noisy, 0.0, 1.0) if self.clip else noisy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +144,10 @@ class Either:
     def __post_init__(self):
         _check_damages(self.damages)
 
+    @property
+    def bounded(self):
+        return all(map(bounded, self.damages))
+
     def __call__(self, images, seed):
         count = tf.shape(images)[0]
         chosen = tf.random.stateless_uniform(
@@ -147,6 +172,10 @@ class Each:
 
     def __post_init__(self):
         _check_damages(self.damages)
+
+    @property
+    def bounded(self):
+        return all(map(bounded, self.damages))
 
     def __call__(self, images, seed):
         for index, damage in enumerate(self.damages):

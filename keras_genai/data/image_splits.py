@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.data import augmentation
+from keras_genai.data.damage import bounded
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.data.pictures import to_bytes, to_float
 from keras_genai.modalities.image import Image
@@ -48,7 +49,7 @@ def assemble(
     if condition is not None:
         seed_of_shape = tf.zeros(2, "int64")
         made = condition(tf.zeros((1, *image_shape)), seed_of_shape)
-        kinds.append(Image(made.shape[1:], "condition"))
+        kinds.append(Image(made.shape[1:], "condition", bounded(condition)))
         for role in splits.keys() - {"train"}:
             images = splits[role]["images"]
             splits[role] = {**splits[role], "condition": fixed(condition, images)}
@@ -114,13 +115,14 @@ def fixed(function, images):
         images: uint8 `(N, ...)`.
 
     Returns:
-        uint8 array `(N, ...)`.
+        array `(N, ...)`: uint8, or float32 of a damage that leaves [0, 1].
     """
+    kept = to_bytes if bounded(function) else to_float
     made = []
     for number, first in enumerate(range(0, len(images), _CHUNK)):
         seed = tf.constant([FIXED, number], "int64")
         result = function(to_float(images[first : first + _CHUNK]), seed)
-        made.append(to_bytes(result).numpy())
+        made.append(kept(result).numpy())
     return np.concatenate(made)
 
 

@@ -115,8 +115,10 @@ def fit(pictures, size, black=False):
 
 
 def to_float(pictures):
-    """float32 in [0, 1] from uint8."""
-    return tf.cast(pictures, "float32") / 255.0
+    """float32 in [0, 1] from uint8; floats keep their values."""
+    pictures = tf.convert_to_tensor(pictures)
+    scale = 255.0 if pictures.dtype == tf.uint8 else 1.0
+    return tf.cast(pictures, "float32") / scale
 
 
 def to_bytes(pictures):

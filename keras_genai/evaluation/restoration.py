@@ -12,7 +12,7 @@ def restoration_scores(restored, truth, damaged, factor=None):
     Args:
         restored: uint8 or float pictures `(N, H, W, C)`.
         truth: the same shape.
-        damaged: the same shape, what the model was given.
+        damaged: the same shape, what the model was given; it may leave [0, 1].
         factor: int or `None`. How much `damaged` was shrunk, if it was; the pictures
             are then enlarged by bicubic interpolation as one more baseline.
 
@@ -32,7 +32,9 @@ def restoration_scores(restored, truth, damaged, factor=None):
             "`restored`, `truth` and `damaged` must have one shape (N, H, W, C). "
             f"Received: {shapes}"
         )
-    restored, truth, damaged = (_floats(each) for each in (restored, truth, damaged))
+    restored, truth, damaged = (
+        to_float(each).numpy() for each in (restored, truth, damaged)
+    )
     baselines = {"copy": damaged, "median": median_filter(damaged)}
     if factor is not None:
         baselines["bicubic"] = bicubic(damaged[:, ::factor, ::factor], factor)
@@ -54,13 +56,13 @@ def psnr(images, truth):
     counts as if half a step of one colour were wrong everywhere.
 
     Args:
-        images: float `(N, H, W, C)` in [0, 1], or uint8.
+        images: float `(N, H, W, C)`, clipped to [0, 1], or uint8.
         truth: the same.
 
     Returns:
         float.
     """
-    gap = to_float(to_bytes(_floats(images))) - to_float(to_bytes(_floats(truth)))
+    gap = _as_saved(images) - _as_saved(truth)
     error = np.mean(np.square(gap, dtype="float64"), axis=(1, 2, 3))
     return float(np.mean(-10 * np.log10(np.maximum(error, (0.5 / 255) ** 2))))
 
@@ -69,13 +71,12 @@ def ssim(images, truth):
     """Structural similarity, the mean over pictures: 1 if they are equal.
 
     Args:
-        images: float `(N, H, W, C)` in [0, 1], or uint8.
-        truth: the same.
+        images, truth: see `psnr`.
 
     Returns:
         float.
     """
-    images, truth = _floats(images), _floats(truth)
+    images, truth = _as_saved(images), _as_saved(truth)
     side = min(11, *images.shape[1:3])
     found = tf.image.ssim(images, truth, 1.0, filter_size=side - 1 + side % 2)
     return float(tf.reduce_mean(found))
@@ -109,7 +110,6 @@ def bicubic(images, factor):
     return tf.image.resize(images, size, method="bicubic").numpy().clip(0, 1)
 
 
-def _floats(images):
-    images = np.asarray(images)
-    scale = 255 if images.dtype == np.uint8 else 1
-    return np.asarray(images, "float32") / np.float32(scale)
+def _as_saved(images):
+    """Pictures with 8 bits, as float32 array in [0, 1]."""
+    return to_float(to_bytes(to_float(images))).numpy()

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 BATCH = "batch"
 SMALLEST, LARGEST = -1e-3, 1 + 1e-3  # rounding is no fault
+FINITE = float(np.finfo("float32").min), float(np.finfo("float32").max)
 
 
 def cure(low, high):
@@ -108,21 +109,24 @@ class Pictures(Field):
     """Pictures, or videos, of one shape."""
 
     shape: tuple
+    bounded: bool = True  # in [0, 1]
     kinds = "f"
 
     @property
     def allowed(self):
-        return f"float in [0, 1] of shape ({', '.join(map(str, (BATCH, *self.shape)))})"
+        values = "float in [0, 1]" if self.bounded else "finite float"
+        return f"{values} of shape ({', '.join(map(str, (BATCH, *self.shape)))})"
 
     def span(self):
-        return SMALLEST, LARGEST
+        return (SMALLEST, LARGEST) if self.bounded else FINITE
 
     def accepts(self, low, high):
+        lowest, highest = self.span()
         # NaN shows in the loss, where TerminateOnNaN and training runs look for it.
-        return ~((low < SMALLEST) | (high > LARGEST))
+        return ~((low < lowest) | (high > highest))
 
     def hint(self, low, high):
-        return cure(low, high)
+        return cure(low, high) if self.bounded else ""
 
     def centred(self, tensor):
         return 2.0 * tensor - 1.0  # from -1 to 1
@@ -172,4 +176,4 @@ class Weights(Field):
     allowed = "finite numbers of shape (batch,)"
 
     def span(self):
-        return np.finfo("float32").min, np.finfo("float32").max
+        return FINITE

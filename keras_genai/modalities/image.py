@@ -7,10 +7,10 @@ import os
 import numpy as np
 from keras import ops
 
-from keras_genai.checks import check_image_shape
+from keras_genai.checks import check_flag, check_image_shape
 from keras_genai.files.pictures import read_picture
 from keras_genai.modalities.base import Modality
-from keras_genai.modalities.fields import LARGEST, SMALLEST, Pictures, cure
+from keras_genai.modalities.fields import Pictures
 from keras_genai.modalities.grids import png
 from keras_genai.registry import register
 
@@ -23,6 +23,8 @@ class Image(Modality):
     Args:
         shape: `(H, W, C)`.
         key: str. What they are called in a batch.
+        bounded: bool. If `False`, floats may leave [0, 1], as those of pictures under
+            noise do that nobody clipped.
 
     Raises:
         ValueError: if it is no such shape.
@@ -30,6 +32,7 @@ class Image(Modality):
 
     shape: tuple[int, ...]
     key: str = "images"
+    bounded: bool = True
 
     suffix = ".png"
     noun = "pictures"
@@ -39,10 +42,11 @@ class Image(Modality):
     def __post_init__(self):
         shape = check_image_shape("shape", tuple(self.shape), self.ranks)
         object.__setattr__(self, "shape", shape)
+        check_flag("bounded", self.bounded)
 
     @property
     def fields(self):
-        return {self.key: Pictures(self.shape)}
+        return {self.key: Pictures(self.shape, self.bounded)}
 
     def read(self, value, name=None):
         """Pictures that a person has, as float32 in [0, 1].
@@ -68,7 +72,7 @@ class Image(Modality):
                 f"`{name}` must be (batch, {', '.join(map(str, self.shape))}). "
                 f"Received: {value.dtype} of shape {value.shape}"
             )
-        return _to_float(value, name)
+        return _to_float(value, name, self.fields[self.key])
 
     def _opened(self, value, name):
         """The array of a value; files are opened, in the channels that are asked."""
@@ -133,7 +137,7 @@ class Video(Image):
 
     Args:
         shape: `(F, H, W, C)`.
-        key: str. What they are called in a batch.
+        key, bounded: see `Image`.
     """
 
     noun = "videos"
@@ -169,18 +173,20 @@ def _is_file(value):
     return isinstance(value, str | os.PathLike)
 
 
-def _to_float(images, name):
+def _to_float(images, name, field):
     if images.dtype == np.uint8:
         return images.astype("float32") / 255.0
+    allowed = "float in [0, 1]" if field.bounded else "finite float"
     if images.dtype.kind not in "fiub":
         raise ValueError(
-            f"`{name}` must be uint8, or float in [0, 1]. Received: {images.dtype}"
+            f"`{name}` must be uint8, or {allowed}. Received: {images.dtype}"
         )
     images = images.astype("float32")
     low, high = images.min(), images.max()
-    if not (low >= SMALLEST and high <= LARGEST):  # NaN is neither
+    lowest, highest = field.span()
+    if not (low >= lowest and high <= highest):  # NaN is neither
         raise ValueError(
-            f"`{name}` must be uint8, or float in [0, 1]. "
-            f"Received: values from {low} to {high}{cure(low, high)}"
+            f"`{name}` must be uint8, or {allowed}. "
+            f"Received: values from {low} to {high}{field.hint(low, high)}"
         )
     return images

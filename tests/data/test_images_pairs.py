@@ -88,6 +88,32 @@ def test_held_out_damages_are_fixed_and_training_ones_are_not():
     assert not np.array_equal(*noise)
 
 
+def test_noise_that_is_not_clipped_is_kept_as_it_is():
+    source = functools.partial(images.photographs, stand_in=True, image_size=16)
+    splits = source(8, condition=damage.Noise(0.2, clip=False))
+    batch = next(iter(splits.train.dataset()))
+    held_out = next(iter(splits.validation.epoch()))
+    for each in (batch, held_out):
+        noise = (each["condition"] - each["images"]).numpy()
+        assert abs(noise.mean()) < 0.01
+        assert abs(noise.std() - 0.2) < 0.01
+    test = splits.test["condition"]
+    assert test.dtype == np.float32
+    assert test.min() < -0.1
+    assert test.max() > 1.1
+    kind = splits.kind("condition")
+    kind.fields["condition"].check("condition", test)
+    np.testing.assert_array_equal(kind.read(test), test)
+    with pytest.raises(ValueError, match=r"`condition` must be .*finite float.*nan"):
+        kind.read(np.full_like(test, np.nan))
+
+
+@pytest.mark.parametrize("kind", [damage.Either, damage.Each])
+def test_several_damages_stay_in_range_if_all_do(kind):
+    assert damage.bounded(kind((damage.Noise(), damage.Blur())))
+    assert not damage.bounded(kind((damage.Noise(clip=False), damage.Blur())))
+
+
 def test_grey_wants_colour():
     with pytest.raises(ValueError, match="`Grey` must be given colour pictures"):
         images.digits(2, condition=damage.Grey())

@@ -374,6 +374,22 @@ def test_restoring_reads_the_damaged_picture():
         model.generate()
 
 
+def test_what_is_restored_may_leave_the_range_if_it_was_said():
+    model = stirred(given=Image(SHAPE, "condition", bounded=False))
+    noisy = IMAGES + 0.5
+    found = model.restore(noisy, steps=1)
+    assert np.abs(found - model.restore(noisy.clip(0, 1), steps=1)).max() > 1e-3
+    model.compile("adam")
+    model.evaluate({"images": IMAGES, "condition": noisy}, batch_size=8, verbose=0)
+    with pytest.raises(ValueError, match=r"`images` must be .*in \[0, 1\]"):
+        model.evaluate({"images": noisy, "condition": noisy}, batch_size=8, verbose=0)
+    assert (
+        Image(**model.given[0].get_config())
+        == model.given[0]
+        != Image(SHAPE, "condition")
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
