@@ -13,6 +13,7 @@ from keras_genai.data.extras import require
 from keras_genai.data.image_splits import divide
 
 FEW = {"train": 256, "validation": 64, "test": 64}  # pictures of a stand-in
+PHOTOGRAPHS = ("china", "flower")
 
 
 def digits(size=None, channels=1, few=False):
@@ -35,31 +36,47 @@ def digits(size=None, channels=1, few=False):
     }
 
 
-def photographs(size, few=False):
+def photographs(size, few=False, test=None):
     """Crops of two colour photographs as splits for `assemble`.
 
     Args:
         size: `(height, width)`, at most 96.
         few: bool. At most about `FEW` of them.
+        test: one of `PHOTOGRAPHS`, which tests, or `None`: a strip of both does.
 
     Returns:
         dict of split name to dict of arrays.
     """
-    whole = [_photograph(name) for name in ("china.jpg", "flower.jpg")]
-    apart = max(1, min(size) // 2)
-    bands = {
-        "train": (0, 448, 8),
-        "validation": (448, 544, apart),
-        "test": (544, 640, apart),
-    }
+    bands = _of_both(size) if test is None else _of_each(size, test)
     splits = {}
-    for role, (begin, end, stride) in bands.items():
-        crops = [_crops(photo[:, begin:end], size, stride) for photo in whole]
+    for role, (names, begin, end, apart) in bands.items():
+        crops = [_crops(_photograph(name)[:, begin:end], size, apart) for name in names]
         images = np.concatenate(crops)
         if few:
             images = images[:: len(images) // FEW[role] + 1]
         splits[role] = {"images": images}
     return splits
+
+
+def _of_both(size):
+    """What of which photographs is in a split: names, columns, pixels between crops."""
+    half = (max(1, min(size) // 2),) * 2
+    return {
+        "train": (PHOTOGRAPHS, 0, 448, (8, 8)),
+        "validation": (PHOTOGRAPHS, 448, 544, half),
+        "test": (PHOTOGRAPHS, 544, 640, half),
+    }
+
+
+def _of_each(size, test):
+    """As `_of_both`, but no scene is in training and test."""
+    half = (max(1, min(size) // 2),) * 2
+    others = tuple(name for name in PHOTOGRAPHS if name != test)
+    return {
+        "train": (others, 0, 544, (8, 8)),
+        "validation": (others, 544, 640, half),
+        "test": ((test,), 0, 640, size),  # side by side: together they are the scene
+    }
 
 
 def _first(arrays, count):
@@ -69,13 +86,13 @@ def _first(arrays, count):
 def _photograph(name):
     """uint8 `(427, 640, 3)`."""
     folder = require("sklearn.datasets.images", "Photographs")
-    place = importlib.resources.files(folder) / name
+    place = importlib.resources.files(folder) / f"{name}.jpg"
     return tf.io.decode_jpeg(place.read_bytes(), channels=3).numpy()
 
 
-def _crops(photo, size, stride):
-    """uint8 `(N, *size, 3)`, all crops of a picture that are `stride` apart."""
+def _crops(photo, size, apart):
+    """uint8 `(N, *size, 3)`, crops of a picture that are so far apart, row by row."""
     windows = np.lib.stride_tricks.sliding_window_view(photo, size, axis=(0, 1))
-    windows = windows[::stride, ::stride]  # (rows, columns, 3, H, W)
+    windows = windows[:: apart[0], :: apart[1]]  # (rows, columns, 3, H, W)
     crops = np.moveaxis(windows, 2, -1).reshape(-1, *size, 3)
     return np.ascontiguousarray(crops)

@@ -16,14 +16,16 @@ All share these arguments, and are found by name with `source("mnist")`:
         `keras_genai.data.damage`, or `Edges` of `keras_genai.data.pairs`.
 
 A batch is a dict: `"images"`, float32 `(B, H, W, C)` in [0, 1]; `"labels"`, int32
-`(B,)`, if there are classes; `"condition"`, float32 `(B, H, W, C')` in [0, 1], if
-asked for. `held_out` and `test` hold the same in memory, pictures as uint8. Splits do
-not depend on `seed`, and neither do the conditions of held-out pictures.
+`(B,)`, if there are classes; `"condition"`, float32 `(B, H, W, C')` in [0, 1] but for
+`damage.Noise(clip=False)`, if asked for. `held_out` and `test` hold the same in memory,
+pictures as uint8, and as float32 where they leave [0, 1]. Splits do not depend on
+`seed`, and neither do the conditions of held-out pictures.
 """
 
 import difflib
 import functools
 
+from keras_genai.checks import check_one_of
 from keras_genai.data import embedded_images, named_images, pictures
 from keras_genai.data.image_splits import (
     assemble,
@@ -308,6 +310,7 @@ def photographs(
     image_size=32,
     augment=None,
     condition=None,
+    test=None,
     stand_in=False,
 ):
     """Crops of scikit-learn's two photographs, in colour, without classes: embedded.
@@ -316,6 +319,10 @@ def photographs(
     validate and of the last 96 test, so that no pixel is in two splits. Training
     crops are 8 pixels apart, the others `image_size // 2`.
 
+    With `test`, the scene of the test is in no picture that trained: the other
+    photograph trains with its left 544 columns and validates with the last 96, and
+    test crops lie side by side, row by row from the upper left corner.
+
     Args:
         batch_size: see the head of this module; likewise all others.
         seed: int.
@@ -323,18 +330,22 @@ def photographs(
         image_size: int or pair, at most 96.
         augment: object, list or `None`.
         condition: function or `None`.
+        test: `"china"`, `"flower"` or `None`. The photograph that tests; the first, of
+            a temple and trees, has more texture.
         stand_in: bool. If `True`, only some of the crops.
 
     Returns:
         `Splits`.
 
     Raises:
-        ValueError: if `image_size` is above 96.
+        ValueError: if `image_size` is above 96, or if there is no such photograph.
     """
     size = pictures.as_size(image_size or 32)
     if max(size) > 96:
         raise ValueError(f"`image_size` must be at most 96. Received: {image_size=}")
-    splits = embedded_images.photographs(size, few=stand_in)
+    if test is not None:
+        check_one_of("test", test, embedded_images.PHOTOGRAPHS)
+    splits = embedded_images.photographs(size, few=stand_in, test=test)
     return assemble("photographs", splits, None, batch_size, seed, augment, condition)
 
 

@@ -4,6 +4,7 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.datasets import load_sample_images
 
 from keras_genai.data import augmentation, images, pictures
 from keras_genai.data.damage import Noise
@@ -64,7 +65,11 @@ def test_digits_are_cut_the_same_way_whatever_the_seed():
 
 
 def test_no_picture_is_in_two_splits():
-    for splits in (images.digits(64), images.photographs(64, image_size=16)):
+    for splits in (
+        images.digits(64),
+        images.photographs(64, image_size=16),
+        images.photographs(64, image_size=16, test="flower"),
+    ):
         train = np.concatenate(
             [np.round(b["images"] * 255) for b in splits.train.epoch()]
         )
@@ -75,6 +80,28 @@ def test_no_picture_is_in_two_splits():
         ]
         seen = [{picture.tobytes() for picture in part} for part in parts]
         assert not (seen[0] & seen[1] | seen[0] & seen[2] | seen[1] & seen[2])
+
+
+def test_one_photograph_tests_and_the_other_trains():
+    both = images.photographs(64, image_size=32)
+    splits = images.photographs(50, image_size=32, test="flower")
+    rows, columns = 427 // 32, 640 // 32
+    tiles = splits.test["images"].reshape(rows, columns, 32, 32, 3)
+    whole = tiles.swapaxes(1, 2).reshape(rows * 32, columns * 32, 3)
+    photograph = load_sample_images().images[1]  # china.jpg and flower.jpg
+    # Another decoder of JPEG.
+    assert abs(whole.astype(int) - photograph[: rows * 32]).mean() < 2
+    other = images.photographs(64, image_size=32, test="china")
+    assert other.test["images"].shape == splits.test["images"].shape
+    trained = {
+        picture.tobytes()
+        for batch in splits.train.epoch()
+        for picture in np.round(batch["images"] * 255).astype("uint8")
+    }
+    seen = {picture.tobytes() for picture in other.test["images"]}
+    assert len(trained) == splits.train.plan.count == 50 * 65
+    assert len(trained & seen) == rows * (544 // 32)
+    assert not trained & {picture.tobytes() for picture in both.test["images"]}
 
 
 @pytest.mark.slow
@@ -129,9 +156,30 @@ def test_a_flip_mirrors_and_a_translation_moves():
     assert len({picture.tobytes() for picture in moved}) == 64
 
 
-@pytest.mark.parametrize("kind", ["Flip", "Translate", "Brightness", "Contrast"])
+def test_pictures_are_turned_by_quarters_and_get_other_colours():
+    batch = tf.constant(np.random.default_rng(0).random((64, 6, 6, 3)), "float32")
+    seed = tf.constant([1, 2], "int64")
+    turned = augmentation.Rotate90()(batch, seed).numpy()
+    turns = np.stack([np.rot90(batch, count, axes=(1, 2)) for count in range(4)])
+    same = (turns == turned).all(axis=(2, 3, 4))  # (4, 64)
+    assert (same.sum(axis=0) == 1).all()
+    assert same.sum(axis=1).min() > 6
+    with pytest.raises(ValueError, match=r"`Rotate90` must .*\(64, 5, 6, 3\)"):
+        augmentation.Rotate90()(batch[:, :5], seed)
+
+    coloured = augmentation.ChannelShuffle()(batch, seed).numpy()
+    np.testing.assert_array_equal(np.sort(coloured), np.sort(batch))
+    first = (coloured[..., :1] == batch.numpy()).all(axis=(1, 2))  # (64, 3)
+    assert (first.sum(axis=1) == 1).all()
+    assert first.sum(axis=0).min() > 10
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["Flip", "Rotate90", "ChannelShuffle", "Translate", "Brightness", "Contrast"],
+)
 def test_augmented_pictures_stay_in_range(kind):
-    batch = tf.constant(np.random.default_rng(0).random((16, 8, 8, 1)), "float32")
+    batch = tf.constant(np.random.default_rng(0).random((16, 8, 8, 3)), "float32")
     found = getattr(augmentation, kind)()(batch, tf.constant([0, 1], "int64"))
     assert found.shape == batch.shape
     assert 0 <= tf.reduce_min(found) <= tf.reduce_max(found) <= 1

@@ -22,6 +22,7 @@ WRONG = {
 HERE = {"batch_size": 2, "stand_in": True}
 CASES = [
     (images.digits, HERE, "image_size", (0, -1, 2.5, "x", True, 10**12)),
+    (images.photographs, HERE, "test", ("x", 1, True, "china.jpg")),
     (video.moving_digits, HERE, "frames", WRONG["size"]),
     (video.moving_digits, HERE, "image_size", WRONG["size"]),
     (video.moving_digits, HERE, "digit_size", WRONG["size"]),
@@ -37,6 +38,7 @@ CASES = [
     (summarization.scitldr, HERE, "input_length", WRONG["size"]),
     (summarization.scitldr, HERE, "target_length", WRONG["size"]),
     (damage.Noise, {}, "deviation", (*WRONG["amount"], (0.2, 0.1), (0.1,))),
+    (damage.Noise, {}, "clip", (0, "x", None)),
     (damage.Blur, {}, "deviation", (*WRONG["amount"], 0)),
     (damage.Shrink, {}, "factor", WRONG["size"]),
     (damage.Either, {}, "damages", ((), None, "x", 2, ("x",))),
