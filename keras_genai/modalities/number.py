@@ -4,14 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from keras_genai.modalities.base import Modality
+from keras_genai.modalities.text import Readable
 from keras_genai.registry import register
 
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Number(Modality):
-    """A finite number.
+class Number(Readable):
+    """A finite number, or a text that names several.
 
     Args:
         name: str, what it is called.
@@ -21,7 +21,6 @@ class Number(Modality):
 
     key = "values"
     noun = "numbers"
-    spoken = True
 
     @property
     def words(self):
@@ -43,4 +42,4 @@ class Number(Modality):
         return values.astype("float32")
 
     def said(self, value):
-        return f"{float(value):g}"
+        return value if isinstance(value, str) else f"{float(value):g}"

@@ -30,7 +30,7 @@ class Readable(Modality):
         return value
 
     def encode(self, value):
-        return f"{value}\n".encode()
+        return f"{self.said(value)}\n".encode()
 
 
 @register

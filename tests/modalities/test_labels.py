@@ -40,6 +40,8 @@ def test_numbers_are_finite():
     number = Number("age")
     np.testing.assert_array_equal(number.read([1, 2.5]), np.float32([1, 2.5]))
     assert number.said(2.5) == "2.5"
+    assert number.encode(2.5) == b"2.5\n"
+    assert number.encode("0.50 good\n0.10 bad") == b"0.50 good\n0.10 bad\n"
     for wrong in (["x"], [np.nan], [np.inf]):
         with pytest.raises(ValueError, match="`ages` must be finite numbers"):
             number.read(wrong, "ages")

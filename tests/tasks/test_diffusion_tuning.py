@@ -224,7 +224,9 @@ METHODS = {
 }
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", ["DDPO", pytest.param("RWR", marks=pytest.mark.slow)]
+)
 def test_pictures_become_what_is_rewarded(method):
     task, advantages = METHODS[method]
     settings = TrajectorySettings(64, STEPS)

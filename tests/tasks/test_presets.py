@@ -134,7 +134,7 @@ GIVEN = {"class": "GPT", "config": {"width": 8}}
         (dict(config="GPT"), "config"),
         (dict(config={"width": 8}), "must be one of network, target, "),
         (dict(config={}), "`network` must be given to CausalLM"),
-        (dict(config={"network": GIVEN}), "`context` must be given to GPT"),
+        (dict(config={"network": GIVEN}), "`depth` must be given to GPT"),
         (dict(config={"style": {"class": "os.system", "config": {}}}), "must be one"),
     ],
 )

@@ -64,7 +64,7 @@ def run(name, folder, *more):
     return [variable.numpy() for variable in model.variables], outcome
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", ["DDPO", pytest.param("RWR", marks=pytest.mark.slow)])
 def test_a_run_that_ended_amid_a_rollouts_updates_goes_on_to_the_bit(name, tmp_path):
     whole, _ = run(name, tmp_path / "whole")
     # At the 7th step the 6th has been saved: two of four with the second rollout.
