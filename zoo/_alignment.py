@@ -1,4 +1,4 @@
-"""What the entries have in common that go on from a trained language model."""
+"""What the entries have in common that go on from a trained model."""
 
 import keras
 import numpy as np
@@ -12,12 +12,12 @@ ROWS = 64  # texts whose log-probabilities are computed at once
 
 
 def fine_tuned(trained, dropout=0.0, turns=None, dtype=None, name=None):
-    """A language model that begins as another one, which stays as it is.
+    """A model that begins as another one, which stays as it is.
 
     Args:
-        trained: `CausalLM` or `Seq2SeqLM`.
+        trained: `CausalLM`, `Seq2SeqLM` or `Diffusion`.
         dropout: float, of the new one's network.
-        turns: `Turns`, or `None`: its own.
+        turns: `Turns` of a language model, or `None`: its own.
         dtype: Keras dtype policy, or `None`: its own.
         name: str or `None`.
 

@@ -1,4 +1,4 @@
-"""What the entries have in common whose policy learns from what it writes itself."""
+"""What the entries have in common whose policy learns from what it makes itself."""
 
 import dataclasses
 
@@ -34,13 +34,14 @@ def rewarded(
     )
 
 
-def recipe(steps, rate, every, batch_size=64):
-    """`Recipe` of a policy that writes anew every so many steps.
+def recipe(steps, rate, every, batch_size=64, jit_compile=True):
+    """`Recipe` of a policy that makes a rollout every so many steps.
 
     Args:
         steps, every: int; `steps` is a multiple of `every`.
         rate: float, the highest learning rate.
-        batch_size: int, completions of a step.
+        batch_size: int, rows of a rollout in a step.
+        jit_compile: bool.
     """
 
     def callbacks(splits, seed, folder):
@@ -49,7 +50,7 @@ def recipe(steps, rate, every, batch_size=64):
 
     return Recipe(
         compile=lambda steps=steps: dict(
-            optimizer=_alignment.falling_adam(rate, steps), jit_compile=True
+            optimizer=_alignment.falling_adam(rate, steps), jit_compile=jit_compile
         ),
         batch_size=batch_size,
         steps=steps,
@@ -59,7 +60,7 @@ def recipe(steps, rate, every, batch_size=64):
 
 
 def feed(model, splits, batch_size, seed):
-    """What a `PolicyTuning` learns from: numbers of its own completions."""
+    """What a policy learns from: numbers of rows of its rollouts."""
     train = model.loader(batch_size, seed)
     return dataclasses.replace(splits, train=train, validation=None)
 
