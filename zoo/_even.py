@@ -29,7 +29,7 @@ SEED = 20_000  # of these draws, which no training makes
 STEPS_OF_READER = 500
 
 
-def source(batch_size, seed=0, data_dir=None, *, stand_in=False):
+def digits(batch_size, seed=0, data_dir=None, *, stand_in=False):
     """Scikit-learn's digits, to be painted of any kind. See `images.digits`."""
     found = images.digits(batch_size, seed, data_dir, stand_in=stand_in)
     return dataclasses.replace(found, prompts=({},))
@@ -100,16 +100,17 @@ def judge():
     return machine.fit(_flat(pictures), labels)
 
 
-def draw(model, seed, count=100):
-    """Pictures of any kind, as the model learned to make them.
+def draw(model, seed, count=100, labels=None):
+    """Pictures, as the model learned to make them.
 
     Args:
         model: `Diffusion`, or a task that has one.
         seed: int.
         count: int.
+        labels: int or ints `(count,)`, or `None`: of any kind.
     """
-    found = kept(model).trajectories(count, steps=STEPS, sampler=Ancestral(), seed=seed)
-    return found.images
+    how = dict(steps=STEPS, sampler=Ancestral(), seed=seed, labels=labels)
+    return kept(model).trajectories(count, **how).images
 
 
 def score(model, splits, policy=None):
@@ -117,7 +118,7 @@ def score(model, splits, policy=None):
 
     Args:
         model: a task that paints.
-        splits: `Splits` of `source`.
+        splits: `Splits` of `digits`.
         policy: `Diffusion` that it began as, or `None`.
 
     Returns:
@@ -137,7 +138,8 @@ def score(model, splits, policy=None):
             figures |= {f"{key}_{name}": value for key, value in found.items()}
     usual = kept(model).generate(SCORED, guidance=0.0, seed=SEED, progress=False)
     figures["even_by_default"] = _figures(usual)["even"]
-    extractor = _images.train_classifier(splits)
+    # What is trained on are rows of rollouts by now, and no pictures.
+    extractor = _images.train_classifier(images.digits(batch_size=64))
     figures |= distances.score(extractor, _even_ones(splits), pictures)
     test = splits.test
     right = judge().predict(_flat(test["images"])) == test["labels"]

@@ -21,7 +21,7 @@ entry = Entry(
     tiny=dict(
         advantages=GroupMean("group", group=4), rollouts=TrajectorySettings(4, 3)
     ),
-    source=_even.source,
+    source=_even.digits,
     embedded=True,
     feed=_policies.feed,
     recipe=_policies.recipe(

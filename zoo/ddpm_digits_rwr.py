@@ -16,7 +16,7 @@ entry = Entry(
         rollouts=TrajectorySettings(128, _even.STEPS),
     ),
     tiny=dict(advantages=Exponential(0.2, group=4), rollouts=TrajectorySettings(4, 3)),
-    source=_even.source,
+    source=_even.digits,
     embedded=True,
     feed=_policies.feed,
     recipe=_policies.recipe(
