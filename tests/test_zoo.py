@@ -246,7 +246,10 @@ def test_entry_learns_from_the_users_own_data(built, tmp_path):
     splits = settings.splits()
     own = entry.build(splits, batch_size=2, **entry.tiny)
     own.compile(**entry.recipe.compile(steps=2))
-    losses = own.fit(splits.train.take(2), shuffle=False, verbose=0).history
+    fed = entry.fed(own, splits, batch_size=2)
+    losses = own.fit(
+        fed.train.take(2), shuffle=False, verbose=0, callbacks=callbacks(entry, fed)
+    ).history
     assert all(np.isfinite(values).all() for values in losses.values())
 
 

@@ -30,11 +30,19 @@ def rewarded(policy, advantages, objective, kl, rollouts, dtype=None, name=None)
 
 def feed(model, splits, batch_size, seed):
     """Numbers of completions, and prompts with the right answers for the reward."""
+    policy = kept(model)
+    kinds = (*policy.given, policy.target)
     prompts = tuple(
-        {"prompt": text, "answer": right} for text, right in splits.train.content
+        dict(zip(("prompt", "answer"), map(_spelled, pair, kinds), strict=True))
+        for pair in splits.train.content
     )
     found = _policies.feed(model, splits, batch_size, seed)
     return dataclasses.replace(found, prompts=prompts)
+
+
+def _spelled(text, kind):
+    """A text of the data, which may be there as tokens, as str."""
+    return text if isinstance(text, str) else kind.tokenizer.decode(text)
 
 
 def score(model, splits):
