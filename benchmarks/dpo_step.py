@@ -52,24 +52,14 @@ def ours(options):
 
 
 def trl(options):
-    import datasets
     from trl import DPOConfig, DPOTrainer
 
-    model, tokenizer = both.peer(options, both.last_word(options))
-    shape = both.SHAPES[options.shape]
-    config = DPOConfig(
-        **both.settings(options, per_device_train_batch_size=shape["pairs"]),
+    size = both.SHAPES[options.shape]["pairs"]
+    return both.learner(
+        *(options, DPOTrainer, DPOConfig, rows(options), size),
         beta=0.1,
-        max_length=shape["prompt"] + shape["completion"],
         precompute_ref_log_probs=options.stored,
     )
-    trainer = DPOTrainer(
-        model=model,
-        args=config,
-        train_dataset=datasets.Dataset.from_list(rows(options)),
-        processing_class=tokenizer,
-    )
-    return both.timed(trainer)
 
 
 if __name__ == "__main__":

@@ -45,22 +45,10 @@ def ours(options):
 
 
 def trl(options):
-    import datasets
     from trl import SFTConfig, SFTTrainer
 
-    model, tokenizer = both.peer(options, both.last_word(options))
-    shape = both.SHAPES[options.shape]
-    config = SFTConfig(
-        **both.settings(options, per_device_train_batch_size=shape["rows"]),
-        max_length=shape["prompt"] + shape["completion"],
-    )
-    trainer = SFTTrainer(
-        model=model,
-        args=config,
-        train_dataset=datasets.Dataset.from_list(rows(options)),
-        processing_class=tokenizer,
-    )
-    return both.timed(trainer)
+    size = both.SHAPES[options.shape]["rows"]
+    return both.learner(options, SFTTrainer, SFTConfig, rows(options), size)
 
 
 if __name__ == "__main__":

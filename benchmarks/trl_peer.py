@@ -166,6 +166,31 @@ def settings(options, **more):
     )
 
 
+def learner(options, trainer, config, rows, size, **more):
+    """A round of one of TRL's trainers on rows of texts.
+
+    Args:
+        options: of the command line.
+        trainer, config: classes of TRL.
+        rows: list of dict.
+        size: int, rows of a step.
+        **more: of `config`.
+    """
+    import datasets
+
+    model, tokenizer = peer(options, last_word(options))
+    shape = SHAPES[options.shape]
+    more["max_length"] = shape["prompt"] + shape["completion"]
+    return timed(
+        trainer(
+            model=model,
+            args=config(**settings(options, per_device_train_batch_size=size, **more)),
+            train_dataset=datasets.Dataset.from_list(rows),
+            processing_class=tokenizer,
+        )
+    )
+
+
 def timed(trainer):
     """A function that trains a round, and times it from its first step to its last."""
     import time

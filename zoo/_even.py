@@ -19,7 +19,7 @@ from keras_genai.samplers.diffusion import Ancestral
 from keras_genai.tasks.diffusion_tuning import DiffusionTuning
 from keras_genai.tasks.picture_sampling import best_pictures
 from keras_genai.tasks.reward_weighted import RewardWeightedRegression
-from zoo import _alignment, _images
+from zoo import _alignment, _images, _policies
 from zoo.entry import kept
 
 EVEN = (0, 2, 4, 6, 8)
@@ -36,23 +36,10 @@ def digits(batch_size, seed=0, data_dir=None, *, stand_in=False):
 
 
 def rewarded(policy, advantages, objective, kl, rollouts, dtype=None, name=None):
-    """`DiffusionTuning` of a copy of a policy, which itself is the reference.
-
-    Args:
-        policy: `Diffusion` of digits.
-        advantages, objective, kl, rollouts: see `DiffusionTuning`.
-        dtype: Keras dtype policy, or `None`: that of `policy`.
-        name: str or `None`.
-    """
-    return DiffusionTuning(
-        _alignment.fine_tuned(policy, dtype=dtype, name=name),
-        rewards=even,
-        advantages=advantages,
-        objective=objective,
-        kl=kl,
-        reference=None if kl is None else policy,
-        rollouts=rollouts,
-        name=name,
+    """`_policies.rewarded` by the reader, of a `Diffusion` of digits."""
+    return _policies.rewarded(
+        *(policy, even, advantages, objective, kl, rollouts, dtype, name),
+        tuning=DiffusionTuning,
     )
 
 
@@ -60,7 +47,7 @@ def imitating(policy, advantages, rollouts, dtype=None, name=None):
     """`RewardWeightedRegression` of a copy of a policy.
 
     Args:
-        policy, dtype, name: see `rewarded`.
+        policy, dtype, name: see `_policies.rewarded`.
         advantages, rollouts: see `RewardWeightedRegression`.
     """
     return RewardWeightedRegression(

@@ -12,17 +12,26 @@ ROWS = 2_048  # completions that are drawn at once
 
 
 def rewarded(
-    policy, rewards, advantages, objective, kl, rollouts, dtype=None, name=None
+    policy,
+    rewards,
+    advantages,
+    objective,
+    kl,
+    rollouts,
+    dtype=None,
+    name=None,
+    tuning=PolicyTuning,
 ):
-    """`PolicyTuning` of a copy of a policy, which itself is the reference.
+    """A task that learns from rewards: a copy of a policy, which is the reference.
 
     Args:
-        policy: `CausalLM` or `Seq2SeqLM`.
-        rewards, advantages, objective, kl, rollouts: see `PolicyTuning`.
+        policy: `CausalLM`, `Seq2SeqLM` or `Diffusion`.
+        rewards, advantages, objective, kl, rollouts: see `tuning`.
         dtype: Keras dtype policy, or `None`: that of `policy`.
         name: str or `None`.
+        tuning: `PolicyTuning` or `DiffusionTuning`.
     """
-    return PolicyTuning(
+    return tuning(
         _alignment.fine_tuned(policy, dtype=dtype, name=name),
         rewards=rewards,
         advantages=advantages,

@@ -2,7 +2,6 @@
 
 Run:   python train.py gpt_chat_base, and then python train.py gpt_chat
 Chat:  python -m zoo chat gpt_chat
-Floor: 1.51 nats a character by a Kneser-Ney 6-gram of the same conversations
 
 A tenth of the questions is never seen. What it says to those is grammar and mood, not
 knowledge: three million parameters and a thousand exchanges hold no more.
@@ -35,6 +34,5 @@ entry = Entry(
     sample=_dialogue.talk,
     family="alignment",
     paper="Ouyang et al. 2022, section 3.5, https://arxiv.org/abs/2203.02155",
-    reference="1.51 nats a character, a Kneser-Ney 6-gram of the same conversations",
     parts=dict(trained="gpt_chat_base"),
 )

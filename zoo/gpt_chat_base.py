@@ -8,7 +8,7 @@ import functools
 import keras
 
 from keras_genai.data import dialogue
-from keras_genai.networks.gpt import GPT, Style
+from keras_genai.networks.gpt import GPT, MODERN
 from keras_genai.optimizers import muon
 from keras_genai.schedules import warmup_cosine
 from keras_genai.tasks.language import CausalLM
@@ -26,13 +26,7 @@ entry = Entry(
         width=192,
         num_heads=6,
         dropout=0.1,
-        style=Style(
-            positions="rotary",
-            norm="rms",
-            feedforward="relu_squared",
-            use_bias=False,
-            normalize_heads=True,
-        ),
+        style=MODERN,
     ),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(

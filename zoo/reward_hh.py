@@ -1,7 +1,6 @@
 """A reward model of which answer of an assistant people found less harmful, on HH-RLHF.
 
 Run:   python train.py reward_hh --data-dir DIR_WITH_harmless_base
-Floor: 0.639 +- 0.017 by logistic regression on words, letters and the length (5 folds)
 
 It learns from 1,700 pairs alone, which is too few to read what is meant: it is here to
 be honest about that. **The texts are offensive by design**; no weights ship.
@@ -47,5 +46,4 @@ entry = Entry(
     sample=_preferred.show,
     family="alignment",
     paper="Bai et al. 2022, https://arxiv.org/abs/2204.05862",
-    reference="0.639 +- 0.017 by words, letters and length, 5 folds of all pairs",
 )

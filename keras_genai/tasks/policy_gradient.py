@@ -221,8 +221,8 @@ class PolicyGradient(RolloutTuning):
             return {}
         total = self.rollouts.rows
         size = min(total, self._at_once)
-        build = functools.partial(functools.partial, self._score, fresh)
-        score = compiled(self, ("scores", size, fresh), build)
+        score = functools.partial(self._score, fresh)
+        score = compiled(self, ("scores", size, fresh), lambda: score)
         found = []
         for begin in range(0, total, size):
             # The last batch has the shape of the others.

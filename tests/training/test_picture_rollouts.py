@@ -1,12 +1,13 @@
 """Runs of diffusion models that learn from rewards, which go on amid their updates."""
 
+import functools
 import os
 import signal
 
 import keras
-import numpy as np
 import policy_run
 import pytest
+from amid_updates import check_that_it_goes_on_to_the_bit
 from toy_pictures import brightness, painter
 
 from keras_genai.tasks.advantages import Exponential, LeaveOneOut
@@ -27,20 +28,6 @@ TASKS = {
     # So are the draws of noise, which the policy makes.
     "RWR": (RewardWeightedRegression, dict(advantages=Exponential(group=4))),
 }
-
-
-class KilledError(Exception):
-    """What ends a run in the middle."""
-
-
-class Kill(keras.callbacks.Callback):
-    def __init__(self, step):
-        super().__init__()
-        self.step = step
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.optimizer.iterations) == self.step:
-            raise KilledError
 
 
 def run(name, folder, *more):
@@ -66,18 +53,7 @@ def run(name, folder, *more):
 
 @pytest.mark.parametrize("name", ["DDPO", pytest.param("RWR", marks=pytest.mark.slow)])
 def test_a_run_that_ended_amid_a_rollouts_updates_goes_on_to_the_bit(name, tmp_path):
-    whole, _ = run(name, tmp_path / "whole")
-    # At the 7th step the 6th has been saved: two of four with the second rollout.
-    with pytest.raises(KilledError):
-        run(name, tmp_path / "cut", Kill(7))
-    resumed, outcome = run(name, tmp_path / "cut")
-    assert outcome.resumed_from == 6
-    for one, other in zip(whole, resumed, strict=True):
-        np.testing.assert_array_equal(one, other)
-    written = [
-        (tmp_path / each / "rollouts.jsonl").read_text() for each in ("whole", "cut")
-    ]
-    assert written[0] == written[1]
+    check_that_it_goes_on_to_the_bit(functools.partial(run, name), tmp_path)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The callback that lets a policy write, and runs that go on amid its updates."""
 
+import functools
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 import policy_run
 import pytest
+from amid_updates import check_that_it_goes_on_to_the_bit
 from toy_strings import REFERENCE, policy, worth
 
 from keras_genai.tasks.advantages import LeaveOneOut
@@ -162,20 +164,6 @@ def process():
     return Process()
 
 
-class KilledError(Exception):
-    """What ends a run in the middle."""
-
-
-class Kill(keras.callbacks.Callback):
-    def __init__(self, step):
-        super().__init__()
-        self.step = step
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.optimizer.iterations) == self.step:
-            raise KilledError
-
-
 def run(process, folder, *more, settings=None):
     """A run of 8 steps, two rollouts of two passes; its weights and its log."""
     model = process.begin()
@@ -193,18 +181,7 @@ def run(process, folder, *more, settings=None):
 
 
 def test_a_run_that_ended_amid_a_rollouts_updates_goes_on_to_the_bit(process, tmp_path):
-    whole, _ = run(process, tmp_path / "whole")
-    # At the 7th step the 6th has been saved: two of four with the second rollout.
-    with pytest.raises(KilledError):
-        run(process, tmp_path / "cut", Kill(7))
-    resumed, outcome = run(process, tmp_path / "cut")
-    assert outcome.resumed_from == 6
-    for one, other in zip(whole, resumed, strict=True):
-        np.testing.assert_array_equal(one, other)
-    written = [
-        (tmp_path / name / "rollouts.jsonl").read_text() for name in ("whole", "cut")
-    ]
-    assert written[0] == written[1]
+    check_that_it_goes_on_to_the_bit(functools.partial(run, process), tmp_path)
 
 
 def test_a_run_ends_where_its_policy_went_too_far(process, tmp_path):

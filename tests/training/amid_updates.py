@@ -1,0 +1,41 @@
+"""Runs that end amid a rollout's updates, and go on."""
+
+import keras
+import numpy as np
+import pytest
+
+
+class KilledError(Exception):
+    """What ends a run in the middle."""
+
+
+class Kill(keras.callbacks.Callback):
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == self.step:
+            raise KilledError
+
+
+def check_that_it_goes_on_to_the_bit(run, folder):
+    """That a run which ended in the middle has the weights and the log of a whole one.
+
+    Args:
+        run: function `run(folder, *callbacks)` of 8 steps, two rollouts of four, which
+            returns weights and `Outcome`, and writes rollouts.jsonl.
+        folder: path.
+    """
+    whole, _ = run(folder / "whole")
+    # At the 7th step the 6th has been saved: two of four with the second rollout.
+    with pytest.raises(KilledError):
+        run(folder / "cut", Kill(7))
+    resumed, outcome = run(folder / "cut")
+    assert outcome.resumed_from == 6
+    for one, other in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    written = [
+        (folder / each / "rollouts.jsonl").read_text() for each in ("whole", "cut")
+    ]
+    assert written[0] == written[1]
