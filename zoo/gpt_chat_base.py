@@ -15,7 +15,7 @@ from keras_genai.tasks.language import CausalLM
 from zoo import _dialogue, _text
 from zoo.entry import Entry, Recipe
 
-STEPS = 2_000
+STEPS = 1_200
 
 entry = Entry(
     task=CausalLM,
