@@ -28,8 +28,9 @@ def score(model, splits):
 
     Returns:
         dict of `solved`, by the likeliest characters; `legal`, the share of these
-        expressions that use every number once; and `pass_at_8`, the share of the first
-        200 problems that one of 8 draws solves.
+        expressions that use every number once; `pass_at_8`, the share of the first
+        200 problems that one of 8 draws solves; and `solved_at_random`, the share that
+        legal expressions solve which are taken blindly, exactly.
     """
     prompts = splits.test["prompts"].tolist()
     found = written(model, prompts, Greedy())
@@ -45,6 +46,7 @@ def score(model, splits):
         "solved": float(np.mean(solved(prompts, found))),
         "legal": float(np.mean(uses_all(prompts, found))),
         f"pass_at_{ATTEMPTS}": pass_at(draws, ATTEMPTS),
+        "solved_at_random": float(np.mean([Problem.read(p).chance() for p in prompts])),
     }
 
 

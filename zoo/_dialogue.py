@@ -34,13 +34,7 @@ def score(model, splits):
         tokens; and `known_answers`, the share of questions of the training whose greedy
         answer is one of those that were learned, but for punctuation.
     """
-    questions, answers = (splits.held_out[key] for key in ("prompts", "completions"))
-    samples = conversations.encode(
-        _rows(questions, answers), model.tokenizer, model.turns
-    )
-    characters = sum(len(answer) + 1 for answer in answers)
-    nats = _alignment.learned_nats(model, samples).sum()
-    _, ended = answered(model, questions.tolist())
+    _, ended = answered(model, splits.held_out["prompts"].tolist())
     asked = splits.prompts[:: max(1, len(splits.prompts) // ASKED)]
     said, _ = answered(model, list(asked))
     known = _accepted()
@@ -49,13 +43,33 @@ def score(model, splits):
         for question, text in zip(asked, said, strict=True)
     ]
     return {
-        "nats_per_character": float(nats / characters),
+        **score_answers(model, splits),
         "ended": float(np.mean(ended)),
         "known_answers": float(np.mean(right)),
     }
 
 
-def answered(model, questions, sampler=None, seed=0):
+def score_answers(model, splits):
+    """How well a model foresees held-out answers, each behind its question alone.
+
+    Args:
+        model: `CausalLM` or `CountingLM` that knows its `turns`.
+        splits: `Splits` of `keras_genai.data.dialogue.chatterbot`, or of
+            `chatterbot_lines`, which has the same answers.
+
+    Returns:
+        dict of `nats_per_character`; the end of an answer is a character.
+    """
+    questions, answers = (splits.held_out[key] for key in ("prompts", "completions"))
+    samples = conversations.encode(
+        _rows(questions, answers), model.tokenizer, model.turns
+    )
+    nats = _counted_nats if model.counts_tokens else _alignment.learned_nats
+    characters = sum(len(answer) + 1 for answer in answers)
+    return {"nats_per_character": float(nats(model, samples).sum() / characters)}
+
+
+def answered(model, questions, sampler=None, seed=0, length=ANSWER):
     """What a model answers.
 
     Args:
@@ -63,32 +77,42 @@ def answered(model, questions, sampler=None, seed=0):
         questions: list of str.
         sampler: of `keras_genai.samplers`, or `None`: the likeliest tokens.
         seed: int.
+        length: int. Tokens of an answer, at most.
 
     Returns:
         `(answers, ended)`: list of str, and list of bool, whether each came to its end
-        within 48 tokens.
+        within that length.
     """
     tokenizer, turns = model.tokenizer, model.turns
     stops = turns.stops(tokenizer)
     asked = [tokenizer.encode(turns.text([("person", text)])) for text in questions]
     found = model.generate(
         asked,
-        max_length=max(map(len, asked)) + ANSWER,
+        max_length=max(map(len, asked)) + length,
         sampler=sampler or Greedy(),
         seed=seed,
         stop=stops,
         strip_prompt=True,
     )
-    found = [tokens[:ANSWER] for tokens in found]
+    found = [tokens[:length] for tokens in found]
     ended = [bool(np.isin(tokens[-1:], stops).any()) for tokens in found]
     return [tokenizer.decode(tokens).strip() for tokens in found], ended
 
 
-def talk(model, seed, questions=QUESTIONS):
+def talk(model, seed, questions=QUESTIONS, length=ANSWER):
     """Some questions and the model's answers, a line each."""
-    answers, _ = answered(model, list(questions), Sample(0.5), seed)
+    answers, _ = answered(model, list(questions), Sample(0.5), seed, length)
     pairs = zip(questions, answers, strict=True)
     return "\n".join(f"{question} -> {answer}" for question, answer in pairs)
+
+
+def _counted_nats(model, samples):
+    """float64 `(N,)`: nats of all that is learned, by a model that counts."""
+    tokens = np.concatenate([sample.tokens for sample in samples])
+    # No text reaches over its beginning.
+    ages = np.concatenate([np.arange(len(sample.tokens)) for sample in samples])
+    learned = np.concatenate([sample.learned for sample in samples])
+    return -model.network.log_probabilities(tokens, ages)[learned]
 
 
 def _rows(questions, answers):

@@ -11,8 +11,10 @@ import keras
 import numpy as np
 
 from keras_genai.data import published, tokenizers
+from keras_genai.data.reviews import halves
 from keras_genai.evaluation.diversity import distinct, unique_share
 from keras_genai.evaluation.judges import (
+    BOTH,
     CHARACTERS,
     WORDS,
     ClassifierJudge,
@@ -40,6 +42,7 @@ SCORED = 512  # completions, each of another prompt
 SEED = 20_000  # of these draws, which no training makes
 PAIRS = 4_000  # that the policy writes for a training by preferences
 STEPS_OF_JUDGE = 500
+PARTS = ("prompts", "completions")  # of a sentence
 BEGINNINGS = ("the film is", "a story that", "this is one", "i have never")
 
 
@@ -192,7 +195,7 @@ def score(model, splits, policy=None, trained=None, reward=None):
 def score_base(model, splits):
     """Nats a character of unseen sentences that fit the context, and `score`."""
     end = model.tokenizer.end_token
-    whole = [a + b for a, b in _columns(splits.held_out)]
+    whole = [a + b for a, b in _columns(splits.held_out, *PARTS)]
     tokens = [np.append(row, end) for row in model.tokenizer.encode_batch(whole)]
     fits = [len(row) <= CONTEXT for row in tokens]
     characters = sum(len(text) + 1 for text, it in zip(whole, fits, strict=True) if it)
@@ -214,22 +217,52 @@ def score_reward(model, splits):
     Args:
         model: `RewardModel`.
         splits: `Splits` of `keras_genai.data.reviews.pairs`.
+
+    Returns:
+        dict of `pair_accuracy` of the test, `validation_pair_accuracy`, and what
+        `reward_floors` returns.
     """
+
+    def judged(rows):
+        scores = _alignment.text_scores(model, rows["sentences"].tolist())
+        return pair_accuracy(scores, rows["labels"])
+
     return {
-        "pair_accuracy": pair_accuracy(model, splits.test),
-        "validation_pair_accuracy": pair_accuracy(model, splits.held_out),
+        "pair_accuracy": judged(splits.test),
+        "validation_pair_accuracy": judged(splits.held_out),
+        **reward_floors(splits),
     }
 
 
-def pair_accuracy(model, rows):
-    """The share of pairs of praise and blame whose order a judge has right.
+def reward_floors(splits):
+    """What the words and letters of sentences say, to a logistic regression.
 
     Args:
-        model: `RewardModel`.
-        rows: dict of `sentences` and `labels`.
+        splits: `Splits` of `keras_genai.data.reviews.pairs`.
+
+    Returns:
+        dict of shares of pairs of the test: `floor`, learned from the sentences that
+        the reward model learns from, and `floor_of_all`, from all of the training.
     """
-    scores = _alignment.text_scores(model, rows["sentences"].tolist())
-    praise, blame = (scores[rows["labels"] == label] for label in (1, 0))
+    test = splits.test["sentences"].tolist()
+    known = list(_columns(splits.held_out, "known_sentences", "known_labels"))
+
+    def floor(rows):
+        judge = TextJudge(*zip(*rows, strict=True), BOTH)
+        scores = judge.score([""] * len(test), test)
+        return pair_accuracy(scores, splits.test["labels"])
+
+    return {"floor": floor(halves(known)[0]), "floor_of_all": floor(known)}
+
+
+def pair_accuracy(scores, labels):
+    """The share of pairs of praise and blame whose order scores have right.
+
+    Args:
+        scores: float `(N,)`.
+        labels: int `(N,)`; 1 is praise.
+    """
+    praise, blame = (scores[labels == label] for label in (1, 0))
     apart = praise[:, None] - blame[None]
     return float(np.mean((apart > 0) + 0.5 * (apart == 0)))
 
@@ -330,8 +363,8 @@ def _is_apart(tokenizer, prompt, **completions):
     )
 
 
-def _columns(rows):
-    return zip(rows["prompts"].tolist(), rows["completions"].tolist(), strict=True)
+def _columns(rows, *names):
+    return zip(*(rows[name].tolist() for name in names), strict=True)
 
 
 def _by_reward(reward, splits, prompts, texts, ended):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_genai.evaluation.judges import TextJudge
 from keras_genai.optimizers import adamw
 from keras_genai.schedules import warmup_cosine
 from keras_genai.tasks.classification import SequenceClassifier
@@ -10,7 +11,6 @@ from zoo.entry import Recipe
 
 LENGTH = 48  # tokens; 1 % of the sentences are longer
 TOKENIZER = "wordpiece:4000"  # the same for both stages of BERT
-FLOOR = "0.802 test accuracy by logistic regression on bags of words"
 SENTENCES = (
     "a quiet little film that i will not forget",
     "two hours of my life that i will never get back",
@@ -82,11 +82,25 @@ def recipe(steps, rate, keep_best=True, weight_decay=0.1, **optimizer):
 
 
 def score(model, splits):
-    """Accuracy on the test and the validation sentences."""
+    """Accuracy on the test and the validation sentences, and `floor`, that of words."""
     return {
         "test_accuracy": accuracy(model, splits.test),
         "validation_accuracy": accuracy(model, splits.held_out),
+        "floor": floor(splits),
     }
+
+
+def floor(splits):
+    """Test accuracy by logistic regression on the words and letters of sentences.
+
+    Args:
+        splits: `Splits` of `keras_genai.data.sentiment.sst2`.
+    """
+    known, test = splits.held_out, splits.test
+    judge = TextJudge(known["known_sentences"].tolist(), known["known_labels"])
+    sentences = test["sentences"].tolist()
+    praised = judge.score([""] * len(sentences), sentences) > 0
+    return float(np.mean(praised == test["labels"]))
 
 
 def accuracy(model, arrays):

@@ -2,7 +2,7 @@
 
 Train: python train.py bert_sst2_mlm --data-dir DIR_WITH_sst2, and then
        python train.py bert_sst2 --data-dir DIR_WITH_sst2
-Aim:   above 0.802, the test accuracy of a bag of words
+Aim:   above the floor that is printed beside it, of words and letters
 
 Hidden tokens and averaged weights keep it from learning 6,920 sentences by heart.
 """
@@ -31,6 +31,6 @@ entry = Entry(
     sample=_sentiment.judge,
     family="encoders",
     paper="Devlin et al. 2019, BERT, https://arxiv.org/abs/1810.04805",
-    reference=_sentiment.FLOOR,
+    needs=("sklearn",),
     parts=dict(trained="bert_sst2_mlm"),
 )

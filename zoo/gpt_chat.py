@@ -2,6 +2,7 @@
 
 Run:   python train.py gpt_chat_base, and then python train.py gpt_chat
 Chat:  python -m zoo chat gpt_chat
+Floor: python train.py ngram_chat, a 12-gram of characters, on the same answers
 
 A tenth of the questions is never seen. What it says to those is grammar and mood, not
 knowledge: three million parameters and a thousand exchanges hold no more.

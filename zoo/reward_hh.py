@@ -2,8 +2,10 @@
 
 Run:   python train.py reward_hh --data-dir DIR_WITH_harmless_base
 
-It learns from 1,700 pairs alone, which is too few to read what is meant: it is here to
-be honest about that. **The texts are offensive by design**; no weights ship.
+It learns from a thousand pairs alone, too few to read what is meant: it is here to be
+honest about that. Beside its figure stands the `floor`, of runs of letters and
+length, and how often the shorter answer wins. **The texts are offensive by design**;
+no weights ship.
 """
 
 import functools
@@ -46,4 +48,5 @@ entry = Entry(
     sample=_preferred.show,
     family="alignment",
     paper="Bai et al. 2022, https://arxiv.org/abs/2204.05862",
+    needs=("sklearn",),
 )

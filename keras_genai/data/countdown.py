@@ -89,6 +89,14 @@ class Problem:
         """tuple of str: the expressions that solve it, each in one way of writing."""
         return _expressions(self.numbers).get(self.target, ())
 
+    def chance(self):
+        """float: the share of all legal expressions, each written once, that solve it.
+
+        So often does one solve it that is taken blindly.
+        """
+        every = sum(map(len, _expressions(self.numbers).values()))
+        return len(self.solutions()) / every
+
 
 @dataclasses.dataclass(frozen=True)
 class Value:

@@ -14,10 +14,12 @@ import numpy as np
 from keras_genai.data import conversations, text, tokenizers
 from keras_genai.data.arguments import check_length
 from keras_genai.data.loading import Splits
-from keras_genai.data.turns import CHATML
+from keras_genai.data.turns import CHATML, Turns
 from keras_genai.data.windows import Windows
 from keras_genai.files.text import lines
 
+# A line an exchange, as the file has them: what models of characters read.
+LINES = Turns(person="{}\t", model="{}", separator="", stop=("\t",), end="\n")
 _HELD_OUT = 0.1  # of the questions
 _STAND_IN = 60  # exchanges
 _STAND_IN_SIZE = 10_000  # characters of the documentation
@@ -56,23 +58,59 @@ def chatterbot(
     Reference: https://github.com/gunthercox/chatterbot-corpus, BSD-3-Clause
     """
     check_length(length, least=8)
-    train, held_out = split_by_question(exchanges(stand_in))
     tokenizer = _tokenizer(tokenizer, stand_in)
+    train, held_out = _parts(tokenizer, length, stand_in)
     loader = functools.partial(
         conversations.loader, tokenizer=tokenizer, turns=CHATML, length=length
     )
-    train, held_out = (
-        [pair for pair in part if _fits(pair, tokenizer, length)]
-        for part in (train, held_out)
-    )
-    questions, answers = zip(*held_out, strict=True)
     return Splits(
         loader(_rows(train), batch_size=batch_size, packed=packed, seed=seed),
         loader(_rows(held_out), batch_size=batch_size, shuffle=False, fixed=True),
         tokenizer,
-        held_out={"prompts": np.array(questions), "completions": np.array(answers)},
+        held_out=_columns(held_out),
         name="chatterbot",
         prompts=tuple(dict.fromkeys(question for question, _ in train)),
+    )
+
+
+def chatterbot_lines(
+    batch_size,
+    seed=0,
+    data_dir=None,
+    *,
+    length=128,
+    tokenizer="bpe:2048",
+    window=64,
+    stand_in=False,
+):
+    """The same exchanges, on the same sides, as one text of characters.
+
+    They are written down by `LINES`. The alphabet is that of all exchanges, whatever
+    part of them is asked for.
+
+    Args:
+        batch_size: int, windows.
+        seed: int. Which windows are drawn in which step.
+        data_dir: unused.
+        length, tokenizer: see `chatterbot`. They decide which exchanges are left out,
+            and nothing else.
+        window: int, characters of a window.
+        stand_in: see `chatterbot`.
+
+    Returns:
+        `Splits`, whose `held_out` is that of `chatterbot`.
+    """
+    check_length(length, least=8)
+    tokenizer = _tokenizer(tokenizer, stand_in)
+    train, held_out = _parts(tokenizer, length, stand_in)
+    alphabet = tokenizers.characters(_text(exchanges()), end_token=LINES.end)
+    tokens, unseen = (alphabet.encode(_text(part)) for part in (train, held_out))
+    return Splits(
+        Windows(tokens, window, batch_size, seed),
+        Windows(unseen, window, batch_size, fixed=True),
+        alphabet,
+        held_out=_columns(held_out),
+        name="chatterbot",
     )
 
 
@@ -161,6 +199,27 @@ def _rows(pairs):
         }
         for question, answer in pairs
     ]
+
+
+def _parts(tokenizer, length, stand_in):
+    """Exchanges of training and validation that have at most so many tokens."""
+    return [
+        [pair for pair in part if _fits(pair, tokenizer, length)]
+        for part in split_by_question(exchanges(stand_in))
+    ]
+
+
+def _columns(pairs):
+    questions, answers = zip(*pairs, strict=True)
+    return {"prompts": np.array(questions), "completions": np.array(answers)}
+
+
+def _text(pairs):
+    """Exchanges as one text."""
+    return "".join(
+        LINES.spans([("person", question), ("model", answer)])[0]
+        for question, answer in pairs
+    )
 
 
 def _fits(pair, tokenizer, length):

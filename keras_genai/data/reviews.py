@@ -76,7 +76,7 @@ def reviews(
         loader(rows, packed=True, seed=seed),
         loader(unseen, shuffle=False, fixed=True),
         tokenizer,
-        held_out={**held_out, **_columns(halves(train)[1])},
+        held_out={**held_out, **sentiment.columns(halves(train)[1])},
         test=test,
         name="sst2",
         prompts=tuple(dict.fromkeys(known["prompts"].tolist())),
@@ -105,7 +105,8 @@ def pairs(
 
     Returns:
         `Splits`. A batch is that of `sentiment.sst2_pairs`. `held_out` and `test` are
-        dicts of `sentences`, str `(N,)`, and `labels`, int `(N,)`.
+        dicts of `sentences`, str `(N,)`, and `labels`, int `(N,)`. `held_out` also has
+        `known_sentences` and `known_labels`: all of the training, see `halves`.
 
     Raises: as `sentiment.sst2`.
     """
@@ -119,8 +120,8 @@ def pairs(
         sentiment.pair_loader(arrays, batch_size, seed),
         sentiment.pair_loader(unseen, batch_size, -1, shuffle=False, fixed=True),
         tokenizer,
-        held_out=_columns(held_out),
-        test=_columns(test),
+        held_out={**sentiment.columns(held_out), **sentiment.columns(train, "known_")},
+        test=sentiment.columns(test),
         name="sst2",
     )
 
@@ -161,11 +162,6 @@ def _parted(rows, words, tokenizer, most):
         "prompts": np.array([prompt for prompt, _ in found]),
         "completions": np.array([completion for _, completion in found]),
     }
-
-
-def _columns(rows):
-    sentences, labels = zip(*rows, strict=True)
-    return {"sentences": np.array(sentences), "labels": np.array(labels, "int32")}
 
 
 def _tokenizer(name, train):

@@ -50,7 +50,9 @@ def sst2(
 
     Returns:
         `Splits` with `test`. A batch is `({"tokens", "tokens_mask"}, labels)`, int32
-        `(B, length)` and `(B,)`; `held_out` and `test` have these keys and `labels`.
+        `(B, length)` and `(B,)`; `held_out` and `test` have these keys, `labels` and
+        `sentences`, str `(N,)`. `held_out` also has `known_sentences` and
+        `known_labels`, those of the training.
 
     Raises:
         FileNotFoundError: if the files are not there.
@@ -74,8 +76,8 @@ def sst2(
             _supervised(held_out), batch_size, shuffle=False, drop_remainder=False
         ),
         tokenizer,
-        held_out,
-        test,
+        {**held_out, **columns(parts[1]), **columns(parts[0], "known_")},
+        {**test, **columns(parts[2])},
         name="sst2",
         kinds=(Label(len(LABELS), LABELS),),
     )
@@ -231,6 +233,23 @@ def labelled_sentences(data_dir=None, stand_in=False):
             )
         parts.append(_lines(read_text(path), path))
     return parts
+
+
+def columns(rows, prefix=""):
+    """Labelled sentences as arrays.
+
+    Args:
+        rows: list of `(sentence, label)`.
+        prefix: str, what the keys begin with.
+
+    Returns:
+        dict of `sentences`, str `(N,)`, and `labels`, int32 `(N,)`.
+    """
+    sentences, labels = zip(*rows, strict=True)
+    return {
+        f"{prefix}sentences": np.array(sentences),
+        f"{prefix}labels": np.array(labels, "int32"),
+    }
 
 
 def _lines(text, path):

@@ -59,21 +59,24 @@ class PairJudge:
     Args:
         rows: sequence of dict of `prompt`, `chosen` and `rejected`, str.
         features: see `TextJudge`.
+        reads_length: bool. Whether the logarithm of how many characters a completion
+            has is a feature, too.
 
     Raises:
         ImportError: if scikit-learn is not installed.
         ValueError: if there are no pairs.
     """
 
-    def __init__(self, rows, features=BOTH):
+    def __init__(self, rows, features=BOTH, reads_length=False):
         rows = list(rows)
         if not rows:
             raise ValueError("`rows` must be at least one pair. Received: none")
         texts = require("sklearn.pipeline", "PairJudge")
         vectorizers = [(kind, _vectorizer(kind, sizes)) for kind, sizes in features]
-        self._features = texts.FeatureUnion(vectorizers)
+        self.reads_length = reads_length
         sides = [row[side] for side in ("chosen", "rejected") for row in rows]
-        found = self._features.fit_transform(sides)
+        self._features = texts.FeatureUnion(vectorizers).fit(sides)
+        found = self._read(sides)
         apart = found[: len(rows)] - found[len(rows) :]
         linear = require("sklearn.linear_model", "PairJudge")
         sparse = require("scipy.sparse", "PairJudge")
@@ -94,8 +97,17 @@ class PairJudge:
         Returns:
             float64 `(N,)`.
         """
-        found = self._features.transform(list(completions))
+        found = self._read(list(completions))
         return self._model.decision_function(found).astype("float64")
+
+    def _read(self, completions):
+        """Features of completions, a sparse matrix with a row for each."""
+        found = self._features.transform(completions)
+        if not self.reads_length:
+            return found
+        lengths = [[np.log1p(len(text))] for text in completions]
+        sparse = require("scipy.sparse", "PairJudge")
+        return sparse.hstack([found, lengths], format="csr")
 
 
 class ClassifierJudge:

@@ -52,6 +52,18 @@ def test_every_number_is_used_exactly_once():
     assert Problem((4, 4, 2), 14).is_solution("4*4-2")
 
 
+def test_the_chance_of_a_blind_guess_is_the_share_of_all_expressions():
+    # 2+3, 2*3, 2-3 and 3-2.
+    assert Problem((2, 3), 5).chance() == 1 / 4
+    assert Problem((2, 3), 4).chance() == 0
+    # 2+2, 2*2 and 2-2: the same is not counted twice.
+    assert Problem((2, 2), 4).chance() == 2 / 3
+    numbers = (1, 2, 6)
+    values = {each.target for each in countdown.problems(**SMALL)}
+    positive = sum(Problem(numbers, value).chance() for value in sorted(values))
+    assert 0.5 < positive < 1  # others are 0 and below
+
+
 def test_rewards_are_1_or_0_by_the_problem_of_the_prompt():
     prompts = [Problem((3, 5, 7), 38).prompt] * 4
     texts = ["3+5*7", "3*5*7", "38", " 3 + 7 * 5"]

@@ -3,7 +3,10 @@
 import numpy as np
 
 from keras_genai.data import dialogue
+from keras_genai.data.dialogue import LINES
 from keras_genai.data.turns import CHATML
+
+SOURCES = dialogue.chatterbot_lines, dialogue.chatterbot
 
 
 def test_all_exchanges_ship_each_once():
@@ -67,3 +70,29 @@ def test_the_text_before_has_the_same_tokens_and_no_held_out_answer():
     unseen = [answer for _, answer in held_out if answer not in known]
     assert unseen
     assert not any(f"\n{answer}\n" in text for answer in unseen)
+
+
+def test_lines_of_characters_are_the_same_exchanges_on_the_same_sides():
+    made = dict(length=48, tokenizer="bpe:400", stand_in=True)
+    lines, chat = (make(2, **made) for make in SOURCES)
+    for key in ("prompts", "completions"):
+        np.testing.assert_array_equal(lines.held_out[key], chat.held_out[key])
+    text = lines.tokenizer.decode(lines.train.tokens)
+    rows = [line.split("\t") for line in text.splitlines()]
+    assert tuple(dict.fromkeys(question for question, _ in rows)) == chat.prompts
+    assert {tuple(row) for row in rows} < {*dialogue.exchanges(True)}  # some are long
+    unseen = lines.tokenizer.decode(lines.validation.tokens)
+    pairs = zip(chat.held_out["prompts"], chat.held_out["completions"], strict=True)
+    assert unseen == "".join(f"{question}\t{answer}\n" for question, answer in pairs)
+
+
+def test_the_alphabet_of_lines_is_that_of_all_exchanges():
+    made = dict(tokenizer="bpe:400")
+    few, all_ = (
+        dialogue.chatterbot_lines(2, stand_in=stand_in, **made)
+        for stand_in in (True, False)
+    )
+    assert few.tokenizer.to_json() == all_.tokenizer.to_json()
+    assert few.tokenizer.decode([few.tokenizer.end_token]) == "\n"
+    asked = LINES.text([("person", "Hi"), ("model", "Hello"), ("person", "Well?")])
+    assert asked == "Hi\tHello\nWell?\t"

@@ -38,6 +38,15 @@ def test_validation_is_every_sentence_once_in_order():
     np.testing.assert_array_equal(labels, splits.held_out["labels"])
 
 
+def test_sentences_stand_beside_their_tokens():
+    splits = sentiment.sst2(3, length=16, stand_in=True)
+    train, held_out, test = sentiment.labelled_sentences(stand_in=True)
+    known = splits.held_out["known_sentences"], splits.held_out["known_labels"]
+    assert [*zip(*known, strict=True)] == train
+    for part, rows in ((splits.held_out, held_out), (splits.test, test)):
+        assert [*zip(part["sentences"], part["labels"], strict=True)] == rows
+
+
 def test_files_are_found_in_the_folder_or_below_it(folder, tmp_path_factory):
     above = tmp_path_factory.mktemp("data")
     folder.rename(above / "sst2")

@@ -175,6 +175,17 @@ def test_a_judge_of_pairs_learns_differences_alone():
     assert one == pytest.approx(-other, rel=0.2)
 
 
+def test_a_judge_of_pairs_may_read_how_long_a_completion_is():
+    rows = [
+        {"prompt": "", "chosen": "ab " * n, "rejected": "ab " * (n + 3)}
+        for n in range(1, 9)
+    ]
+    blind, reading = (PairJudge(rows, WORDS, reads_length=it) for it in (False, True))
+    assert [*blind.score([""] * 2, ["xy", "xy " * 9])] == [0, 0]
+    short, long = reading.score([""] * 2, ["xy", "xy " * 9])
+    assert short - long > 1
+
+
 def test_a_classifier_judges_by_the_log_odds_of_a_class():
     logits = np.array([[1.0, 2.0, 0.5], [0.0, 0.0, 0.0]])
     read = []
