@@ -1,5 +1,6 @@
 """What stands beside the figures of alignment: how far one comes without a network."""
 
+import dataclasses
 import types
 
 import numpy as np
@@ -35,6 +36,7 @@ def test_answers_are_foreseen_behind_their_questions_by_the_character(counted):
     assert 1 < found < np.log(model.vocabulary_size)
 
 
+@pytest.mark.slow
 def test_what_counts_can_talk(counted):
     model, _ = counted
     said = zoo.get("ngram_chat").sample(model, seed=0).splitlines()
@@ -99,6 +101,8 @@ def test_half_a_pair_is_a_tie():
 def test_words_say_more_than_nothing_about_sentences():
     splits = zoo.get("lstm_sst2").stand_in()
     found = _sentiment.floor(splits)
+    known = {key: splits.held_out[f"known_{key}"] for key in ("sentences", "labels")}
+    assert _sentiment.floor(dataclasses.replace(splits, test=known)) == 1
     splits.held_out["known_labels"] = 1 - splits.held_out["known_labels"]
     assert _sentiment.floor(splits) == pytest.approx(1 - found)
 

@@ -5,6 +5,7 @@ import sys
 
 from zoo._chat import chat
 from zoo._command import Parser, integer, output_file, run
+from zoo._frontier import frontier
 from zoo._judging import compare, score
 from zoo._list import list
 from zoo._sample import MAX_LENGTH, TEMPERATURE, sample
@@ -69,6 +70,10 @@ def parser():
     add = verb(results, "print the measured results as Markdown")
     add("pattern", nargs="?", default="*", help="shell pattern")
     add("--picture", help="also draw them into this PNG")
+    add = verb(frontier, "draw reward and praise over divergence, for text policies")
+    add("names", nargs="+", metavar="NAME", help="entries, trained in runs/NAME")
+    add("--picture", required=True, help="the PNG; its points go to a JSON beside it")
+    add("--data-dir", help="where prepared or hand-placed data sets lie")
     return parser
 
 

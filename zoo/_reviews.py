@@ -170,17 +170,25 @@ def score(model, splits, policy=None, trained=None, reward=None):
         median of the sentences of both kinds; and with a policy `kl` from it, in nats a
         completion.
     """
-    writer, base = kept(model), policy or trained
-    prompts = _some(splits.test["prompts"].tolist(), SCORED)
+    base = policy or trained
+    return scored(kept(model), splits, judges(splits), base, reward)
+
+
+def scored(writer, splits, judged_by, base=None, reward=None):
+    """The figures of `score`, by judges that have learned already.
+
+    Args:
+        writer: `CausalLM`.
+        splits, reward: see `score`.
+        judged_by: dict of judges, see `judges`.
+        base: the model that the writer began as, or `None`.
+    """
+    prompts = unseen(splits)
     rollout = roll(writer, prompts, 1, LENGTH, SEED)
     texts = completions(rollout, writer.tokenizer, writer.end_tokens())
-    shares = {
-        f"praise_by_{name}": float(np.mean(judge.score(prompts, texts) > 0))
-        for name, judge in judges(splits).items()
-    }
+    praised = praises(judged_by, prompts, texts)
     figures = {
-        "praise": float(np.mean([*shares.values()])),
-        **shares,
+        **{name: float(np.mean(each)) for name, each in praised.items()},
         "unique": unique_share(texts),
         "distinct_2": distinct(texts),
         "ended": float(np.mean(rollout.ended)),
@@ -190,6 +198,30 @@ def score(model, splits, policy=None, trained=None, reward=None):
     if base is not None:
         figures["kl"] = _divergence(writer, base, rollout).value
     return figures
+
+
+def unseen(splits):
+    """list of the prompts, of sentences that nobody learned from, that are scored."""
+    return _some(splits.test["prompts"].tolist(), SCORED)
+
+
+def praises(judged_by, prompts, texts):
+    """What judges take for praise.
+
+    Args:
+        judged_by: dict of judges, see `judges`.
+        prompts: list of str.
+        texts: list of as many str, what is written behind them.
+
+    Returns:
+        dict of arrays `(N,)` in [0, 1]: `praise`, the share of judges that do, and
+        whether each does.
+    """
+    found = {
+        f"praise_by_{name}": (judge.score(prompts, texts) > 0).astype("float64")
+        for name, judge in judged_by.items()
+    }
+    return {"praise": np.mean([*found.values()], axis=0), **found}
 
 
 def score_base(model, splits):

@@ -1,0 +1,166 @@
+"""Reward, praise by judges and divergence, from a reference to what learned from it.
+
+Reference: linear interpolation towards the initialization is that of Ramé et al. 2024,
+    https://arxiv.org/abs/2406.16768
+"""
+
+import math
+
+import numpy as np
+
+import zoo
+from keras_genai import from_preset
+from keras_genai.evaluation.kl import best_of_divergence
+from zoo import _alignment, _policies, _reviews
+from zoo._opening import locate
+from zoo._settings import Settings
+
+SHARES = (0.25, 0.5, 0.75, 1.0)  # of the way from the reference to a policy
+COUNTS = (1, 2, 4, 8, 16)  # of the best of n
+
+
+def measured(names, data_dir=None):
+    """The points of all policies, and of the best of n of their reference.
+
+    Args:
+        names: entries that write reviews, trained in runs/NAME.
+        data_dir: path or `None`, where the data lie.
+
+    Returns:
+        dict, JSON: `reference`, `reward`, `prompts`, the number of them; `policies`,
+        from a name to points in the order of their `share`, which is 0 of the
+        reference; and `best_of`, points in the order of their `count`. A point is the
+        figures of `_reviews.score`; one of `best_of` has those of the reward and the
+        judges, and as `kl` the most that it can be.
+
+    Raises:
+        ValueError: if an entry is not rewarded like the first one, or not trained.
+    """
+    reference, reward = stages(names)
+    places = {name: locate(name) for name in (reference, reward, *names)}
+    models = {name: from_preset(place) for name, place in places.items()}
+    splits = Settings.of(zoo.get(reference), data_dir=data_dir).splits()
+    begins, judge = models[reference], models[reward]
+    panel = _reviews.judges(splits)
+    return {
+        "reference": reference,
+        "reward": reward,
+        "prompts": len(_reviews.unseen(splits)),
+        "policies": curves(
+            begins, {name: models[name] for name in names}, splits, panel, judge
+        ),
+        "best_of": best_of(begins, splits, panel, judge),
+    }
+
+
+def stages(names):
+    """The names of the reference and the reward model that entries have in common.
+
+    Raises:
+        ValueError: if they have none.
+    """
+    found = {}
+    for name in names:
+        parts = zoo.get(name).parts
+        begins = parts.get("policy", parts.get("trained"))
+        found.setdefault((begins, parts.get("reward")), name)
+    if len(found) > 1 or None in next(iter(found)):
+        raise ValueError(
+            "`names` must be of entries that begin as one model and are judged by one "
+            f"reward model. Received: {', '.join(found.values())}"
+        )
+    return next(iter(found))
+
+
+def curves(reference, policies, splits, panel, reward):
+    """The points from a reference to each of some policies.
+
+    Args:
+        reference: `CausalLM`.
+        policies: dict of such models, of the same weights' shapes.
+        splits, reward: see `_reviews.score`.
+        panel: dict of judges, see `_reviews.judges`.
+
+    Returns:
+        dict of lists of points, see `measured`.
+    """
+    writer = _alignment.fine_tuned(reference)  # compiled once, for all weights
+
+    def point(share, policy):
+        between(writer, reference, policy, share)
+        figures = _reviews.scored(writer, splits, panel, reference, reward)
+        return {"share": share, **figures}
+
+    begin = point(0.0, reference)
+    return {
+        name: [begin, *(point(share, policy) for share in SHARES)]
+        for name, policy in policies.items()
+    }
+
+
+def between(writer, reference, policy, share):
+    """Gives a model the weights that lie between those of two others.
+
+    Args:
+        writer, reference, policy: models of one kind.
+        share: float, 0 for the reference and 1 for the policy.
+    """
+    every = zip(writer.weights, reference.weights, policy.weights, strict=True)
+    for weight, begin, end in every:
+        begin, end = begin.numpy(), end.numpy()
+        weight.assign(end if share == 1 else begin + share * (end - begin))
+
+
+def best_of(reference, splits, panel, reward, counts=COUNTS):
+    """The best of n of a reference, for several n, from one set of draws.
+
+    Args:
+        reference, splits, panel, reward: see `curves`.
+        counts: ints, the largest of which is drawn.
+
+    Returns:
+        list of points, see `measured`.
+    """
+    most = max(counts)
+    drawn = _policies.drawn(
+        reference,
+        _reviews.unseen(splits),
+        _reviews.praise(reward),
+        most,
+        _reviews.LENGTH,
+        _reviews.SEED,
+    )
+    rewards, asked, texts = [], [], []
+    for rated in drawn:
+        rewards += rated.ratings.total.tolist()
+        asked += rated.prompts
+        texts += rated.completions
+    figures = {"reward": rewards, **_reviews.praises(panel, asked, texts)}
+    figures = {name: np.reshape(each, (-1, most)) for name, each in figures.items()}
+    order = np.argsort(figures["reward"], axis=1, kind="stable")
+    ranked = {
+        name: np.take_along_axis(each, order, axis=1).mean(axis=0)
+        for name, each in figures.items()
+    }
+    return [
+        {
+            "count": count,
+            "kl": best_of_divergence(count),
+            **{name: float(each @ ranks(most, count)) for name, each in ranked.items()},
+        }
+        for count in counts
+    ]
+
+
+def ranks(drawn, count):
+    """How probably each of some draws is the best of `count` that are taken of them.
+
+    Args:
+        drawn: int.
+        count: int, at most `drawn`.
+
+    Returns:
+        float64 `(drawn,)`, of the worst draw first.
+    """
+    ways = [math.comb(worse, count - 1) for worse in range(drawn)]
+    return np.array(ways) / math.comb(drawn, count)
