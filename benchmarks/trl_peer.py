@@ -208,8 +208,8 @@ def timed(trainer):
     trainer.add_callback(clock)
 
     def run():
-        found = trainer.train()
-        return {"seconds": clock.seconds, "loss": found.training_loss}
+        found = trainer.train()  # PPO's gives nothing back
+        return {"seconds": clock.seconds, "loss": getattr(found, "training_loss", None)}
 
     run()
     return run
