@@ -41,6 +41,7 @@ LENGTH = 24  # tokens of a completion, at most
 SCORED = 512  # completions, each of another prompt
 SEED = 20_000  # of these draws, which no training makes
 PAIRS = 4_000  # that the policy writes for a training by preferences
+ASKED = 2_400  # prompts whose best completions are imitated
 STEPS_OF_JUDGE = 500
 PARTS = ("prompts", "completions")  # of a sentence
 BEGINNINGS = ("the film is", "a story that", "this is one", "i have never")
@@ -130,7 +131,7 @@ def feed_pairs(model, splits, batch_size, seed, policy, reward, count=PAIRS):
 
 
 def feed_best(model, splits, batch_size, seed, trained, reward, count=16):
-    """The best of several completions of each prompt, to be imitated.
+    """The best of several completions of 2,400 prompts, to be imitated.
 
     Args:
         model: `CausalLM` that learns.
@@ -140,7 +141,7 @@ def feed_best(model, splits, batch_size, seed, trained, reward, count=16):
         reward: `RewardModel`.
         count: int, completions of each prompt.
     """
-    prompts, rows, whole = list(splits.prompts), [], []
+    prompts, rows, whole = _some(splits.prompts, ASKED), [], []
     rewards = praise(reward)
     for rated in _policies.drawn(trained, prompts, rewards, count, LENGTH, seed):
         best = rated.best()

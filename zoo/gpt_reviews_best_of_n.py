@@ -10,7 +10,7 @@ from keras_genai.data.reviews import reviews
 from zoo import _alignment, _reviews
 from zoo.entry import Entry, Recipe
 
-STEPS = 300
+STEPS = 150
 
 entry = Entry(
     task=_alignment.fine_tuned,
