@@ -259,6 +259,8 @@ def test_entry_says_what_it_is(name):
     assert zoo.describe(name).endswith(".")
     assert entry.name == name
     assert entry.paper
+    # Of what was aligned nobody can know what for.
+    assert entry.notes.endswith(".") or entry.family != "alignment"
     assert set(entry.tiny) <= {name.partition(".")[0] for name in entry.settings}
     if entry.result is not None:
         assert entry.result.seconds > 0

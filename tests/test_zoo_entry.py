@@ -218,3 +218,12 @@ def test_what_a_recipe_calls_between_steps_is_part_of_a_run():
     settings = _settings.Settings.of(dataclasses.replace(entry, recipe=recipe), seed=5)
     assert settings.callbacks("splits", "folder") == ["a callback"]
     assert asked == [("splits", 5, "folder")]
+
+
+def test_a_card_begins_with_the_paper_and_what_one_should_know():
+    entry = zoo.get("gpt_reviews_rloo")
+    paper, *notes = entry.head.split("\n\n")
+    assert paper == entry.paper
+    assert "\n\n".join(notes) == entry.notes
+    assert "rewarded by reward_sst2" in entry.notes
+    assert "\n" not in zoo.get("vae_digits").head  # a paper alone

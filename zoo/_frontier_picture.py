@@ -34,7 +34,7 @@ def picture(found):
 def _panel(axes, found, figure, label):
     """Draws one figure of all points over their divergence."""
     best = _columns(found["best_of"], figure)
-    axes.plot(*best, "s--", color=BEST_OF, markersize=4, label="best of n, its KL at most")
+    axes.plot(*best, "s--", color=BEST_OF, markersize=4, label="best of n, KL at most")
     for point in found["best_of"][1:]:
         axes.annotate(
             str(point["count"]),

@@ -44,6 +44,16 @@ PAIRS = 4_000  # that the policy writes for a training by preferences
 ASKED = 2_400  # prompts whose best completions are imitated
 STEPS_OF_JUDGE = 500
 PARTS = ("prompts", "completions")  # of a sentence
+# For cards of presets.
+NOTES = """\
+It goes on from the first words of an English film review, and knows of nothing else: no
+film is behind what it says. It praises whatever it is asked about, as it was taught to.
+
+`praise` is the share of its completions, behind beginnings that nobody learned from,
+that three judges take for praise; these learned from sentences that the reward model
+never saw. `kl` is how far it went from gpt_reviews, in nats a completion; `unique` and
+`distinct_2` are how little it repeats itself. A reward is being hacked where
+`praise_by_reward` is far above `praise`, or where `unique` falls."""
 BEGINNINGS = ("the film is", "a story that", "this is one", "i have never")
 
 

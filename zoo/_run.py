@@ -52,7 +52,7 @@ def run(entry, settings, folder, say=print):
         with run.claim(settings.fingerprint(model, splits), settings.fresh):
             outcome = _learn(model, splits, run, settings, say)
             facts = {"data": splits.name}
-            card = cards.card(kept(model), entry.name, entry.paper, facts)
+            card = cards.card(kept(model), entry.name, entry.head, facts)
             model.save_to_preset(preset, card=card)
             figures = settings.evaluate(model, splits)
             sample = settings.sample(model, splits)
@@ -124,7 +124,7 @@ def _card(model, entry, data, result):
         f"seed {result.seed}",
         "on": f"{result.hardware}, {result.cores} cores, {versions}",
     }
-    return cards.card(kept(model), entry.name, entry.paper, facts, result.sample)
+    return cards.card(kept(model), entry.name, entry.head, facts, result.sample)
 
 
 def _result(model, settings, outcome, figures, sample):

@@ -147,7 +147,7 @@ def _card(run):
         "trained": f"{result.steps:,} steps, seed {result.seed}, {result.date}",
         f"{result.metric} as trained": f"{result.value:.4f}",
     }
-    return cards.card(trained, entry.name, entry.paper, facts, result.sample)
+    return cards.card(trained, entry.name, entry.head, facts, result.sample)
 
 
 def _record(run, folder, tolerance):

@@ -25,6 +25,7 @@ entry = Entry(
     evaluate=_even.score,
     sample=_even.draw,
     family="alignment",
+    notes=_even.NOTES,
     paper="Black et al. 2023, section 4.2, https://arxiv.org/abs/2305.13301",
     parts=dict(policy="ddpm_digits"),
     needs=("sklearn",),

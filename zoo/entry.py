@@ -96,6 +96,8 @@ class Entry:
         embedded: bool. The whole data ships with Python or with this package.
         alphabet: bool. The tokens are a fixed alphabet, so that the stand-in has the
             tokenizer of the data; else tokens are learned from the data.
+        notes: str. Sentences for the card of a preset: what its figures mean, what the
+            model was rewarded for, and what to beware of.
         reference: str. The published figure and its protocol, if there is one.
         parts: dict from an argument of the model, of `feed` or of `evaluate` to the
             name of the entry whose trained model it wants, for models of several
@@ -120,6 +122,7 @@ class Entry:
     family: str = ""
     embedded: bool = False
     alphabet: bool = False
+    notes: str = ""
     reference: str = ""
     parts: dict[str, str] = dataclasses.field(default_factory=dict)
     feed: Callable | None = None
@@ -233,6 +236,11 @@ class Entry:
         if path is None or not path.is_file():
             return None
         return Result.model_validate_json(path.read_text("utf-8"))
+
+    @property
+    def head(self):
+        """str: what the card of a preset begins with, Markdown."""
+        return "\n\n".join(filter(None, (self.paper, self.notes)))
 
     @property
     def weights(self):

@@ -34,6 +34,13 @@ entry = Entry(
     evaluate=_dialogue.score,
     sample=_dialogue.talk,
     family="alignment",
+    notes="""\
+It learned the answers of the ChatterBot corpus, a thousand short exchanges that
+volunteers wrote, their jokes and opinions among them. Nothing rewarded it.
+`nats_per_character` is of answers to questions that it never saw, to be compared with
+that of ngram_chat; `known_answers` is how much it has by heart, and `ended` how often
+it stops by itself. What it says to other questions is grammar and mood, not
+knowledge.""",
     paper="Ouyang et al. 2022, section 3.5, https://arxiv.org/abs/2203.02155",
     parts=dict(trained="gpt_chat_base"),
 )

@@ -46,5 +46,8 @@ entry = Entry(
     evaluate=_text.score,
     sample=functools.partial(_text.write, prompt="The statement ", length=150),
     family="alignment",
+    notes="""\
+It goes on with texts like the documentation of Python, or small talk written as two
+lines. It does not answer yet: gpt_chat goes on from here. Nothing rewarded it.""",
     paper="Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
 )

@@ -37,5 +37,9 @@ entry = Entry(
     evaluate=_countdown.score,
     sample=_countdown.show,
     family="alignment",
+    notes=f"""\
+It imitates a thousand problems with a solution. Nothing rewarded it.
+
+{_countdown.NOTES}""",
     paper="Gandhi et al. 2024, section 3, https://arxiv.org/abs/2404.03683",
 )

@@ -29,6 +29,11 @@ entry = Entry(
     evaluate=_countdown.score,
     sample=_countdown.show,
     family="alignment",
+    notes=f"""\
+It was rewarded by a parser: for an expression that solves the problem, and a little for
+one that is legal. There is no judge to please.
+
+{_countdown.NOTES}""",
     paper="Shao et al. 2024, https://arxiv.org/abs/2402.03300; without its deviation "
     "Liu et al. 2025, https://arxiv.org/abs/2503.20783",
     parts=dict(policy="gpt_countdown"),

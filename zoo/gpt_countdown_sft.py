@@ -26,6 +26,10 @@ entry = Entry(
     evaluate=_countdown.score,
     sample=_countdown.show,
     family="alignment",
+    notes=f"""\
+It imitates the expressions of gpt_countdown that a parser found to be right.
+
+{_countdown.NOTES}""",
     paper="Yuan et al. 2023, https://arxiv.org/abs/2308.01825",
     parts=dict(trained="gpt_countdown"),
 )

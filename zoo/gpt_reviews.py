@@ -39,6 +39,11 @@ entry = Entry(
     evaluate=_reviews.score_base,
     sample=_reviews.write,
     family="alignment",
+    notes="""\
+It goes on from the first words of an English film review, and knows of nothing else: no
+film is behind what it says. It imitates praise and blame alike, and nothing rewarded
+it: policies that are begin here. `praise` is the share of its completions that three
+judges of words, letters and order take for praise.""",
     paper="Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
     needs=("sklearn",),
 )

@@ -28,6 +28,11 @@ entry = Entry(
     evaluate=_reviews.score,
     sample=_reviews.write,
     family="alignment",
+    notes=f"""\
+It imitates the best of sixteen completions that gpt_reviews wrote, the best by
+reward_sst2, a model of praise.
+
+{_reviews.NOTES}""",
     paper="Stiennon et al. 2020, section 4.1, https://arxiv.org/abs/2009.01325; Dong "
     "et al. 2023, https://arxiv.org/abs/2304.06767",
     parts=dict(trained="gpt_reviews", reward="reward_sst2"),

@@ -34,6 +34,11 @@ entry = Entry(
     evaluate=_reviews.score,
     sample=_reviews.write,
     family="alignment",
+    notes=f"""\
+It learned from pairs that gpt_reviews wrote, of which one was preferred by chance, the
+likelier the higher reward_sst2, a model of praise, puts it.
+
+{_reviews.NOTES}""",
     paper="Rafailov et al. 2023, https://arxiv.org/abs/2305.18290",
     parts=dict(policy="gpt_reviews", reward="reward_sst2"),
     needs=("sklearn",),

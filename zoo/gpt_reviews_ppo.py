@@ -31,6 +31,11 @@ entry = Entry(
     evaluate=_reviews.score,
     sample=_reviews.write,
     family="alignment",
+    notes=f"""\
+It was rewarded by reward_sst2, a model of praise, for what it wrote itself, at a price
+for every nat that it went from gpt_reviews, which rises where it goes too far.
+
+{_reviews.NOTES}""",
     paper="Ziegler et al. 2019, https://arxiv.org/abs/1909.08593",
     parts=dict(policy="gpt_reviews", reward="reward_sst2"),
     needs=("sklearn",),

@@ -30,6 +30,11 @@ entry = Entry(
     evaluate=_reviews.score,
     sample=_reviews.write,
     family="alignment",
+    notes=f"""\
+It was rewarded by reward_sst2, a model of praise, for what it wrote itself, at a price
+for every nat that it went from gpt_reviews.
+
+{_reviews.NOTES}""",
     paper="Ahmadian et al. 2024, https://arxiv.org/abs/2402.14740",
     parts=dict(policy="gpt_reviews", reward="reward_sst2"),
     needs=("sklearn",),

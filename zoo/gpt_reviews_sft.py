@@ -31,6 +31,10 @@ entry = Entry(
     evaluate=_reviews.score,
     sample=_reviews.write,
     family="alignment",
+    notes=f"""\
+It imitates reviews of praise. Nothing rewarded it: `reward` is only looked at.
+
+{_reviews.NOTES}""",
     paper="Ouyang et al. 2022, section 3.5, https://arxiv.org/abs/2203.02155",
     parts=dict(trained="gpt_reviews", reward="reward_sst2"),
     needs=("sklearn",),

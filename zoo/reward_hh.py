@@ -47,6 +47,14 @@ entry = Entry(
     evaluate=_preferred.score,
     sample=_preferred.show,
     family="alignment",
+    notes="""\
+It says which of two answers of an assistant people took for less harmful, from a
+thousand pairs. The number has no zero and no unit. Look at `floor`, a logistic
+regression on runs of letters and length, and at `shorter_wins` before you believe
+`pair_accuracy`, and at its `standard_error`.
+
+It does not know what harm is, and is no filter of harmful texts. It learned from
+offensive ones.""",
     paper="Bai et al. 2022, https://arxiv.org/abs/2204.05862",
     needs=("sklearn",),
 )

@@ -38,6 +38,13 @@ entry = Entry(
     evaluate=_reviews.score_reward,
     sample=_reviews.show_rewards,
     family="alignment",
+    notes="""\
+It says which of two English sentences on films is more of praise. The number has no
+zero and no unit: differences mean something, and of such sentences only. `floor` is
+what a logistic regression on words and letters learns from the same sentences.
+
+What is trained to please it finds what it takes for praise and people do not. Ask other
+judges, who learned from other sentences, and look at the texts.""",
     paper="Ouyang et al. 2022, eq. 1, https://arxiv.org/abs/2203.02155",
     parts=dict(trained="gpt_reviews"),
     needs=("sklearn",),

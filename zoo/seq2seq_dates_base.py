@@ -39,5 +39,9 @@ entry = Entry(
     sample=functools.partial(_translation.write, texts=DATES),
     plot=functools.partial(_translation.plot, text=DATES[0]),
     family="alignment",
+    notes="""\
+It learned for so few steps that it is often wrong: seq2seq_dates_grpo goes on from
+here. Nothing rewarded it. It reads dates as eight countries write them, and knows of
+nothing else.""",
     paper="Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473",
 )

@@ -29,6 +29,10 @@ entry = Entry(
     evaluate=_dates.score,
     sample=functools.partial(_dates.write, texts=DATES),
     family="alignment",
+    notes="""\
+It was rewarded for each date that was right to the letter, which is what is measured,
+on other dates. There is no judge to please. It reads dates as eight countries write
+them, and knows of nothing else.""",
     paper="Shao et al. 2024, https://arxiv.org/abs/2402.03300",
     parts=dict(policy="seq2seq_dates_base"),
 )
