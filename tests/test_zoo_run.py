@@ -192,7 +192,9 @@ def test_a_policy_goes_on_from_the_preset_of_an_earlier_stage(tmp_path):
     folder = tmp_path / "gpt_countdown_grpo"
     drawn = (folder / "samples" / "rollouts.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in drawn] == [0] * 8
-    assert "CausalLM of GPT" in (folder / "preset" / "README.md").read_text()
+    card = (folder / "preset" / "README.md").read_text()
+    assert "CausalLM of GPT" in card
+    assert "It was rewarded by a parser" in card
     _, said = stage("gpt_countdown_grpo", tmp_path, policy=policy)
     assert said[-1] == f"{folder} is already trained: 4 steps"
     other = from_preset(policy)

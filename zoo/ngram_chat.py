@@ -1,4 +1,4 @@
-"""12-gram of the characters of small talk: the floor of what gpt_chat foresees.
+"""12-gram of the characters of small talk: the floor of a GPT that chats.
 
 Run:  python train.py ngram_chat
 Chat: python -m zoo chat ngram_chat
