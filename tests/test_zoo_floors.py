@@ -82,11 +82,11 @@ def test_the_floor_of_a_reward_model_has_its_half_and_all_sentences():
     splits = zoo.get("reward_sst2").stand_in()
     found = _reviews.reward_floors(splits)
     assert found.keys() == {"floor", "floor_of_all"}
-    known, labels = splits.held_out, splits.held_out["known_labels"]
+    known, labels = splits.texts["train"], splits.texts["train"]["labels"]
     half = len(labels) // 2
-    known["known_labels"] = np.concatenate([labels[:half], 1 - labels[half:]])
+    known["labels"] = np.concatenate([labels[:half], 1 - labels[half:]])
     mixed = _reviews.reward_floors(splits)
-    known["known_labels"] = 1 - labels
+    known["labels"] = 1 - labels
     wrong = _reviews.reward_floors(splits)
     assert mixed["floor"] == found["floor"] == pytest.approx(1 - wrong["floor"])
     assert found["floor_of_all"] == pytest.approx(1 - wrong["floor_of_all"])
@@ -101,9 +101,10 @@ def test_half_a_pair_is_a_tie():
 def test_words_say_more_than_nothing_about_sentences():
     splits = zoo.get("lstm_sst2").stand_in()
     found = _sentiment.floor(splits)
-    known = {key: splits.held_out[f"known_{key}"] for key in ("sentences", "labels")}
-    assert _sentiment.floor(dataclasses.replace(splits, test=known)) == 1
-    splits.held_out["known_labels"] = 1 - splits.held_out["known_labels"]
+    known = splits.texts["train"]
+    same = dataclasses.replace(splits, texts={"train": known, "test": known})
+    assert _sentiment.floor(same) == 1
+    known["labels"] = 1 - known["labels"]
     assert _sentiment.floor(splits) == pytest.approx(1 - found)
 
 

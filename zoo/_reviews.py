@@ -287,13 +287,13 @@ def reward_floors(splits):
         dict of shares of pairs of the test: `floor`, learned from the sentences that
         the reward model learns from, and `floor_of_all`, from all of the training.
     """
-    test = splits.test["sentences"].tolist()
-    known = list(_columns(splits.held_out, "known_sentences", "known_labels"))
+    test = splits.texts["test"]["sentences"].tolist()
+    known = list(_columns(splits.texts["train"], "sentences", "labels"))
 
     def floor(rows):
         judge = TextJudge(*zip(*rows, strict=True), BOTH)
         scores = judge.score([""] * len(test), test)
-        return pair_accuracy(scores, splits.test["labels"])
+        return pair_accuracy(scores, splits.texts["test"]["labels"])
 
     return {"floor": floor(halves(known)[0]), "floor_of_all": floor(known)}
 

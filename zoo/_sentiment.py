@@ -96,8 +96,8 @@ def floor(splits):
     Args:
         splits: `Splits` of `keras_genai.data.sentiment.sst2`.
     """
-    known, test = splits.held_out, splits.test
-    judge = TextJudge(known["known_sentences"].tolist(), known["known_labels"])
+    known, test = splits.texts["train"], splits.texts["test"]
+    judge = TextJudge(known["sentences"].tolist(), known["labels"])
     sentences = test["sentences"].tolist()
     praised = judge.score([""] * len(sentences), sentences) > 0
     return float(np.mean(praised == test["labels"]))

@@ -46,6 +46,9 @@ class Splits:
             the tokenizer are among them without being named.
         prompts: tuple of str, or of dict with `prompt` and what else rewards ask for:
             what a policy is to answer while it learns from rewards.
+        texts: dict of `train` and `test`, each a dict of arrays: the same samples as
+            people read them, for what is compared with a model and reads no tokens; or
+            `None`. A run is not known by it, because it is known by the tokens.
     """
 
     train: Any
@@ -56,6 +59,7 @@ class Splits:
     name: str = ""
     kinds: tuple[Modality, ...] = ()
     prompts: tuple = ()
+    texts: dict | None = None
 
     def __post_init__(self):
         if self.tokenizer is not None and self.kind("tokens") is None:

@@ -105,8 +105,8 @@ def pairs(
 
     Returns:
         `Splits`. A batch is that of `sentiment.sst2_pairs`. `held_out` and `test` are
-        dicts of `sentences`, str `(N,)`, and `labels`, int `(N,)`. `held_out` also has
-        `known_sentences` and `known_labels`: all of the training, see `halves`.
+        dicts of `sentences`, str `(N,)`, and `labels`, int `(N,)`; `texts` has the same
+        of all sentences of the training, of which batches have the first of `halves`.
 
     Raises: as `sentiment.sst2`.
     """
@@ -120,9 +120,10 @@ def pairs(
         sentiment.pair_loader(arrays, batch_size, seed),
         sentiment.pair_loader(unseen, batch_size, -1, shuffle=False, fixed=True),
         tokenizer,
-        held_out={**sentiment.columns(held_out), **sentiment.columns(train, "known_")},
+        held_out=sentiment.columns(held_out),
         test=sentiment.columns(test),
         name="sst2",
+        texts={"train": sentiment.columns(train), "test": sentiment.columns(test)},
     )
 
 

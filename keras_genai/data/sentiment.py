@@ -50,9 +50,8 @@ def sst2(
 
     Returns:
         `Splits` with `test`. A batch is `({"tokens", "tokens_mask"}, labels)`, int32
-        `(B, length)` and `(B,)`; `held_out` and `test` have these keys, `labels` and
-        `sentences`, str `(N,)`. `held_out` also has `known_sentences` and
-        `known_labels`, those of the training.
+        `(B, length)` and `(B,)`; `held_out` and `test` have these keys and `labels`.
+        `texts` has `sentences` and `labels`, see `columns`.
 
     Raises:
         FileNotFoundError: if the files are not there.
@@ -76,10 +75,11 @@ def sst2(
             _supervised(held_out), batch_size, shuffle=False, drop_remainder=False
         ),
         tokenizer,
-        {**held_out, **columns(parts[1]), **columns(parts[0], "known_")},
-        {**test, **columns(parts[2])},
+        held_out,
+        test,
         name="sst2",
         kinds=(Label(len(LABELS), LABELS),),
+        texts={"train": columns(parts[0]), "test": columns(parts[2])},
     )
 
 
@@ -235,21 +235,17 @@ def labelled_sentences(data_dir=None, stand_in=False):
     return parts
 
 
-def columns(rows, prefix=""):
+def columns(rows):
     """Labelled sentences as arrays.
 
     Args:
         rows: list of `(sentence, label)`.
-        prefix: str, what the keys begin with.
 
     Returns:
         dict of `sentences`, str `(N,)`, and `labels`, int32 `(N,)`.
     """
     sentences, labels = zip(*rows, strict=True)
-    return {
-        f"{prefix}sentences": np.array(sentences),
-        f"{prefix}labels": np.array(labels, "int32"),
-    }
+    return {"sentences": np.array(sentences), "labels": np.array(labels, "int32")}
 
 
 def _lines(text, path):

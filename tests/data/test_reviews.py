@@ -57,8 +57,8 @@ def test_reward_model_and_judges_learn_from_other_sentences():
     splits = reviews.pairs(2, length=64, tokenizer="bpe:300", stand_in=True)
     judges = reviews.reviews(2, tokenizer="bpe:300", stand_in=True).held_out
     assert judges["sentences"].tolist() == [text for text, _ in other]
-    known = splits.held_out["known_sentences"], splits.held_out["known_labels"]
-    assert [*zip(*known, strict=True)] == read
+    known = splits.texts["train"]
+    assert [*zip(known["sentences"], known["labels"], strict=True)] == read
     labels = dict(one)
     for batch in splits.train:
         for pair, masks in zip(batch["tokens"], batch["tokens_mask"], strict=True):
