@@ -109,7 +109,8 @@ def save(folder):
     splits = entry.stand_in()
     keras.utils.set_random_seed(0)
     reference = entry.build(splits, **entry.tiny)
-    reward = zoo.get("reward_sst2").build(splits, trained=reference)
+    judge = zoo.get("reward_sst2")
+    reward = judge.build(judge.stand_in(), **judge.tiny)
     policy = zoo.get("gpt_reviews_sft").build(splits, trained=reference)
     draws = np.random.default_rng(0)
     for weight in policy.weights:

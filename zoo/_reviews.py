@@ -30,7 +30,6 @@ from keras_genai.samplers.rollouts import completions, roll
 from keras_genai.schedules import warmup_cosine
 from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.preference import PreferenceTuning
-from keras_genai.tasks.reward import RewardModel
 from zoo import _alignment, _policies
 from zoo.entry import kept
 
@@ -55,22 +54,6 @@ never saw. `kl` is how far it went from gpt_reviews, in nats a completion; `uniq
 `distinct_2` are how little it repeats itself. A reward is being hacked where
 `praise_by_reward` is far above `praise`, or where `unique` falls."""
 BEGINNINGS = ("the film is", "a story that", "this is one", "i have never")
-
-
-def reward_model(trained, dropout=0.1, centering=0.01, dtype=None, name=None):
-    """A `RewardModel` on the network of a language model, which stays as it is.
-
-    Args:
-        trained: `CausalLM`.
-        dropout: float, of the network and before the head.
-        centering: see `RewardModel`.
-        dtype: Keras dtype policy, or `None`: that of `trained`.
-        name: str or `None`.
-    """
-    copy = _alignment.fine_tuned(trained, dropout, dtype=dtype)
-    return RewardModel(
-        copy.network, given=copy.given, dropout=dropout, centering=centering, name=name
-    )
 
 
 def rewarded(
