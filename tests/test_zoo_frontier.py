@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import types
 
 import keras
 import numpy as np
@@ -13,7 +12,7 @@ from keras_genai.data import sentiment
 from keras_genai.evaluation.kl import best_of_divergence
 from keras_genai.networks.base import Network
 from zoo import __main__ as command
-from zoo import _frontier_picture, _frontier_points, _policies, _reviews
+from zoo import _frontier_picture, _frontier_points, _reviews
 
 
 def test_the_best_of_n_is_that_of_all_choices_of_n_draws():
@@ -25,6 +24,23 @@ def test_the_best_of_n_is_that_of_all_choices_of_n_draws():
         assert found @ scores == pytest.approx(np.mean(best))
 
 
+def test_best_of_n_is_ranked_by_the_reward_and_praised_by_judges():
+    said = {
+        "reward": np.array([[1.0, 2.0, 0.0, 3.0], [0.0, 5.0, 1.0, 2.0]]),
+        "praise": np.array([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]]),
+    }
+    one, two, four = _frontier_points.best(said, (1, 2, 4))
+    assert [each["count"] for each in (one, two, four)] == [1, 2, 4]
+    assert [each["kl"] for each in (one, four)] == [0, best_of_divergence(4)]
+    assert one["reward"] == pytest.approx(said["reward"].mean())
+    assert four["reward"] == pytest.approx((3 + 5) / 2)
+    assert one["praise"] == pytest.approx(0.5)
+    assert four["praise"] == pytest.approx((0 + 1) / 2)
+    # The better one of each pair, by hand: 2 1 3 2 3 3, and 5 1 2 5 5 2.
+    assert two["reward"] == pytest.approx((14 / 6 + 20 / 6) / 2)
+    assert two["praise"] == pytest.approx((1 / 6 + 5 / 6) / 2)
+
+
 class Judge:
     """A judge that takes every text with an `a` for praise."""
 
@@ -32,26 +48,18 @@ class Judge:
         return np.array([2 * ("a" in text) - 1 for text in completions])
 
 
-def test_best_of_n_is_ranked_by_the_reward_and_praised_by_judges(monkeypatch):
-    texts = [["a", "b", "aa", "bbb"], ["b", "a", "bbbb", "a"]]
-    rewards = [[1.0, 2.0, 0.0, 3.0], [0.0, 5.0, 1.0, 2.0]]
-    draws = [
-        types.SimpleNamespace(
-            prompts=["it is"] * 4,
-            completions=each,
-            ratings=types.SimpleNamespace(total=np.array(total)),
-        )
-        for each, total in zip(texts, rewards, strict=True)
-    ]
-    monkeypatch.setattr(_policies, "drawn", lambda *given: draws)
-    splits = types.SimpleNamespace(test={"prompts": np.array(["it is", "so is"])})
-    one, four = _frontier_points.best_of(None, splits, {"me": Judge()}, None, (1, 4))
-    assert (one["count"], four["count"]) == (1, 4)
-    assert (one["kl"], four["kl"]) == (0, best_of_divergence(4))
-    assert one["reward"] == pytest.approx(np.mean(rewards))
-    assert four["reward"] == pytest.approx((3 + 5) / 2)
-    assert one["praise"] == one["praise_by_me"] == pytest.approx(0.5)
-    assert four["praise"] == pytest.approx((0 + 1) / 2)
+def test_a_panel_says_what_each_of_it_thinks(monkeypatch):
+    rewards = np.array([3.0, 0.0, 1.0])
+    monkeypatch.setattr(_reviews, "praise", lambda reward: lambda *given: rewards)
+    panel = _reviews.Panel({"a": Judge(), "other": Judge()}, "reward", usual=1.0)
+    texts = ["a", "b", "ab"]
+    found = panel.figures(["it is"] * 3, texts, [True] * 3)
+    np.testing.assert_array_equal(found["praise"], [1, 0, 1])
+    np.testing.assert_array_equal(found["praise_by_other"], [1, 0, 1])
+    np.testing.assert_array_equal(found["reward"], rewards)
+    np.testing.assert_array_equal(found["praise_by_reward"], [1, 0, 0])
+    alone = _reviews.Panel({"a": Judge()}).figures(["it is"] * 3, texts, [True] * 3)
+    assert alone.keys() == {"praise", "praise_by_a"}
 
 
 def dense(value):

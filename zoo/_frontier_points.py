@@ -11,6 +11,7 @@ import numpy as np
 import zoo
 from keras_genai import from_preset
 from keras_genai.evaluation.kl import best_of_divergence
+from keras_genai.samplers.rollouts import completions, roll
 from zoo import _alignment, _policies, _reviews
 from zoo._opening import locate
 from zoo._settings import Settings
@@ -40,16 +41,14 @@ def measured(names, data_dir=None):
     places = {name: locate(name) for name in (reference, reward, *names)}
     models = {name: from_preset(place) for name, place in places.items()}
     splits = Settings.of(zoo.get(reference), data_dir=data_dir).splits()
-    begins, judge = models[reference], models[reward]
-    panel = _reviews.judges(splits)
+    panel = _reviews.panel(splits, models[reward])
+    learned = {name: models[name] for name in names}
     return {
         "reference": reference,
         "reward": reward,
         "prompts": len(_reviews.unseen(splits)),
-        "policies": curves(
-            begins, {name: models[name] for name in names}, splits, panel, judge
-        ),
-        "best_of": best_of(begins, splits, panel, judge),
+        "policies": curves(models[reference], learned, splits, panel),
+        "best_of": best_of(models[reference], splits, panel),
     }
 
 
@@ -72,14 +71,14 @@ def stages(names):
     return next(iter(found))
 
 
-def curves(reference, policies, splits, panel, reward):
+def curves(reference, policies, splits, panel):
     """The points from a reference to each of some policies.
 
     Args:
         reference: `CausalLM`.
         policies: dict of such models, of the same weights' shapes.
-        splits, reward: see `_reviews.score`.
-        panel: dict of judges, see `_reviews.judges`.
+        splits: see `_reviews.score`.
+        panel: `_reviews.Panel`.
 
     Returns:
         dict of lists of points, see `measured`.
@@ -88,8 +87,10 @@ def curves(reference, policies, splits, panel, reward):
 
     def point(share, policy):
         between(writer, reference, policy, share)
-        figures = _reviews.scored(writer, splits, panel, reference, reward)
-        return {"share": share, **figures}
+        return {
+            "share": share,
+            **_reviews.scored(writer, splits, panel, reference),
+        }
 
     begin = point(0.0, reference)
     return {
@@ -111,42 +112,57 @@ def between(writer, reference, policy, share):
         weight.assign(end if share == 1 else begin + share * (end - begin))
 
 
-def best_of(reference, splits, panel, reward, counts=COUNTS):
+def best_of(reference, splits, panel, counts=COUNTS):
     """The best of n of a reference, for several n, from one set of draws.
 
     Args:
-        reference, splits, panel, reward: see `curves`.
+        reference, splits, panel: see `curves`.
         counts: ints, the largest of which is drawn.
 
     Returns:
         list of points, see `measured`.
     """
-    most = max(counts)
-    drawn = _policies.drawn(
-        reference,
-        _reviews.unseen(splits),
-        _reviews.praise(reward),
-        most,
-        _reviews.LENGTH,
-        _reviews.SEED,
-    )
-    rewards, asked, texts = [], [], []
-    for rated in drawn:
-        rewards += rated.ratings.total.tolist()
-        asked += rated.prompts
-        texts += rated.completions
-    figures = {"reward": rewards, **_reviews.praises(panel, asked, texts)}
-    figures = {name: np.reshape(each, (-1, most)) for name, each in figures.items()}
-    order = np.argsort(figures["reward"], axis=1, kind="stable")
+    prompts, most = _reviews.unseen(splits), max(counts)
+    step = max(1, _policies.ROWS // most)
+    parts = [
+        _said(reference, prompts[begin : begin + step], panel, most, number)
+        for number, begin in enumerate(range(0, len(prompts), step))
+    ]
+    said = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return best(said, counts)
+
+
+def _said(reference, prompts, panel, count, number):
+    """What a panel says of completions, dict of float64 `(N, count)`."""
+    seed = _reviews.SEED + number
+    rollout = roll(reference, prompts, count, _reviews.LENGTH, seed)
+    texts = completions(rollout, reference.tokenizer, reference.end_tokens())
+    asked = [prompt for prompt in prompts for _ in range(count)]
+    said = panel.figures(asked, texts, rollout.ended)
+    return {name: each.reshape(-1, count) for name, each in said.items()}
+
+
+def best(said, counts):
+    """The points of the best of n by the reward, the mean over all choices of n draws.
+
+    Args:
+        said: dict of float64 `(N, K)`, figures of K draws for each prompt, the `reward`
+            among them.
+        counts: ints up to K.
+    """
+    order = np.argsort(said["reward"], axis=1, kind="stable")
     ranked = {
         name: np.take_along_axis(each, order, axis=1).mean(axis=0)
-        for name, each in figures.items()
+        for name, each in said.items()
     }
+    drawn = order.shape[1]
     return [
         {
             "count": count,
             "kl": best_of_divergence(count),
-            **{name: float(each @ ranks(most, count)) for name, each in ranked.items()},
+            **{
+                name: float(each @ ranks(drawn, count)) for name, each in ranked.items()
+            },
         }
         for count in counts
     ]

@@ -164,31 +164,75 @@ def score(model, splits, policy=None, trained=None, reward=None):
         median of the sentences of both kinds; and with a policy `kl` from it, in nats a
         completion.
     """
-    base = policy or trained
-    return scored(kept(model), splits, judges(splits), base, reward)
+    return scored(kept(model), splits, panel(splits, reward), policy or trained)
 
 
-def scored(writer, splits, judged_by, base=None, reward=None):
-    """The figures of `score`, by judges that have learned already.
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """Who says how good reviews are.
+
+    Attributes:
+        judges: dict of judges, see `judges`.
+        reward: `RewardModel` that policies learn to please, or `None`.
+        usual: float, the median of its rewards of sentences of both kinds, or `None`.
+    """
+
+    judges: dict
+    reward: RewardModel | None = None
+    usual: float | None = None
+
+    def figures(self, prompts, texts, ended):
+        """What is said of each of some completions.
+
+        Args:
+            prompts: list of str.
+            texts: list of as many str, what is written behind them.
+            ended: sequence of bool, which of them came to an end.
+
+        Returns:
+            dict of float64 `(N,)`: `praise`, the share of judges that take a text for
+            praise, whether each of them does, and with a reward model that reward, and
+            whether it is above the usual one.
+        """
+        found = {
+            f"praise_by_{name}": judge.score(prompts, texts) > 0
+            for name, judge in self.judges.items()
+        }
+        found = {"praise": np.mean([*found.values()], axis=0), **found}
+        if self.reward is not None:
+            rewards = praise(self.reward)(prompts, texts, ended)
+            found |= {"reward": rewards, "praise_by_reward": rewards > self.usual}
+        return {name: np.asarray(each, "float64") for name, each in found.items()}
+
+
+def panel(splits, reward=None):
+    """`Panel` of judges that learn now; see `score`."""
+    if reward is None:
+        return Panel(judges(splits))
+    known = splits.held_out["sentences"].tolist()
+    usual = float(np.median(_alignment.text_scores(reward, known)))
+    return Panel(judges(splits), reward, usual)
+
+
+def scored(writer, splits, panel, base=None):
+    """The figures of `score`, by a panel that has learned already.
 
     Args:
         writer: `CausalLM`.
-        splits, reward: see `score`.
-        judged_by: dict of judges, see `judges`.
+        splits: see `score`.
+        panel: `Panel`.
         base: the model that the writer began as, or `None`.
     """
     prompts = unseen(splits)
     rollout = roll(writer, prompts, 1, LENGTH, SEED)
     texts = completions(rollout, writer.tokenizer, writer.end_tokens())
-    praised = praises(judged_by, prompts, texts)
+    said = panel.figures(prompts, texts, rollout.ended)
     figures = {
-        **{name: float(np.mean(each)) for name, each in praised.items()},
+        **{name: float(np.mean(each)) for name, each in said.items()},
         "unique": unique_share(texts),
         "distinct_2": distinct(texts),
         "ended": float(np.mean(rollout.ended)),
     }
-    if reward is not None:
-        figures |= _by_reward(reward, splits, prompts, texts, rollout.ended)
     if base is not None:
         figures["kl"] = _divergence(writer, base, rollout).value
     return figures
@@ -197,25 +241,6 @@ def scored(writer, splits, judged_by, base=None, reward=None):
 def unseen(splits):
     """list of the prompts, of sentences that nobody learned from, that are scored."""
     return _some(splits.test["prompts"].tolist(), SCORED)
-
-
-def praises(judged_by, prompts, texts):
-    """What judges take for praise.
-
-    Args:
-        judged_by: dict of judges, see `judges`.
-        prompts: list of str.
-        texts: list of as many str, what is written behind them.
-
-    Returns:
-        dict of arrays `(N,)` in [0, 1]: `praise`, the share of judges that do, and
-        whether each does.
-    """
-    found = {
-        f"praise_by_{name}": (judge.score(prompts, texts) > 0).astype("float64")
-        for name, judge in judged_by.items()
-    }
-    return {"praise": np.mean([*found.values()], axis=0), **found}
 
 
 def score_base(model, splits):
@@ -391,16 +416,6 @@ def _is_apart(tokenizer, prompt, **completions):
 
 def _columns(rows, *names):
     return zip(*(rows[name].tolist() for name in names), strict=True)
-
-
-def _by_reward(reward, splits, prompts, texts, ended):
-    scores = praise(reward)(prompts, texts, ended)
-    known = splits.held_out["sentences"].tolist()
-    usual = np.median(_alignment.text_scores(reward, known))
-    return {
-        "reward": float(scores.mean()),
-        "praise_by_reward": float(np.mean(scores > usual)),
-    }
 
 
 def _divergence(policy, base, rollout):
