@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_genai.losses import SparseSmoothedCrossentropy
 from keras_genai.optimizers import adamw
 from keras_genai.padding import pad_sequence
 from keras_genai.schedules import warmup_cosine
@@ -38,13 +39,14 @@ def fine_tuned(trained, dropout=0.0, turns=None, dtype=None, name=None):
     return found
 
 
-def compiled(peak, warmup, steps, weight_decay=0.1, **optimizer):
+def compiled(peak, warmup, steps, weight_decay=0.1, smoothing=0.0, **optimizer):
     """Arguments of `compile` for a language model on rows of texts.
 
     Args:
         peak: float, the highest learning rate.
         warmup, steps: int.
         weight_decay, **optimizer: of `adamw`.
+        smoothing: float, how much of a label other tokens have.
     """
     return dict(
         optimizer=adamw(
@@ -52,7 +54,9 @@ def compiled(peak, warmup, steps, weight_decay=0.1, **optimizer):
             weight_decay=weight_decay,
             **optimizer,
         ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=SparseSmoothedCrossentropy(smoothing)
+        if smoothing
+        else keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         weighted_metrics=[],
         jit_compile=True,
     )

@@ -10,7 +10,7 @@ from zoo import _alignment
 
 LENGTH = 128  # tokens
 TOKENIZER = "bpe:2048"  # the same for both stages
-ANSWER = 48  # tokens of an answer, at most
+ANSWER = 96  # tokens of an answer, at most; programs are the longest ones
 ASKED = 200  # questions of the training that are asked again
 QUESTIONS = (
     "Hello!",
@@ -30,7 +30,7 @@ def score(model, splits):
 
     Returns:
         dict of `nats_per_character` of the held-out answers, whose end is a character;
-        `ended`, the share of greedy answers to these questions that end within 48
+        `ended`, the share of greedy answers to these questions that end within 96
         tokens; and `known_answers`, the share of questions of the training whose greedy
         answer is one of those that were learned, but for punctuation.
     """
@@ -86,9 +86,10 @@ def answered(model, questions, sampler=None, seed=0, length=ANSWER):
     tokenizer, turns = model.tokenizer, model.turns
     stops = turns.stops(tokenizer)
     asked = [tokenizer.encode(turns.text([("person", text)])) for text in questions]
+    longest = max(map(len, asked)) + length
     found = model.generate(
         asked,
-        max_length=max(map(len, asked)) + length,
+        max_length=min(longest, model.context or longest),
         sampler=sampler or Greedy(),
         seed=seed,
         stop=stops,

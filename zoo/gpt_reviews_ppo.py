@@ -18,8 +18,10 @@ entry = Entry(
     config=dict(
         advantages=GAE(),
         objective=Clipped(),
-        kl=AdaptiveKL(0.15, target=6.0),
-        rollouts=RolloutSettings(256, _reviews.PROMPT, _reviews.LENGTH),
+        kl=AdaptiveKL(0.15, target=5.0),
+        rollouts=RolloutSettings(
+            256, _reviews.PROMPT, _reviews.LENGTH, missing_eos_penalty=0.5
+        ),
     ),
     tiny=dict(rollouts=RolloutSettings(16, _reviews.PROMPT, 4)),
     source=functools.partial(
@@ -27,7 +29,7 @@ entry = Entry(
     ),
     feed=_policies.feed,
     # Four passes over each rollout of four batches.
-    recipe=_policies.recipe(steps=800, rate=1e-4, every=16),
+    recipe=_policies.recipe(steps=640, rate=1e-4, every=16),
     evaluate=_reviews.score,
     sample=_reviews.write,
     family="alignment",

@@ -18,15 +18,17 @@ entry = Entry(
     config=dict(
         advantages=LeaveOneOut(4),
         objective=Clipped(mean="sequence", ratio="sequence"),
-        kl=KL(0.1),
-        rollouts=RolloutSettings(256, _reviews.PROMPT, _reviews.LENGTH),
+        kl=KL(0.15),
+        rollouts=RolloutSettings(
+            256, _reviews.PROMPT, _reviews.LENGTH, missing_eos_penalty=0.5
+        ),
     ),
     tiny=dict(rollouts=RolloutSettings(16, _reviews.PROMPT, 4)),
     source=functools.partial(
         reviews, length=_reviews.CONTEXT, tokenizer=_reviews.TOKENIZER
     ),
     feed=_policies.feed,
-    recipe=_policies.recipe(steps=300, rate=1e-4, every=4),
+    recipe=_policies.recipe(steps=240, rate=1e-4, every=4),
     evaluate=_reviews.score,
     sample=_reviews.write,
     family="alignment",
