@@ -31,7 +31,6 @@ from keras_genai.schedules import warmup_cosine
 from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.preference import PreferenceTuning
 from keras_genai.tasks.reward import RewardModel
-from keras_genai.tasks.reward import RewardModel
 from zoo import _alignment, _policies
 from zoo.entry import kept
 
