@@ -35,7 +35,8 @@ entry = Entry(
     family="alignment",
     notes=f"""\
 It was rewarded by reward_sst2, a model of praise, for what it wrote itself, at a price
-for every nat that it went from gpt_reviews, which rises where it goes too far.
+for every nat that it went from gpt_reviews, which rises where it goes too far, and less
+where it came to no end.
 
 {_reviews.NOTES}""",
     paper="Ziegler et al. 2019, https://arxiv.org/abs/1909.08593",

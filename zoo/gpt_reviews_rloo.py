@@ -34,7 +34,7 @@ entry = Entry(
     family="alignment",
     notes=f"""\
 It was rewarded by reward_sst2, a model of praise, for what it wrote itself, at a price
-for every nat that it went from gpt_reviews.
+for every nat that it went from gpt_reviews, and less where it came to no end.
 
 {_reviews.NOTES}""",
     paper="Ahmadian et al. 2024, https://arxiv.org/abs/2402.14740",
