@@ -87,40 +87,59 @@ def imported(nodes):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_imports_go_one_way(path):
-    parts = path.relative_to(ROOT / "keras_genai").with_suffix("").parts
-    if parts == ("__init__",):
-        return
-    if parts[-1] == "__init__":  # names only, which are found when asked for
-        assert seen(path)["imported"] in ([], LAZY), path
-        return
-    for name in seen(path)["imported"]:
-        first, _, rest = name.partition(".")
-        assert first not in ("zoo", "train", "tests"), f"{path} imports {name}"
-        if first == "keras_genai" and rest:
-            other = rest.split(".")[0]
-            allowed = ALLOWED[parts[0]] | {parts[0], "checks", "compat"}
-            assert other in allowed, f"{path} imports {name}"
+def imports(paths):
+    """`(path from the root, dotted name)` of everything that files import."""
+    return [
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in paths
+        for name in seen(path)["imported"]
+    ]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in MODULES if path.parent.name == "networks"],
-    ids=lambda path: path.stem,
-)
-def test_networks_do_not_import_each_other(path):
-    family = path.stem.split("_")[0]
-    for name in seen(path)["imported"]:
-        parts = name.split(".")
-        if parts[:2] == ["keras_genai", "networks"] and len(parts) > 2:
-            known = parts[2] in PROTOCOLS or parts[2].startswith(family)
-            assert known, f"{path} imports {name}"
+def test_imports_go_one_way():
+    wrong = [
+        (path, name)
+        for path, name in imports(MODULES)
+        if not path.endswith("__init__.py") and goes_back(path, name)
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_torch_is_never_imported(path):
-    assert not any(name.split(".")[0] == "torch" for name in seen(path)["imported"])
+def goes_back(path, name):
+    """Whether a module of the package imports what it may not."""
+    first, _, rest = name.partition(".")
+    if first != "keras_genai" or not rest:
+        return first in ("zoo", "train", "tests")
+    part = pathlib.PurePosixPath(path).with_suffix("").parts[1]
+    return rest.split(".")[0] not in ALLOWED[part] | {part, "checks", "compat"}
+
+
+def test_a_package_imports_nothing_before_it_is_asked():
+    packages = [*(ROOT / "keras_genai").glob("*/**/__init__.py")]
+    assert packages
+    found = {path: seen(path)["imported"] for path in packages}
+    assert not {path for path, names in found.items() if names not in ([], LAZY)}
+
+
+def test_networks_do_not_import_each_other():
+    networks = [path for path in MODULES if path.parent.name == "networks"]
+    wrong = [pair for pair in imports(networks) if knows_another(*pair)]
+    assert not wrong
+
+
+def knows_another(path, name):
+    """Whether a network imports one of another family."""
+    family = pathlib.PurePosixPath(path).stem.split("_")[0]
+    parts = name.split(".")
+    if parts[:2] != ["keras_genai", "networks"] or len(parts) == 2:
+        return False
+    return parts[2] not in PROTOCOLS and not parts[2].startswith(family)
+
+
+def test_torch_is_never_imported():
+    found = imports(MODULES)
+    assert found
+    assert not [pair for pair in found if pair[1].split(".")[0] == "torch"]
 
 
 @pytest.mark.slow
@@ -179,10 +198,12 @@ def by_hand(nodes):
             yield called.attr
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_files_are_read_written_and_named_in_one_place(path):
-    name = path.relative_to(ROOT).as_posix()
-    assert set(seen(path)["by_hand"]) == BY_HAND.get(name, set()), name
+def test_files_are_read_written_and_named_in_one_place():
+    calls = {
+        path.relative_to(ROOT).as_posix(): set(seen(path)["by_hand"])
+        for path in SOURCES
+    }
+    assert {path: names for path, names in calls.items() if names} == BY_HAND
 
 
 INSIDE = ("keras.src", "tensorflow.python", "tensorflow.compiler", "tensorflow.core")
@@ -193,15 +214,20 @@ def is_private(name):
     return name.startswith("_") and not name.endswith("__")
 
 
-@pytest.mark.parametrize("path", [*MODULES, *ZOO], ids=lambda path: path.stem)
-def test_nothing_private_is_imported(path):
-    if path.name == "compat.py":
-        return
-    for name in seen(path)["imported"]:
-        assert not name.startswith(INSIDE), f"{path} imports {name}: see compat.py"
-        package, _, last = name.rpartition(".")
-        if package != "zoo":  # whose machinery is in modules with an underscore
-            assert not is_private(last), f"{path} imports {name}"
+def test_nothing_private_is_imported():
+    wrong = [
+        (path, name)
+        for path, name in imports([*MODULES, *ZOO])
+        if path != "keras_genai/compat.py" and is_inside(name)
+    ]
+    assert not wrong, "that is for compat.py"
+
+
+def is_inside(name):
+    """Whether a dotted name is of what its package does not show."""
+    package, _, last = name.rpartition(".")
+    # The machinery of the zoo is in modules with an underscore.
+    return name.startswith(INSIDE) or (package != "zoo" and is_private(last))
 
 
 GETTERS = ("getattr", "hasattr")
