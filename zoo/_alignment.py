@@ -8,6 +8,7 @@ from keras_genai.optimizers import adamw
 from keras_genai.padding import pad_sequence
 from keras_genai.schedules import warmup_cosine
 from keras_genai.tasks.likelihood import token_log_probabilities
+from keras_genai.tasks.rows import over_rows
 
 ROWS = 64  # texts whose log-probabilities are computed at once
 
@@ -128,13 +129,12 @@ def log_probabilities(model, tokens, prompt_lengths, lengths):
     Returns:
         float64 `(N, L)`, 0 where no completion is.
     """
-    read = keras.tree.map_structure(np.asarray, tokens)
-    count, found = len(lengths), []
-    for begin in range(0, count, ROWS):
-        rows = np.minimum(np.arange(begin, begin + ROWS), count - 1)
-        batch = keras.tree.map_structure(lambda array, rows=rows: array[rows], read)
-        nats, _ = token_log_probabilities(
+    whole = keras.tree.map_structure(np.asarray, tokens)
+
+    def read(rows):
+        batch = keras.tree.map_structure(lambda array: array[rows], whole)
+        return token_log_probabilities(
             model, batch, prompt_lengths[rows], lengths[rows]
-        )
-        found.append(keras.ops.convert_to_numpy(nats))
-    return np.concatenate(found)[:count].astype("float64")
+        )[0]
+
+    return over_rows(read, len(lengths), ROWS).astype("float64")

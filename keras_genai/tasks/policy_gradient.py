@@ -23,6 +23,7 @@ from keras_genai.tasks.rollout_figures import (
     explained,
 )
 from keras_genai.tasks.rollout_tuning import RolloutTuning
+from keras_genai.tasks.rows import over_rows
 
 UPDATES = (
     "loss/policy_avg",
@@ -219,21 +220,14 @@ class PolicyGradient(RolloutTuning):
         """
         if fresh and self.kl is None:
             return {}
-        total = self.rollouts.rows
-        size = min(total, self._at_once)
         score = functools.partial(self._score, fresh)
-        score = compiled(self, ("scores", size, fresh), lambda: score)
-        found = []
-        for begin in range(0, total, size):
-            # The last batch has the shape of the others.
-            places = np.minimum(np.arange(begin, begin + size), total - 1)
-            found.append(score(ops.convert_to_tensor(places.astype("int32"))))
-        return {
-            name: np.concatenate([np.asarray(batch[name]) for batch in found])[
-                :total
-            ].astype("float64")
-            for name in found[0]
-        }
+        score = compiled(self, ("scores", fresh), lambda: score)
+        found = over_rows(
+            lambda rows: score(ops.convert_to_tensor(rows)),
+            self.rollouts.rows,
+            self._at_once,
+        )
+        return {name: nats.astype("float64") for name, nats in found.items()}
 
     def _score(self, fresh, places):
         batch = self.buffer.rows(places)

@@ -4,7 +4,6 @@ import functools
 from typing import Annotated, Any, ClassVar
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_genai import replicas
@@ -23,6 +22,7 @@ from keras_genai.samplers.session import compiled
 from keras_genai.tasks.calls import arguments
 from keras_genai.tasks.likelihood import check_policy, token_log_probabilities
 from keras_genai.tasks.reference import FromBatch, acting
+from keras_genai.tasks.rows import over_rows
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.tuning import Tuning
 from keras_genai.tasks.values import Span, need
@@ -251,17 +251,12 @@ class PreferenceTuning(Tuning):
             return self._reference_of
 
         compute = compiled(self, ("reference", stored), build)
-        count, found = len(arrays["tokens"]), []
-        for begin in range(0, count, batch_size):
-            # The last batch reaches back, so that one shape is compiled.
-            begin = max(0, min(begin, count - batch_size))
-            batch = {key: value[begin:][:batch_size] for key, value in arrays.items()}
-            batch = keras.tree.map_structure(ops.convert_to_tensor, batch)
-            found.append((begin, ops.convert_to_numpy(compute(batch))))
-        whole = np.zeros((count, 2), "float32")
-        for begin, sums in found:
-            whole[begin : begin + len(sums)] = sums
-        return whole
+
+        def read(rows):
+            batch = {key: value[rows] for key, value in arrays.items()}
+            return compute(keras.tree.map_structure(ops.convert_to_tensor, batch))
+
+        return over_rows(read, len(arrays["tokens"]), batch_size)
 
 
 def log_probabilities(policy, batch):
