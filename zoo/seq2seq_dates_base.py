@@ -8,9 +8,8 @@ import functools
 
 from keras_genai.data import translation
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
-from keras_genai.samplers import GenerationSettings
 from keras_genai.tasks.seq2seq import Seq2SeqLM
-from zoo import _translation
+from zoo import _translation, seq2seq_dates
 from zoo.entry import Entry, Recipe
 from zoo.seq2seq_dates import DATES
 
@@ -19,13 +18,8 @@ STEPS = 190
 entry = Entry(
     task=Seq2SeqLM,
     networks=dict(network=RecurrentEncoderDecoder),
-    config=dict(
-        embedding_dim=32,
-        units=96,
-        dropout=0.0,
-        generation=GenerationSettings(max_length=12),
-    ),
-    tiny=dict(embedding_dim=8, units=6),
+    config=seq2seq_dates.entry.config,
+    tiny=seq2seq_dates.entry.tiny,
     source=translation.dates,
     embedded=True,
     recipe=Recipe(
