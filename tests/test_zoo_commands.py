@@ -41,7 +41,7 @@ def test_list_names_what_matches(capsys):
 def test_list_groups_by_family_with_size_score_and_weights(
     capsys, monkeypatch, tmp_path
 ):
-    (tmp_path / "runs/lstm_sst2/preset").mkdir(parents=True)
+    (tmp_path / "runs/verify/lstm_sst2/preset").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert not command.main(["list"])
     lines = capsys.readouterr().out.splitlines()

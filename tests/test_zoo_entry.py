@@ -10,7 +10,7 @@ import pytest
 
 import zoo
 from keras_genai.data import images
-from zoo import _settings
+from zoo import _settings, _weights
 from zoo.entry import showing, unwrapped
 
 
@@ -195,6 +195,42 @@ def test_models_of_earlier_stages_go_where_they_are_named():
     assert entry.fed("model", "splits", seed=3) == ("model", "splits", 64, 3, "a judge")
     assert entry.evaluate("model", "splits") == {"loss": "a model"}
     assert zoo.get("vae_digits").fed("model", "splits") == "splits"
+
+
+def test_a_stage_is_one_that_was_trained_here_or_one_that_ships(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_settings, "from_preset", str)
+    entry = zoo.get("ddpm_digits_ddpo")
+
+    def taken(**overrides):
+        found = _settings.Settings.of(entry, overrides=overrides).parts["policy"]
+        return found, capsys.readouterr().err
+
+    shipped = str(_weights.folder("ddpm_digits"))
+    said = "zoo: ddpm_digits: taking the weights that ship with the zoo\n"
+    assert taken() == (shipped, said)
+    for run in ("runs/verify/ddpm_digits", "runs/ddpm_digits"):
+        (tmp_path / run / "preset").mkdir(parents=True)
+        preset = f"{run}/preset"
+        assert taken() == (preset, f"zoo: ddpm_digits: taking the preset in {preset}\n")
+    assert taken(policy=shipped) == (shipped, "")
+
+
+def test_a_stage_that_is_nowhere_is_one_line_that_says_what_to_do(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for overrides, received in (
+        ({}, "no preset in runs/vqvae_mnist/preset or runs/verify/vqvae_mnist/preset"),
+        ({"codec": "elsewhere"}, "elsewhere, which is not there"),
+    ):
+        entry = zoo.get("gpt_prior_mnist")
+        settings = _settings.Settings.of(entry, overrides=overrides)
+        with pytest.raises(ValueError, match=f"Received: {received}") as error:
+            settings.parts  # noqa: B018
+        assert "train.py vqvae_mnist`, or give another folder" in str(error.value)
 
 
 def test_parts_may_be_set_and_are_built_only_where_the_task_wants_them():

@@ -2,13 +2,12 @@
 
 import collections
 import json
-import pathlib
 import shutil
 import sys
 
 import zoo
 from keras_genai.files.text import read_text
-from zoo import _weights
+from zoo import _places, _weights
 from zoo._declared import declared
 
 # The order of the groups; an entry of any other family comes after these.
@@ -21,8 +20,9 @@ FAMILIES = (
 def list(options):
     """Names the entries that match a pattern, by family, with size and score.
 
-    Weights that are `here` were trained in runs/NAME of this folder, those that
-    `ship` are a part of the zoo, and those on the `hub` can be downloaded.
+    Weights that are `here` were trained in runs/NAME or runs/verify/NAME of this
+    folder, those that `ship` are a part of the zoo, and those on the `hub` can be
+    downloaded.
     """
     found = zoo.names(options.pattern)
     if not found:
@@ -85,7 +85,7 @@ def _short(count):
 def _place(name):
     """Where trained weights of an entry are: a word, or nothing."""
     places = {
-        "here": pathlib.Path("runs", name, "preset").is_dir(),
+        "here": _places.trained(name) is not None,
         "ship": name in _weights.names(),
         "hub": bool(declared(name).get("hub")),
     }

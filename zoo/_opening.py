@@ -4,9 +4,8 @@ import os
 import pathlib
 
 import zoo
-from zoo import _weights
-from zoo._command import say, training
-from zoo._declared import declared
+from zoo import _places, _weights
+from zoo._command import training
 from zoo._quiet import start_tensorflow
 
 FEW_TOKENS = 2_000  # XLA takes longer to compile a decoding loop than these take
@@ -18,8 +17,7 @@ def locate(name, preset=None):
     Args:
         name: str: an entry; or a folder; or a name on the hub, `"owner/name"`.
         preset: path or `None`. The folder to be opened instead. Without it an entry is
-            its trained preset in runs/NAME, else its weights that ship with the zoo,
-            else its published checkpoint.
+            what `zoo._places.taken` finds: trained here, shipped or published.
 
     Returns:
         path, or a name on the hub.
@@ -54,22 +52,13 @@ def _stranger(name):
 
 def _of_entry(name):
     """The first that there is of an entry's presets."""
-    here = f"runs/{name}/preset"
-    places = {
-        f"the preset in {here}": lambda: _folder(here, "--preset"),
-        "the weights that ship with the zoo": lambda: _weights.folder(name),
-        "the published checkpoint": lambda: declared(name).get("hub"),
-    }
-    for kind, find in places.items():
-        found = find()
-        if found:
-            say("zoo", f"{name}: taking {kind}")
-            return found
-    raise ValueError(
-        f"There is no preset in {here}, and no weights of {name} ship. "
-        f"Train it first: {training(name)}; or take one whose weights ship: "
-        f"{', '.join(_weights.names())}"
-    )
+    found = _places.taken(name)
+    if found is None:
+        raise ValueError(
+            f"There is {_places.missing(name)}. Train it first: {training(name)}; or "
+            f"take one whose weights ship: {', '.join(_weights.names())}"
+        )
+    return found
 
 
 def _folder(value, argument):

@@ -11,6 +11,7 @@ from keras_genai.files.paths import as_path
 from keras_genai.tasks.filling import build_filled
 from keras_genai.training.content import content_hash
 from keras_genai.training.identity import describe
+from zoo import _places
 from zoo._command import training
 from zoo._memory import Allowance, check_batch
 from zoo._values import naming, parse
@@ -151,24 +152,30 @@ class Settings:
     @functools.cached_property
     def parts(self):
         """The trained models of earlier stages, by the argument that wants them."""
-        found = {}
-        for argument, name in self.entry.parts.items():
-            given = self.overrides.get(argument) or f"runs/{name}/preset"
-            folder = as_path(given, argument)
-            if not folder.is_dir():
-                raise ValueError(
-                    f"`{argument}` must be the preset of a trained {name}. Train it "
-                    f"with `{training(name)}`, or give another folder with "
-                    f"--set {argument}=FOLDER. Received: {folder}, which is not there"
-                )
-            found[argument] = from_preset(folder)
+        return {
+            argument: from_preset(self._stage(argument, name))
+            for argument, name in self.entry.parts.items()
+        }
+
+    def _stage(self, argument, name):
+        """Where the trained model of an earlier stage is: path, or name on the hub."""
+        given = self.overrides.get(argument)
+        found = as_path(given, argument) if given else _places.taken(name)
+        if found is None or (given and not found.is_dir()):
+            lacking = f"{found}, which is not there" if given else _places.missing(name)
+            raise ValueError(
+                f"`{argument}` must be the preset of a trained {name}. Train it with "
+                f"`{training(name)}`, or give another folder with "
+                f"--set {argument}=FOLDER. Received: {lacking}"
+            )
         return found
 
     def fingerprint(self, model, splits):
         """Everything but the number of steps that decides what comes out.
 
         Of large data, only places at equal distances are looked at: see
-        `keras_genai.training.content`.
+        `keras_genai.training.content`. What `feed` makes of the data follows from them,
+        the seed and the models of earlier stages.
         """
         recipe = self.entry.recipe
         source = functools.partial(self._source(), **self.source_overrides)

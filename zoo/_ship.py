@@ -8,7 +8,7 @@ import pathlib
 from typing import Any
 
 import zoo
-from zoo import _weights
+from zoo import _places, _weights
 from zoo._command import training
 from zoo._licences import licence
 from zoo._metrics import metric
@@ -103,7 +103,7 @@ def _finished(options):
 def _folder(options):
     from keras_genai.files.paths import as_path
 
-    given = options.run_folder or f"runs/{options.name}"
+    given = options.run_folder or _places.TRAINED.format(options.name)
     folder = as_path(given, "--run")
     if not all((folder / name).exists() for name in ("preset", "result.json")):
         raise ValueError(

@@ -1,10 +1,10 @@
 """An entry as a card: what it is, how it is made, and what it reached."""
 
 import ast
-import pathlib
 import textwrap
 
 import zoo
+from zoo import _places
 from zoo._command import training
 from zoo._metrics import metric
 from zoo._quiet import start_tensorflow
@@ -140,8 +140,8 @@ def _took(result):
 def _trained(entry):
     """Where trained weights are."""
     found = []
-    here = pathlib.Path("runs", entry.name, "preset")
-    if here.is_dir():
+    here = _places.trained(entry.name)
+    if here is not None:
         found.append(f"here, in {here}")
     shipped = entry.weights
     if shipped is not None:

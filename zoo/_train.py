@@ -6,6 +6,7 @@ import shlex
 import tempfile
 
 import zoo
+from zoo import _places
 from zoo._command import Parser, integer, run, sampling
 from zoo._list import print_table
 from zoo._quiet import start_tensorflow
@@ -45,7 +46,8 @@ def train(options):
         return
     from keras_genai.files.paths import as_path
 
-    out = f"runs/{options.name}" if options.out is None else options.out
+    own = _places.TRAINED.format(options.name)
+    out = own if options.out is None else options.out
     _train(options, as_path(out, "--out"))
 
 

@@ -4,6 +4,7 @@ import pathlib
 import shutil
 
 import zoo
+from zoo import _places
 from zoo._command import say
 from zoo._quiet import start_tensorflow
 
@@ -24,7 +25,8 @@ def verify(options):
 
     entry = zoo.get(options.name)
     records = None if options.record is None else _records(options)
-    out = f"runs/verify/{options.name}" if options.out is None else options.out
+    own = _places.VERIFIED.format(options.name)
+    out = own if options.out is None else options.out
     folder = as_path(out, "--out")
     result = _run.run(entry, _settings_of(entry, options, folder), folder)
     print(f"{result.metric} is {result.value:.6f} in {result.seconds:.0f} s")

@@ -1,7 +1,8 @@
 """Diffusion of digits that learns to paint even ones from a reward, by DDPO.
 
-Run: python train.py ddpm_digits, and then python train.py ddpm_digits_ddpo; or without
-     the former: python train.py ddpm_digits_ddpo --set policy=zoo/weights/ddpm_digits
+Run: python train.py ddpm_digits_ddpo
+
+It goes on from the ddpm_digits that ships, unless one was trained here.
 """
 
 from keras_genai.tasks.advantages import GroupMean

@@ -1,7 +1,8 @@
 """Diffusion of digits that imitates the even ones which it painted itself.
 
-Run: python train.py ddpm_digits, and then python train.py ddpm_digits_rwr; or without
-     the former: python train.py ddpm_digits_rwr --set policy=zoo/weights/ddpm_digits
+Run: python train.py ddpm_digits_rwr
+
+It goes on from the ddpm_digits that ships, unless one was trained here.
 """
 
 from keras_genai.tasks.advantages import Exponential

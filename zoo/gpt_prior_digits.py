@@ -1,8 +1,8 @@
 """GPT over the codes of vqvae_digits, asked for a digit by its class.
 
-Run:       python train.py vqvae_digits
-           python train.py gpt_prior_digits
+Run: python train.py gpt_prior_digits
 
+The codes are those of the vqvae_digits that ships, unless one was trained here.
 """
 
 import functools

@@ -1,7 +1,8 @@
 """Latent diffusion on scikit-learn's digits, over the latents of vqvae_digits.
 
-Run:       python train.py vqvae_digits
-           python train.py latent_ddpm_digits
+Run: python train.py latent_ddpm_digits
+
+The latents are those of the vqvae_digits that ships, unless one was trained here.
 """
 
 import functools
