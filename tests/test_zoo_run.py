@@ -68,6 +68,26 @@ def test_what_stops_the_scoring_loses_nothing(reason, entry, tmp_path):
     assert "loss" in (tmp_path / "preset" / "README.md").read_text()
 
 
+def test_what_a_model_draws_is_not_drawn_again_where_it_has_learned(entry, tmp_path):
+    fed = []
+
+    def feed(model, splits, batch_size, seed):
+        fed.append(seed)
+        return splits
+
+    drawing = dataclasses.replace(entry, feed=feed)
+    go(drawing, tmp_path)
+    learned = from_preset(tmp_path / "preset").get_weights()
+    again, said = go(drawing, tmp_path)
+    assert fed == [0]
+    assert said[-1] == f"{tmp_path} is already trained: 2 steps"
+    assert again.steps == 2
+    for before, after in zip(
+        learned, from_preset(tmp_path / "preset").get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(before, after)
+
+
 @pytest.mark.slow
 def test_the_folder_is_locked_until_the_preset_is_saved(entry, tmp_path):
     def intrude(model, splits):

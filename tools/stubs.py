@@ -101,8 +101,8 @@ PACKAGES = {
     "training": Public(
         names=words(
             "EarlyStopping KLStop Outcome Rollouts RunFolder RunSettings "
-            "RunStoppedError TrainingError count deterministic require_tensorboard "
-            "short_of_memory train"
+            "RunStoppedError TrainingError count deterministic reopen "
+            "require_tensorboard short_of_memory train"
         ),
         only=True,
     ),

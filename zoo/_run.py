@@ -48,7 +48,6 @@ def run(entry, settings, folder, say=print):
         training.deterministic(settings.seed)
         splits = settings.splits()
         model = _compiled_model(entry, settings, splits, say)
-        splits = settings.fed(model, splits)
         with run.claim(settings.fingerprint(model, splits), settings.fresh):
             outcome = _learn(model, splits, run, settings, say)
             facts = {"data": splits.name}
@@ -92,6 +91,13 @@ def _learn(model, splits, run, settings, say):
     if model.counts_tokens:
         return training.count(model, splits, run, say=say)
     options = settings.training()
+    if settings.entry.feed is not None:
+        # What a model draws to learn from takes minutes, in vain where it has learned.
+        best = options["restore_best"]
+        outcome = training.reopen(model, run, settings.steps, best, say)
+        if outcome is not None:
+            return outcome
+        splits = settings.fed(model, splits)
     samples = Samples(
         run.path,
         lambda model: settings.sample(model, splits),

@@ -90,7 +90,7 @@ def _finished(options):
     splits = settings.splits()
     licence(splits.name)
     model = settings.build(splits)
-    run = _Run(folder, settings, settings.fed(model, splits), result, model)
+    run = _Run(folder, settings, splits, result, model)
     changed = _changed(run, runs.RunFolder(folder).stored())
     if changed:
         raise ValueError(

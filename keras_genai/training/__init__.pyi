@@ -10,5 +10,6 @@ from .rollouts import KLStop as KLStop
 from .rollouts import Rollouts as Rollouts
 from .run import Outcome as Outcome
 from .run import deterministic as deterministic
+from .run import reopen as reopen
 from .run import train as train
 from .settings import RunSettings as RunSettings

@@ -122,10 +122,7 @@ def train(
         prepare(model, probe)
         compiled = Compiled(model)
         with claimed(folder, fingerprint, seed, fresh) as run:
-            with writing(run.checkpoints):
-                checkpointer = Checkpointer(
-                    run.checkpoints, settings.keep, run.identity, RunState
-                )
+            checkpointer = _checkpointer(run, settings.keep)
             restored = _restore(run, model, checkpointer, compiled, say)
             stride = settings.steps_per_execution or model.steps_per_execution
             every = [each.every for each in callbacks if isinstance(each, Rollouts)]
@@ -133,8 +130,8 @@ def train(
             keeps = settings.keep_best or settings.restore_best
             best = KeepBest(clock, checkpointer, save=keeps)
             best.best = _sound_best(restored, checkpointer, model, say)
-            if restored and (clock.step >= steps or restored.extra["stopped"]):
-                say(f"{run.path} is already trained: {clock.step} steps")
+            if restored and _has_ended(restored, steps):
+                _say_trained(run, restored, say)
             else:
                 if restored:
                     _name_forgetful(callbacks, say)
@@ -154,17 +151,73 @@ def train(
                     )
                     own = _assemble(parts, restored, others, settings)
                     _fit(model, splits, clock, own, settings)
-            _finish(model, checkpointer, best if settings.restore_best else None)
-            history = read_log(run.log, say)
-            with writing(run.curve):
-                draw_curve(history, run.curve, run.path.name)
-    return Outcome(
-        steps=clock.step,
-        seconds=clock.seconds,
-        history=history,
-        resumed_from=restored.step if restored else None,
-        best=best.best,
-    )
+            _finish(model, checkpointer, best.best if settings.restore_best else None)
+            return Outcome(
+                steps=clock.step,
+                seconds=clock.seconds,
+                history=_history(run, say),
+                resumed_from=restored.step if restored else None,
+                best=best.best,
+            )
+
+
+def reopen(model, run, steps, restore_best=False, say=print):
+    """Puts the weights of a run that has ended into a model, without its data.
+
+    Args:
+        model: compiled and built `Task` whose optimizers and metrics are built.
+        run: `RunFolder` that is claimed.
+        steps: int. Total number of optimizer steps.
+        restore_best: bool. Whether the run ends with its best weights.
+        say: as in `train`.
+
+    Returns:
+        `Outcome`, as `train` returns it for a run that has ended; or `None` if steps
+        remain, and then nothing was looked at that `train` does not restore.
+
+    Raises:
+        TrainingError: as `train`.
+    """
+    say = _patient(say)
+    with short_of_memory(), environment.deterministic_ops():
+        checkpointer = _checkpointer(run)
+        if max(checkpointer.steps(), default=0) < steps:
+            return None
+        restored = _restore(run, model, checkpointer, Compiled(model), say)
+        if not _has_ended(restored, steps):  # the newest checkpoint was damaged
+            return None
+        _say_trained(run, restored, say)
+        best = _sound_best(restored, checkpointer, model, say)
+        _finish(model, checkpointer, best if restore_best else None)
+        return Outcome(
+            steps=restored.step,
+            seconds=restored.extra["seconds"],
+            history=_history(run, say),
+            resumed_from=restored.step,
+            best=best,
+        )
+
+
+def _checkpointer(run, keep=3):
+    with writing(run.checkpoints):
+        return Checkpointer(run.checkpoints, keep, run.identity, RunState)
+
+
+def _has_ended(restored, steps):
+    """Whether a run was at its end when a checkpoint was written."""
+    return restored.step >= steps or restored.extra["stopped"]
+
+
+def _say_trained(run, restored, say):
+    say(f"{run.path} is already trained: {restored.step} steps")
+
+
+def _history(run, say):
+    """The records of a run's log, from which its curve is drawn."""
+    history = read_log(run.log, say)
+    with writing(run.curve):
+        draw_curve(history, run.curve, run.path.name)
+    return history
 
 
 def _patient(say):
@@ -317,8 +370,8 @@ def _finish(model, checkpointer, best):
         forget()
     for variable, average in checkpoint.averages(model):
         variable.assign(average)
-    if best is not None and best.best is not None and best.best["kept"]:
-        checkpointer.restore_best(best.best["step"], model)
+    if best is not None and best["kept"]:
+        checkpointer.restore_best(best["step"], model)
 
 
 def _restore(run, model, checkpointer, compiled, say):

@@ -14,7 +14,8 @@ from keras_genai import training
 from keras_genai.data.windows import Stream
 from keras_genai.networks.rnn import RNN
 from keras_genai.tasks.truncated import TruncatedLM
-from keras_genai.training import TrainingError
+from keras_genai.training import RunFolder, TrainingError, reopen
+from keras_genai.training.run import prepare
 
 
 class Steps(keras.callbacks.Callback):
@@ -164,6 +165,25 @@ def test_early_stopping_stays_stopped_after_a_restart(tmp_path):
 
     first, again = stopping(), stopping()
     assert first.steps == again.steps == again.resumed_from < 100
+
+
+@pytest.mark.slow
+def test_a_run_that_has_ended_is_opened_without_its_data(tmp_path):
+    whole = go(tmp_path, linear(), steps=4, validate_every=4, restore_best=True)
+    model = linear()
+    prepare(model, Splits.train.dataset())  # the metrics, which other models make
+    said = []
+    with RunFolder(tmp_path).claim({"seed": 0}) as run:
+        again = reopen(model, run, 4, restore_best=True, say=said.append)
+        assert reopen(model, run, 5) is None
+        damaged = next(run.checkpoints.glob("step-*/state.npz"))
+        damaged.write_bytes(b"")
+        with pytest.raises(TrainingError, match="No checkpoint"):
+            reopen(model, run, 4)
+    assert said == [f"{tmp_path} is already trained: 4 steps"]
+    assert again.steps == again.resumed_from == 4
+    assert (again.history, again.best) == (whole.history, whole.best)
+    assert model.evaluate(Splits.validation.epoch(), verbose=0) == whole.best["value"]
 
 
 @pytest.mark.slow
