@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from marks import slow_but
 from safetensors.numpy import load_file, save_file
 
 from keras_genai import from_preset
@@ -32,7 +33,7 @@ def with_tensors(folder, path, names):
     return path
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", slow_but(("gpt2", "bert", "bart", "t5"), FAMILIES))
 def test_a_folder_with_every_buffer_opens(family, tmp_path):
     prefixes = ("", FAMILIES[family].prefix, "block.0.", "model.layers.7.attention.")
     names = {prefix + name for prefix in prefixes for name in BUFFERS}

@@ -4,6 +4,7 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from marks import slow_but
 from sklearn.datasets import load_sample_images
 
 from keras_genai.data import augmentation, images, pictures
@@ -32,7 +33,9 @@ def save(folder, name, picture):
     path.write_bytes(tf.io.encode_png(np.asarray(picture, "uint8")).numpy())
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize(
+    "name", slow_but(("cifar10", "digits", "mnist", "photographs"), SHAPES)
+)
 def test_every_stand_in_has_the_shape_and_the_classes_of_its_data(name):
     splits = images.source(name)(4, stand_in=True)
     assert splits.sizes["image_shape"] == SHAPES[name]

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from marks import slow_but
 
 from keras_genai.data import damage, images, pairs, video
 
@@ -203,7 +204,7 @@ def test_a_named_source_can_be_made_unpaired():
     )
 
 
-@pytest.mark.parametrize("digits", [1, 2])
+@pytest.mark.parametrize("digits", slow_but([1], [1, 2]))
 def test_digits_move_and_stay_whole(digits):
     splits = video.moving_digits(16, frames=12, digits=digits, stand_in=True)
     assert splits.sizes["image_shape"] == (12, 32, 32, 1)

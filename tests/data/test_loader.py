@@ -136,7 +136,7 @@ def linear():
     model = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(1, kernel_initializer="zeros")]
     )
-    model.compile(keras.optimizers.SGD(0.01), "mse")
+    model.compile(keras.optimizers.SGD(0.01), "mse", run_eagerly=True)  # a few steps
     return model
 
 
@@ -212,7 +212,7 @@ class Noted:
 def test_a_run_validates_on_the_same_pass_each_time(validation, tmp_path):
     splits = type("S", (), {"train": regression(), "validation": validation})
     model = linear()
-    model.compile(keras.optimizers.SGD(0.0), "mse")
+    model.compile(keras.optimizers.SGD(0.0), "mse", run_eagerly=True)
     outcome = training.train(
         model, splits, tmp_path, steps=6, log_every=2, validate_every=2
     )

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from marks import slow_but
 
 from keras_genai import from_preset
 from keras_genai.layers import adapters
@@ -247,7 +248,9 @@ class Subclassed(keras.Model):
         return inputs
 
 
-@pytest.mark.parametrize("make", [sequential, functional, Subclassed])
+@pytest.mark.parametrize(
+    "make", slow_but([functional, Subclassed], [sequential, functional, Subclassed])
+)
 def test_any_keras_model_may_have_adapters(make, tmp_path):
     def outputs(model):
         found = model.predict(rows, verbose=0)

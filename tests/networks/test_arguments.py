@@ -32,7 +32,7 @@ WRONG = (None, "of a kind", ())
 
 
 def wrong(make, sizes="", given="", rates="dropout", flags="", others="", **settings):
-    """`(make, settings, name, value)` of each argument and value it cannot have."""
+    """`(make, settings, name, values)` of each argument and values it cannot have."""
     for names, values in (
         (sizes, SIZES),
         (given, GIVEN),
@@ -41,8 +41,7 @@ def wrong(make, sizes="", given="", rates="dropout", flags="", others="", **sett
         (others, WRONG),
     ):
         for name in names.split():
-            for value in values:
-                yield make, settings, name, value
+            yield make, settings, name, values
 
 
 BERT_SIZES = {
@@ -131,7 +130,7 @@ CASES = [
         order=2,
     ),
     *wrong(with_head(SequenceClassifier), others="target"),
-    *((with_head(SequenceClassifier), {}, "pooling", value) for value in ("x", ())),
+    (with_head(SequenceClassifier), {}, "pooling", ("x", ())),
     *wrong(with_head(TokenClassifier), others="target"),
     *wrong(TokenClassifier, rates="", others="network"),
     *wrong(Style, given="num_memory_heads", rates="", flags="use_bias normalize_heads"),
@@ -158,15 +157,16 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("make", "settings", "name", "value"),
+    ("make", "settings", "name", "values"),
     CASES,
     ids=lambda each: getattr(each, "__name__", None),
 )
-def test_an_argument_that_cannot_be_is_named(make, settings, name, value):
-    with pytest.raises((TypeError, ValueError), match=f"`{name}` must be") as error:
-        make(**{**settings, name: value})
-    assert "\n" not in str(error.value)
-    assert repr(value) in str(error.value)
+def test_an_argument_that_cannot_be_is_named(make, settings, name, values):
+    for value in values:
+        with pytest.raises((TypeError, ValueError), match=f"`{name}` must be") as error:
+            make(**{**settings, name: value})
+        assert "\n" not in str(error.value)
+        assert repr(value) in str(error.value)
 
 
 @pytest.mark.parametrize(

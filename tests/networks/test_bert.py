@@ -78,7 +78,11 @@ def test_the_last_hidden_state_is_the_output(model):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "atol"), [("mixed_bfloat16", 0.05), ("mixed_float16", 0.005)]
+    ("dtype", "atol"),
+    [
+        pytest.param("mixed_bfloat16", 0.05, marks=pytest.mark.slow),
+        ("mixed_float16", 0.005),
+    ],
 )
 def test_half_precision_is_near_and_returns_float32(model, dtype, atol):
     half = BERT.from_config({**model.get_config(), "dtype": dtype})

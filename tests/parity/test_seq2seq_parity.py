@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 import pytest
+from marks import slow_but
 
 from keras_genai import from_preset
 from keras_genai.convert.generation import read_generation
@@ -13,7 +14,10 @@ FILES = pathlib.Path(__file__).parent / "files" / "seq2seq"
 CASES = sorted(path.name for path in FILES.iterdir())
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(
+    scope="module",
+    params=slow_but(("bart_unusual", "blenderbot_small", "flan_t5", "t5"), CASES),
+)
 def case(request):
     """A model, and what transformers said of the same folder."""
     folder = FILES / request.param

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from marks import slow_but
 
 from keras_genai import registry
 from keras_genai.samplers.diffusion import (
@@ -131,7 +132,9 @@ def test_many_ancestral_steps_reach_the_distribution_of_the_data(schedule):
     np.testing.assert_allclose(pictures.std(), DEVIATION, atol=0.02)
 
 
-@pytest.mark.parametrize("sampler", [Ancestral(), DDIM()], ids=str)
+@pytest.mark.parametrize(
+    "sampler", slow_but([Ancestral()], [Ancestral(), DDIM()]), ids=str
+)
 def test_repeated_steps_keep_the_distribution(sampler):
     _, pictures, _ = run(sampler, CosineNoise(), 400, count=20_000, resample=3)
     np.testing.assert_allclose(pictures.mean(), MEAN, atol=0.02)

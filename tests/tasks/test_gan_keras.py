@@ -252,7 +252,10 @@ def in_float64():
     "make",
     [
         lambda: wgan_gp(SHAPE, latent=3, width=2, penalty=GradientPenalty(every=2)),
-        lambda: stylegan2((4, 4, 1), latent=2, width=1, mapping_depth=0),
+        pytest.param(
+            lambda: stylegan2((4, 4, 1), latent=2, width=1, mapping_depth=0),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_networks_may_be_float64(make):

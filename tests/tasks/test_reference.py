@@ -72,7 +72,7 @@ def test_a_new_adapter_is_switched_off():
 def test_one_compiled_function_has_policy_and_base_to_the_bit(jit_compile):
     policy, plain = adapted(trained=True), gpt()
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(jit_compile=jit_compile, autograph=False)
     def both(tokens):
         lengths = tf.fill([3], 6)
         own, _ = token_log_probabilities(policy, tokens, tf.ones_like(lengths), lengths)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from flat import flat
+from marks import slow_but
 
 from keras_genai.data import images
 from keras_genai.evaluation.likelihood import (
@@ -235,7 +236,9 @@ def test_pictures_depend_on_the_seed_and_on_the_label_asked_for():
     assert np.abs(first - model.generate(4, labels=3, seed=2)).max() > 1e-3
 
 
-@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "dtype", slow_but(["mixed_float16"], ["mixed_bfloat16", "mixed_float16"])
+)
 def test_it_trains_in_half_precision_with_float32_losses(dtype, digits):
     model = make(dtype=dtype, objective=ImportanceBound(3), likelihood=Gaussian())
     model.compile(keras.optimizers.Adam(), run_eagerly=True)

@@ -19,6 +19,21 @@ class Kill(keras.callbacks.Callback):
             raise KilledError
 
 
+class Process:
+    """A compiled model that begins again as if its process had just been started."""
+
+    def __init__(self, model):
+        self.model = model
+        model.optimizer.build(model.trainable_variables)
+        self.state = [*model.variables, *model.optimizer.variables]
+        self.start = [variable.numpy() for variable in self.state]
+
+    def begin(self):
+        for variable, value in zip(self.state, self.start, strict=True):
+            variable.assign(value)
+        return self.model
+
+
 def check_that_it_goes_on_to_the_bit(run, folder):
     """That a run which ended in the middle has the weights and the log of a whole one.
 

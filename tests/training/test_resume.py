@@ -8,8 +8,13 @@ import signal
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import pytest
+import tiny_run
+from amid_updates import KilledError
 
+from keras_genai import training
 from keras_genai.training.log import TIMING_FIELDS
 
 STEPS = 28
@@ -108,12 +113,62 @@ def assert_identical(run, whole):
     assert run.log == whole.log
 
 
+class End(keras.callbacks.Callback):
+    """Ends a run in the middle: after so many calls of the train function."""
+
+    def __init__(self, calls):
+        super().__init__()
+        self.left = calls
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if not self.left:
+            raise KilledError
+
+
+def learn(folder, *callbacks):
+    """A run of 12 steps in this process: its weights, its best step, its log."""
+    training.deterministic(0)
+    model = tiny_run.scaled_model()
+    outcome = training.train(
+        model,
+        tiny_run.Splits,
+        folder,
+        steps=12,
+        log_every=4,
+        save_every=2,
+        validate_every=8,
+        keep_best=True,
+        callbacks=[training.EarlyStopping(patience=50), *callbacks],
+        progress=False,
+        say=lambda line: None,
+    )
+    log = [
+        {name: record[name] for name in record if name not in TIMING_FIELDS}
+        for record in outcome.history
+    ]
+    return [variable.numpy() for variable in model.variables], outcome, log
+
+
+def test_a_run_that_ended_amid_an_interval_goes_on_to_the_same_bits(tmp_path):
+    whole, expected, log = learn(tmp_path / "whole")
+    with pytest.raises(KilledError):
+        learn(tmp_path / "cut", End(calls=4))  # before the 8th step is saved
+    weights, outcome, written = learn(tmp_path / "cut")
+    assert outcome.resumed_from == 6
+    assert written == log
+    assert outcome.best == expected.best
+    for one, other in zip(weights, whole, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "latest"),
     [
         ("scaled", [0.5]),
-        pytest.param("scaled", [0.3, 0.6], marks=pytest.mark.slow),
-        pytest.param("compiled", [0.5], marks=pytest.mark.slow),
+        ("scaled", [0.3, 0.6]),
+        ("compiled", [0.5]),
     ],
 )
 def test_killed_at_random_moments_the_run_ends_with_the_same_bits(

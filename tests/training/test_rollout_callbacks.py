@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import policy_run
 import pytest
-from amid_updates import check_that_it_goes_on_to_the_bit
+from amid_updates import Process, check_that_it_goes_on_to_the_bit
 from toy_strings import REFERENCE, policy, worth
 
 from keras_genai.tasks.advantages import LeaveOneOut
@@ -141,27 +141,12 @@ def tuning():
         policy(REFERENCE), worth, LeaveOneOut(2), kl=KL(0.1), rollouts=SETTINGS
     )
     model.compile(keras.optimizers.Adam(0.5), jit_compile=False)
-    model.optimizer.build(model.trainable_variables)
     return model
-
-
-class Process:
-    """A model that begins again as if its process had just been started."""
-
-    def __init__(self):
-        self.model = tuning()
-        self.state = [*self.model.variables, *self.model.optimizer.variables]
-        self.start = [variable.numpy() for variable in self.state]
-
-    def begin(self):
-        for variable, value in zip(self.state, self.start, strict=True):
-            variable.assign(value)
-        return self.model
 
 
 @pytest.fixture(scope="module")
 def process():
-    return Process()
+    return Process(tuning())
 
 
 def run(process, folder, *more, settings=None):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from linear_run import go, linear
+from marks import slow_but
 from tiny_run import Loader, Splits
 
 from keras_genai import training
@@ -29,7 +30,7 @@ class Steps(keras.callbacks.Callback):
         self.seen.append(int(self.model.optimizer.iterations))
 
 
-@pytest.mark.parametrize("steps", [8, pytest.param(9, marks=pytest.mark.slow), 11])
+@pytest.mark.parametrize("steps", slow_but([11], [8, 9, 11]))
 def test_exactly_the_asked_number_of_steps_runs(steps, tmp_path):
     counted, model = Steps(), linear(steps_per_execution=4)
     assert go(tmp_path, model, steps=steps, callbacks=[counted]).steps == steps
@@ -65,7 +66,7 @@ def test_a_finished_run_carries_nothing_on_whether_it_was_trained_now_or_before(
         training.deterministic(0)
         sizes = dict(vocabulary_size=5, embedding_dim=3, units=4, num_layers=1)
         model = TruncatedLM(RNN(**sizes), lanes=2)
-        model.compile(keras.optimizers.SGD(0.1))
+        model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
         model.optimizer.build(model.trainable_variables)
         go(tmp_path, model, types.SimpleNamespace(train=stream, validation=None))
         found.append({each.path: each.numpy() for each in model.weights})

@@ -26,7 +26,7 @@ def learn(folder, sampled=True, **options):
     held_out = DataLoader({"images": pictures[:4]}, 4, fixed=True)
     network = DenseAutoencoder(latent_size=2, hidden=(5,))
     model = VAE(network, Image((4, 4, 1)), name="vae")
-    model.compile(keras.optimizers.Adam(0.01, use_ema=True))
+    model.compile(keras.optimizers.Adam(0.01, use_ema=True), run_eagerly=True)
     model.optimizer.build(model.trainable_variables)
     seen = []
 

@@ -1,0 +1,22 @@
+"""What holds for all tests."""
+
+import pathlib
+import sys
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_curves():
+    """To draw a curve takes longer than a run of a few steps; one test draws it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "keras" in sys.modules:  # else nothing is trained
+            from keras_genai.training import run
+
+            patch.setattr(run, "draw_curve", empty)
+        yield
+
+
+def empty(history, path, title=""):
+    """Takes the place of `draw_curve`."""
+    pathlib.Path(path).touch()
