@@ -20,3 +20,13 @@ def no_curves():
 def empty(history, path, title=""):
     """Takes the place of `draw_curve`."""
     pathlib.Path(path).touch()
+
+
+@pytest.fixture
+def eager():
+    """No function is traced: what is called once or twice takes less time than that."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

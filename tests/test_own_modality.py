@@ -154,10 +154,7 @@ entry = Entry(
     tiny=dict(width=2),
     source=tones,
     recipe=Recipe(
-        # So few steps take less time than their graph.
-        compile=lambda steps=40: dict(
-            optimizer=keras.optimizers.Adam(1e-2), run_eagerly=True
-        ),
+        compile=lambda steps=40: dict(optimizer=keras.optimizers.Adam(1e-2)),
         batch_size=8,
         steps=40,
         log_every=10,

@@ -65,6 +65,7 @@ def run(folders, capsys, monkeypatch):
     return run
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_reward_model_scores_each_text(run, models):
     lines, _ = run("score", "reward", "--prompt", "the ", "cat", "dog")
     wanted = models["reward"].score(["the ", "the "], ["cat", "dog"])

@@ -13,6 +13,7 @@ from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.masked import MaskedLM
 from keras_genai.tasks.presets import PresetError
 
+pytestmark = pytest.mark.usefixtures("eager")
 FILES = pathlib.Path(__file__).parent.parent / "parity/files/encoder"
 TEXTS = ["the cat sat on the mat", "a dog", "the"]
 MODES = {

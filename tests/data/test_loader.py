@@ -208,9 +208,9 @@ class Noted:
         return regression().evaluation()
 
 
-@pytest.mark.parametrize("validation", [regression(), Noted()])
-def test_a_run_validates_on_the_same_pass_each_time(validation, tmp_path):
-    splits = type("S", (), {"train": regression(), "validation": validation})
+@pytest.mark.parametrize("make", [regression, Noted])
+def test_a_run_validates_on_the_same_pass_each_time(make, tmp_path):
+    splits = type("S", (), {"train": regression(), "validation": make()})
     model = linear()
     model.compile(keras.optimizers.SGD(0.0), "mse", run_eagerly=True)
     outcome = training.train(

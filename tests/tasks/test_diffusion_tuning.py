@@ -36,14 +36,6 @@ SMALL = TrajectorySettings(ROWS, STEPS)
 CLASS = [{"labels": 0}, {"labels": 1}]
 
 
-@pytest.fixture
-def eager():
-    """Nothing is compiled: each is called once or twice."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def tuning_of(policy=None, settings=SMALL, task=DiffusionTuning, **given):
     given = {"rewards": brightness, "advantages": LeaveOneOut(4), **given}
     return task(policy or painter(MEANS), rollouts=settings, **given)

@@ -14,7 +14,7 @@ from keras_genai.training.rollouts import Rollouts
 SUMS = Clipped(mean="constant")  # of tokens, up to a constant
 
 
-def train(seed, rounds, passes=1, rate=0.1, jit_compile="auto", **given):
+def train(seed, rounds, passes=1, rate=0.1, **given):
     """The table of a policy trained by `fit`, from the reference."""
     settings = RolloutSettings(256, 1, 3, stop=(0,))
     tuning = PolicyTuning(
@@ -22,8 +22,7 @@ def train(seed, rounds, passes=1, rate=0.1, jit_compile="auto", **given):
     )
     steps = rounds * passes
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
-    optimizer = keras.optimizers.Adam(schedule, beta_2=0.99)
-    tuning.compile(optimizer, jit_compile=jit_compile)
+    tuning.compile(keras.optimizers.Adam(schedule, beta_2=0.99))
     logs = tuning.fit(
         tuning.loader(256, seed=seed),
         epochs=steps,
@@ -53,9 +52,7 @@ def test_sampled_training_reaches_the_optimum(method, seed):
 
 
 def test_a_few_rollouts_win_some_of_what_can_be_won_and_are_logged():
-    logits, history = train(
-        0, 8, objective=SUMS, advantages=GAE(), rate=0.3, jit_compile=False
-    )
+    logits, history = train(0, 8, objective=SUMS, advantages=GAE(), rate=0.3)
     assert share_missing(logits) < 0.6
     assert history["reward"][-1] > history["reward"][0]
     assert history["clip_ratio/region_mean"] == [0] * 8

@@ -204,7 +204,7 @@ def test_stored_log_probabilities_stand_for_the_reference():
     arrays = tuning.loader(ROWS, 4, shuffle=False, store_reference=True).content
     computed = tuning(tensors({k: v for k, v in arrays.items() if k != "reference"}))
     np.testing.assert_allclose(arrays["reference"], computed["reference"], atol=1e-5)
-    # In parts, of which the last one reaches back.
+    # In parts, of which the last one is filled up.
     parts = tuning.reference_log_probabilities(
         {key: np.asarray(value) for key, value in arrays.items()}, batch_size=3
     )

@@ -58,7 +58,9 @@ every_network = pytest.mark.parametrize(
 
 def made(name="gpt"):
     keras.utils.set_random_seed(0)
-    return NETWORKS[name]()
+    model = NETWORKS[name]()
+    model.run_eagerly = True  # of a few scores, too
+    return model
 
 
 def fit(model, rows=ROWS, epochs=1, optimizer=None, **settings):
@@ -157,6 +159,7 @@ def test_normalizing_gives_mean_0_and_deviation_1_and_keeps_the_order(tmp_path):
     np.testing.assert_allclose(model.score(PROMPTS, CHOSEN), after, atol=1e-5)
     model.save_to_preset(tmp_path / "preset")
     again = from_preset(tmp_path / "preset")
+    again.run_eagerly = True
     np.testing.assert_array_equal(again.score(PROMPTS, CHOSEN), after)
     with pytest.raises(ValueError, match="must be of different scores"):
         model.normalize(PROMPTS[:1] * 2, CHOSEN[:1] * 2)

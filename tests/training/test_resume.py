@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tiny_run
-from amid_updates import KilledError
+from amid_updates import KilledError, Process
 
 from keras_genai import training
 from keras_genai.training.log import TIMING_FIELDS
@@ -126,10 +126,9 @@ class End(keras.callbacks.Callback):
             raise KilledError
 
 
-def learn(folder, *callbacks):
-    """A run of 12 steps in this process: its weights, its best step, its log."""
-    training.deterministic(0)
-    model = tiny_run.scaled_model()
+def learn(process, folder, *callbacks):
+    """A run of 12 steps: its weights, its `Outcome`, its log."""
+    model = process.begin()
     outcome = training.train(
         model,
         tiny_run.Splits,
@@ -151,10 +150,11 @@ def learn(folder, *callbacks):
 
 
 def test_a_run_that_ended_amid_an_interval_goes_on_to_the_same_bits(tmp_path):
-    whole, expected, log = learn(tmp_path / "whole")
-    with pytest.raises(KilledError):
-        learn(tmp_path / "cut", End(calls=4))  # before the 8th step is saved
-    weights, outcome, written = learn(tmp_path / "cut")
+    process = Process(tiny_run.scaled_model())
+    whole, expected, log = learn(process, tmp_path / "whole")
+    with pytest.raises(KilledError):  # before the 8th step is saved
+        learn(process, tmp_path / "cut", End(calls=4))
+    weights, outcome, written = learn(process, tmp_path / "cut")
     assert outcome.resumed_from == 6
     assert written == log
     assert outcome.best == expected.best
