@@ -76,6 +76,7 @@ def run(folders, capsys, monkeypatch):
     return run
 
 
+@pytest.mark.usefixtures("eager")
 def test_classes_are_named_with_their_probabilities(run, folders):
     lines, _ = run("classify", "classifier", *TEXTS)
     model = from_preset(folders / "classifier")
@@ -103,12 +104,14 @@ def test_weights_can_be_8_bit_integers(run, folders, monkeypatch):
         assert {"bad", "good", "so-so"} <= set(line.split())
 
 
+@pytest.mark.usefixtures("eager")
 def test_lines_of_standard_input_are_as_good_as_arguments(run):
     given, _ = run("classify", "classifier", *TEXTS)
     read, _ = run("classify", "classifier", stdin=f"{TEXTS[0]}\n\n  {TEXTS[1]}\n")
     assert read == [given[0], "", given[1]]
 
 
+@pytest.mark.usefixtures("eager")
 def test_an_answer_is_a_span_with_its_place_and_score(run, folders, tmp_path):
     context = "The cat sat by the sea. " * 8
     file = tmp_path / "context.txt"

@@ -14,7 +14,7 @@ from zoo._metrics import metric
 from zoo.entry import Result
 
 # Among the fast tests, these write or draw; all others do with -m slow.
-FAST = ("ngram_names", "vae_digits")
+FAST = ("vae_digits",)
 SAMPLED = [
     pytest.param(name, marks=[] if name in FAST else pytest.mark.slow)
     for name in _weights.names()

@@ -136,7 +136,7 @@ def linear():
     model = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(1, kernel_initializer="zeros")]
     )
-    model.compile(keras.optimizers.SGD(0.01), "mse", run_eagerly=True)  # a few steps
+    model.compile(keras.optimizers.SGD(0.01), "mse")
     return model
 
 

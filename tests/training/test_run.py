@@ -66,7 +66,7 @@ def test_a_finished_run_carries_nothing_on_whether_it_was_trained_now_or_before(
         training.deterministic(0)
         sizes = dict(vocabulary_size=5, embedding_dim=3, units=4, num_layers=1)
         model = TruncatedLM(RNN(**sizes), lanes=2)
-        model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+        model.compile(keras.optimizers.SGD(0.1))
         model.optimizer.build(model.trainable_variables)
         go(tmp_path, model, types.SimpleNamespace(train=stream, validation=None))
         found.append({each.path: each.numpy() for each in model.weights})
