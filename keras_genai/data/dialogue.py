@@ -11,6 +11,7 @@ import re
 
 import numpy as np
 
+from keras_genai.checks import check_integer
 from keras_genai.data import conversations, text, tokenizers
 from keras_genai.data.arguments import check_length
 from keras_genai.data.loading import Splits
@@ -33,6 +34,7 @@ def chatterbot(
     length=128,
     tokenizer="bpe:2048",
     packed=True,
+    longest=3,
     stand_in=False,
 ):
     """Short exchanges with a computer, 1,174 of them, of which answers are learned.
@@ -41,6 +43,9 @@ def chatterbot(
     written down by `CHATML`. Exchanges of more tokens than `length` are left out,
     because nothing would be learned of how they end.
 
+    In training an exchange comes alone, and as one of two, up to `longest`, that have
+    nothing to do with each other: who chats does not always stay with a subject.
+
     Args:
         batch_size: int, rows.
         seed: int. Which rows come in which batch.
@@ -48,7 +53,8 @@ def chatterbot(
         length: int, tokens of a row.
         tokenizer: `Tokenizer` with the marks of `CHATML`, or a name, see
             `tokenizers.build`, of one that learns as that of `background`.
-        packed: bool. Whether exchanges share rows; see `conversations.loader`.
+        packed: bool. Whether conversations share rows; see `conversations.loader`.
+        longest: int. Exchanges of a conversation of the training, at most.
         stand_in: bool. If `True`, sixty exchanges, for tests.
 
     Returns:
@@ -58,14 +64,21 @@ def chatterbot(
     Reference: https://github.com/gunthercox/chatterbot-corpus, BSD-3-Clause
     """
     check_length(length, least=8)
+    check_integer("longest", longest, 1)
     tokenizer = _tokenizer(tokenizer, stand_in)
     train, held_out = _parts(tokenizer, length, stand_in)
+    talks = [talk for talk in _talks(train, longest) if _fits(talk, tokenizer, length)]
     loader = functools.partial(
         conversations.loader, tokenizer=tokenizer, turns=CHATML, length=length
     )
     return Splits(
-        loader(_rows(train), batch_size=batch_size, packed=packed, seed=seed),
-        loader(_rows(held_out), batch_size=batch_size, shuffle=False, fixed=True),
+        loader(_rows(talks), batch_size=batch_size, packed=packed, seed=seed),
+        loader(
+            _rows([pair] for pair in held_out),
+            batch_size=batch_size,
+            shuffle=False,
+            fixed=True,
+        ),
         tokenizer,
         held_out=_columns(held_out),
         name="chatterbot",
@@ -189,22 +202,34 @@ def plain(words):
     return re.sub(r"\W+", " ", words.lower()).strip()
 
 
-def _rows(pairs):
+def _talks(pairs, longest):
+    """Conversations, lists of exchanges: each one alone, and of two at random, ..."""
+    draws = np.random.default_rng(0)
+    talks = [[pair] for pair in pairs]
+    for count in range(2, longest + 1):
+        order = draws.permutation(len(pairs))
+        parts = np.split(order, range(count, len(order), count))
+        talks += [[pairs[index] for index in part] for part in parts]
+    return talks
+
+
+def _rows(talks):
     return [
         {
             "messages": [
-                {"role": "user", "content": question},
-                {"role": "assistant", "content": answer},
+                {"role": role, "content": said}
+                for pair in talk
+                for role, said in zip(("user", "assistant"), pair, strict=True)
             ]
         }
-        for question, answer in pairs
+        for talk in talks
     ]
 
 
 def _parts(tokenizer, length, stand_in):
     """Exchanges of training and validation that have at most so many tokens."""
     return [
-        [pair for pair in part if _fits(pair, tokenizer, length)]
+        [pair for pair in part if _fits([pair], tokenizer, length)]
         for part in split_by_question(exchanges(stand_in))
     ]
 
@@ -222,10 +247,13 @@ def _text(pairs):
     )
 
 
-def _fits(pair, tokenizer, length):
-    question, answer = pair
-    said = CHATML.spans([("person", question), ("model", answer)])[0]
-    return len(tokenizer.encode(said)) <= length
+def _fits(talk, tokenizer, length):
+    turns = [
+        (role, said)
+        for pair in talk
+        for role, said in zip(("person", "model"), pair, strict=True)
+    ]
+    return len(tokenizer.encode(CHATML.spans(turns)[0])) <= length
 
 
 def _texts(stand_in):

@@ -96,3 +96,15 @@ def test_the_alphabet_of_lines_is_that_of_all_exchanges():
     assert few.tokenizer.decode([few.tokenizer.end_token]) == "\n"
     asked = LINES.text([("person", "Hi"), ("model", "Hello"), ("person", "Well?")])
     assert asked == "Hi\tHello\nWell?\t"
+
+
+def test_exchanges_come_alone_and_behind_others_that_train():
+    made = dict(length=128, tokenizer="bpe:400", stand_in=True, packed=False)
+    alone, talks = (dialogue.chatterbot(1, longest=count, **made) for count in (1, 3))
+    tokenizer = talks.tokenizer
+    texts = [tokenizer.decode(row) for row in talks.train.content[0]["tokens"]]
+    assert len(alone.train.content[0]["tokens"]) < len(texts)
+    counts = {text.count("assistant") for text in texts}
+    assert counts == {1, 2, 3}
+    unseen = talks.held_out["prompts"]
+    assert not any(f"\n{question}\n" in text for text in texts for question in unseen)
