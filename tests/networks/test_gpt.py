@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from marks import slow_but
 
 from keras_genai import from_preset
 from keras_genai.modalities.text import Text
@@ -49,7 +50,7 @@ def test_a_changed_token_changes_nothing_before_it(style, training):
     assert np.abs(outputs[0][:, 7:] - outputs[1][:, 7:]).max() > 1e-2
 
 
-@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+@pytest.mark.parametrize("style", slow_but((GPT2, LLAMA), STYLES.values()), ids=STYLES)
 def test_cached_decoding_of_unequal_rows_is_the_full_call(style):
     model = make(style)
     tokens, lengths, bucket = draw_tokens(2, 12), np.array([3, 6]), 8
@@ -69,7 +70,7 @@ def test_cached_decoding_of_unequal_rows_is_the_full_call(style):
         )
 
 
-@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+@pytest.mark.parametrize("style", slow_but((GPT2, LLAMA), STYLES.values()), ids=STYLES)
 def test_texts_that_share_a_row_are_read_as_each_alone(style):
     network, lengths = make(style).network, [5, 3, 4]
     texts = [draw_tokens(2, 12)[:, :length] for length in lengths]
