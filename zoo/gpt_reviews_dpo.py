@@ -14,11 +14,11 @@ from keras_genai.preferences import Sigmoid
 from zoo import _alignment, _reviews
 from zoo.entry import Entry, Recipe
 
-STEPS = 400
+STEPS = 250
 
 entry = Entry(
     task=_reviews.preferring,
-    config=dict(loss=Sigmoid(beta=0.1)),
+    config=dict(loss=Sigmoid(beta=0.3)),
     tiny={},
     source=functools.partial(
         reviews, length=_reviews.CONTEXT, tokenizer=_reviews.TOKENIZER
@@ -26,7 +26,7 @@ entry = Entry(
     feed=_reviews.feed_pairs,
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
-            optimizer=_alignment.falling_adam(1e-4, steps), jit_compile=True
+            optimizer=_alignment.falling_adam(5e-5, steps), jit_compile=True
         ),
         batch_size=32,
         steps=STEPS,
