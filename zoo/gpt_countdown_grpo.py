@@ -25,7 +25,7 @@ entry = Entry(
     source=countdown,
     embedded=True,
     feed=_policies.feed,
-    recipe=_policies.recipe(steps=800, rate=5e-4, every=4, batch_size=128),
+    recipe=_policies.recipe(steps=600, rate=1e-4, every=4, batch_size=128),
     evaluate=_countdown.score,
     sample=_countdown.show,
     family="alignment",
