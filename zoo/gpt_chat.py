@@ -1,7 +1,7 @@
 """A GPT that chats: small talk, of which the answers alone are learned.
 
 Run:   python train.py gpt_chat_base, and then python train.py gpt_chat
-Chat:  python -m zoo chat gpt_chat
+Chat:  python -m zoo chat gpt_chat --temperature 0.3
 Floor: python train.py ngram_chat, a 12-gram of characters, on the same answers
 
 A tenth of the questions is never seen. What it says to those is grammar and mood, not
