@@ -22,9 +22,7 @@ def picture(found):
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     _panel(left, found, "reward", f"mean reward by {found['reward']}")
-    panel = {name for name in found["best_of"][0] if name.startswith("praise_by_")}
-    judges = len(panel - {"praise_by_reward"})
-    _panel(right, found, "praise", f"share of praise, mean of {judges} other judges")
+    _panel(right, found, "praise", "share of praise by other judges")
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     buffer = io.BytesIO()

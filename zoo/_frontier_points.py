@@ -13,6 +13,7 @@ from keras_genai import from_preset
 from keras_genai.evaluation.kl import best_of_divergence
 from keras_genai.samplers.rollouts import completions, roll
 from zoo import _alignment, _policies, _reviews
+from zoo._command import say
 from zoo._opening import locate
 from zoo._settings import Settings
 
@@ -85,7 +86,8 @@ def curves(reference, policies, splits, panel):
     """
     writer = _alignment.fine_tuned(reference)  # compiled once, for all weights
 
-    def point(share, policy):
+    def point(share, policy, name="the reference"):
+        say("zoo", f"scoring {name}, {share:.0%} of the way")
         between(writer, reference, policy, share)
         return {
             "share": share,
@@ -94,7 +96,7 @@ def curves(reference, policies, splits, panel):
 
     begin = point(0.0, reference)
     return {
-        name: [begin, *(point(share, policy) for share in SHARES)]
+        name: [begin, *(point(share, policy, name) for share in SHARES)]
         for name, policy in policies.items()
     }
 
@@ -123,6 +125,7 @@ def best_of(reference, splits, panel, counts=COUNTS):
         list of points, see `measured`.
     """
     prompts, most = _reviews.unseen(splits), max(counts)
+    say("zoo", f"drawing {most} completions of each of {len(prompts)} prompts")
     step = max(1, _policies.ROWS // most)
     parts = [
         _said(reference, prompts[begin : begin + step], panel, most, number)

@@ -248,12 +248,8 @@ def _text(pairs):
 
 
 def _fits(talk, tokenizer, length):
-    turns = [
-        (role, said)
-        for pair in talk
-        for role, said in zip(("person", "model"), pair, strict=True)
-    ]
-    return len(tokenizer.encode(CHATML.spans(turns)[0])) <= length
+    (sample,) = conversations.encode(_rows([talk]), tokenizer, CHATML)
+    return len(sample.tokens) <= length
 
 
 def _texts(stand_in):

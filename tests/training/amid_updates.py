@@ -10,13 +10,18 @@ class KilledError(Exception):
 
 
 class Kill(keras.callbacks.Callback):
+    """Ends a run after a step."""
+
     def __init__(self, step):
         super().__init__()
         self.step = step
 
     def on_train_batch_end(self, batch, logs=None):
         if int(self.model.optimizer.iterations) == self.step:
-            raise KilledError
+            self.end()
+
+    def end(self):
+        raise KilledError
 
 
 class Process:
