@@ -1,0 +1,58 @@
+"""Sound files of any kind as one channel at one rate."""
+
+import numpy as np
+
+from keras_genai.files.paths import AnyPath, as_path
+from keras_genai.files.resampling import resample
+from keras_genai.files.text import open_regular
+from keras_genai.files.wav import RATES, read_wav
+
+WAV = (".wav", ".wave")
+OTHERS = (".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif")
+EXTENSIONS = (*WAV, *OTHERS)
+
+
+def read_sound(path: AnyPath, rate: int) -> np.ndarray:
+    """The sound of a file, its channels mixed, at the rate that is asked for.
+
+    WAV files are read by this library, the others of `EXTENSIONS` by `soundfile`.
+
+    Args:
+        path: str or path.
+        rate: int, Hz.
+
+    Returns:
+        float32 `(samples,)` in [-1, 1].
+
+    Raises:
+        ImportError: if `soundfile` is needed and missing.
+        OSError: if the file cannot be read.
+        ValueError: if it cannot be decoded; the message names it.
+    """
+    path = as_path(path)
+    other = path.suffix.lower() in OTHERS
+    waves, own_rate = _by_soundfile(path) if other else read_wav(path)
+    mixed = waves.mean(axis=1) if waves.shape[1] > 1 else waves[:, 0]
+    return np.clip(resample(mixed, own_rate, rate), -1, 1)
+
+
+def _by_soundfile(path):
+    try:
+        import soundfile
+    except ImportError:
+        raise ImportError(
+            f"{path} needs `soundfile`: pip install keras_genai[audio]"
+        ) from None
+    with open_regular(path) as file:
+        try:
+            waves, rate = soundfile.read(file, dtype="float32", always_2d=True)
+        except RuntimeError as error:
+            raise ValueError(f"{path} cannot be decoded: {error}") from None
+    if not len(waves) or not np.isfinite(waves).all():
+        raise ValueError(f"{path} must have finite samples, at least one")
+    if not RATES[0] <= rate <= RATES[1]:
+        raise ValueError(
+            f"{path} must have from {RATES[0]:,} to {RATES[1]:,} samples a second. "
+            f"Received: {rate:,}"
+        )
+    return np.clip(waves, -1, 1), rate
