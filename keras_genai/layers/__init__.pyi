@@ -38,6 +38,7 @@ from .low_rank import LowRankPair as LowRankPair
 from .low_rank import WholeCopy as WholeCopy
 from .masked import MaskedBlock as MaskedBlock
 from .masked import MaskedConvolution as MaskedConvolution
+from .mel import LogMel as LogMel
 from .modulated import ModulatedConvolution as ModulatedConvolution
 from .normalization import BatchNormalization as BatchNormalization
 from .padding import skip_padding as skip_padding
