@@ -35,7 +35,7 @@ ALLOWED = {
     "layers": {"registry", "files", "replicas", "xla"},
     "samplers": {"registry"},
     "networks": BASE | {"declared", "layers"},
-    "modalities": {"registry", "files", "padding"},
+    "modalities": {"registry", "files", "padding", "layers"},
     "data": {"registry", "files", "padding", "modalities"},
     "tasks": BASE
     | {

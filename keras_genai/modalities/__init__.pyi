@@ -1,8 +1,11 @@
 # Written by tools/stubs.py.
+from .audio import Audio as Audio
+from .audio import Waves as Waves
 from .base import Modality as Modality
 from .base import target_of as target_of
 from .fields import Field as Field
 from .fields import Labels as Labels
+from .fields import Lengths as Lengths
 from .fields import Pictures as Pictures
 from .fields import Tokens as Tokens
 from .fields import Weights as Weights
@@ -11,6 +14,8 @@ from .grids import png as png
 from .image import Image as Image
 from .image import Video as Video
 from .image import pictures as pictures
+from .mel import Frames as Frames
+from .mel import Mel as Mel
 from .number import Number as Number
 from .text import Label as Label
 from .text import Readable as Readable

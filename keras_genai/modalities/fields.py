@@ -169,6 +169,17 @@ class Tokens(Field):
 
 
 @dataclasses.dataclass(frozen=True)
+class Lengths(Field):
+    """How many steps of each row are sample, where padding follows."""
+
+    kinds, dtype = "iu", "int32"
+    allowed = "ints >= 1 of shape (batch,)"
+
+    def span(self):
+        return 1, np.iinfo("int32").max
+
+
+@dataclasses.dataclass(frozen=True)
 class Weights(Field):
     """How much each example counts."""
 
