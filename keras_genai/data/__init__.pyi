@@ -22,6 +22,8 @@ from .loading import Buckets as Buckets
 from .loading import DataLoader as DataLoader
 from .loading import Dataset as Dataset
 from .loading import Splits as Splits
+from .recordings import Recordings as Recordings
+from .speech import Strings as Strings
 from .turns import Turns as Turns
 from .windows import Stream as Stream
 from .windows import Windows as Windows

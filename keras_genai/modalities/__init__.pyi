@@ -17,6 +17,7 @@ from .image import pictures as pictures
 from .mel import Frames as Frames
 from .mel import Mel as Mel
 from .number import Number as Number
+from .speaker import Speaker as Speaker
 from .text import Label as Label
 from .text import Readable as Readable
 from .text import Text as Text

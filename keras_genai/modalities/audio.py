@@ -5,12 +5,12 @@ import os
 
 import numpy as np
 
-from keras_genai.checks import check_integer
+from keras_genai.checks import check_flag, check_integer
 from keras_genai.files.sound import read_sound
 from keras_genai.files.wav import RATES, encode_wav
 from keras_genai.modalities import sound_pictures
 from keras_genai.modalities.base import Modality
-from keras_genai.modalities.fields import Field, Lengths
+from keras_genai.modalities.fields import Field, Labels, Lengths
 from keras_genai.padding import pad_sequence
 from keras_genai.registry import register
 
@@ -51,12 +51,15 @@ class Audio(Modality):
     """Sounds of one channel, float in [-1, 1].
 
     A batch has `"waves"`, float `(B, T)`, and unless all sounds are of one `length`,
-    `"samples"`, int `(B,)`: how many of each row are sound, before the padding.
+    `"samples"`, int `(B,)`: how many of each row are sound, before the padding. If it
+    may be of crops, it has `"begins"`, int `(B,)`: 1 where a row begins with its sound,
+    and 0 where it begins amid.
 
     Args:
         rate: int. Samples a second, Hz. Files of other rates are resampled.
         length: int or `None`. Samples of each sound. Shorter ones are followed by
             silence.
+        cropped: bool. Whether rows of a batch may begin amid their sounds.
 
     Raises:
         TypeError: if one is not an int.
@@ -65,6 +68,7 @@ class Audio(Modality):
 
     rate: int
     length: int | None = None
+    cropped: bool = False
 
     key, suffix, noun = "waves", ".wav", "sounds"
 
@@ -76,6 +80,7 @@ class Audio(Modality):
             )
         if self.length is not None:
             check_integer("length", self.length, 1)
+        check_flag("cropped", self.cropped)
 
     @property
     def numbers(self):
@@ -83,8 +88,12 @@ class Audio(Modality):
 
     @property
     def fields(self):
-        waves = {self.key: Waves(self.length)}
-        return waves if self.length else {**waves, "samples": Lengths()}
+        fields = {self.key: Waves(self.length)}
+        if self.length is None:
+            fields["samples"] = Lengths()
+        if self.cropped:
+            fields["begins"] = Labels(2)
+        return fields
 
     def read(self, value, name=None):
         """Sounds that a person has.
@@ -116,10 +125,10 @@ class Audio(Modality):
 
     def batch(self, rows):
         """What a batch has of what `read` returned: dict of arrays, see `fields`."""
-        if self.length is not None:
-            return {self.key: rows}
+        ones = np.ones(len(rows), "int32")
         lengths = np.array([len(row) for row in rows], "int32")
-        return {self.key: pad_sequence(rows), "samples": lengths}
+        found = {"waves": pad_sequence(rows), "samples": lengths, "begins": ones}
+        return {key: found[key] for key in self.fields}
 
     def encode(self, value):
         """bytes of one WAV file: the sounds one after the other, with gaps."""

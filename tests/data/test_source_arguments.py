@@ -10,6 +10,7 @@ from keras_genai.data import (
     masking,
     pairs,
     sentiment,
+    speech,
     summarization,
     video,
 )
@@ -37,6 +38,8 @@ CASES = [
     (answering.squad, HERE, "length", WRONG["size"]),
     (summarization.scitldr, HERE, "input_length", WRONG["size"]),
     (summarization.scitldr, HERE, "target_length", WRONG["size"]),
+    (speech.spoken_digits, HERE, "crop", WRONG["size"]),
+    (speech.digit_strings, HERE, "longest", WRONG["size"]),
     (damage.Noise, {}, "deviation", (*WRONG["amount"], (0.2, 0.1), (0.1,))),
     (damage.Noise, {}, "clip", (0, "x", None)),
     (damage.Blur, {}, "deviation", (*WRONG["amount"], 0)),

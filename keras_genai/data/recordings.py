@@ -1,0 +1,206 @@
+"""Recordings: many sounds of any lengths in one array, and batches of crops of them."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genai.checks import check_size
+from keras_genai.data.loading import DataLoader
+from keras_genai.files.sound import EXTENSIONS, read_sound
+from keras_genai.files.text import lines, read_text
+from keras_genai.files.walking import files_below
+
+LOUDEST = 2.0**15  # of 16-bit integers
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Recordings:
+    """Sounds one after the other, and what is known of each.
+
+    Args:
+        sound: int16 `(S,)`.
+        lengths: int64 `(N,)`, samples of each.
+        rate: int, Hz.
+        about: dict of arrays `(N,)`, such as `"labels"`.
+    """
+
+    sound: np.ndarray
+    lengths: np.ndarray
+    rate: int
+    about: dict
+
+    def __len__(self):
+        return len(self.lengths)
+
+    @functools.cached_property
+    def begins(self):
+        """int64 `(N,)`: the first sample of each."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    def wave(self, index):
+        """float32 `(T,)` in [-1, 1): one of the sounds."""
+        begin = self.begins[index]
+        return (self.sound[begin : begin + self.lengths[index]] / LOUDEST).astype("f4")
+
+    def take(self, index):
+        """`Recordings`: some of them.
+
+        Args:
+            index: int or bool array.
+        """
+        index = np.arange(len(self))[index]
+        parts = [
+            self.sound[begin : begin + length]
+            for begin, length in zip(
+                self.begins[index], self.lengths[index], strict=True
+            )
+        ]
+        return Recordings(
+            np.concatenate(parts) if parts else self.sound[:0],
+            self.lengths[index],
+            self.rate,
+            {key: value[index] for key, value in self.about.items()},
+        )
+
+    def arrays(self):
+        """All of them padded, as a held-out part.
+
+        Returns:
+            dict of `"waves"`, float32 `(N, T)`, `"samples"` and `"begins"`, int32
+            `(N,)`, and what is known of each.
+        """
+        waves = np.zeros((len(self), self.lengths.max()), "float32")
+        for index, length in enumerate(self.lengths):
+            waves[index, :length] = self.wave(index)
+        begins = np.ones(len(self), "int32")
+        samples = self.lengths.astype("int32")
+        return {"waves": waves, "samples": samples, "begins": begins, **self.about}
+
+
+def of_waves(waves, rate, about):
+    """`Recordings` of a list of float `(T,)` in [-1, 1]."""
+    whole = np.round(np.concatenate(waves) * LOUDEST)
+    sound = np.clip(whole, -LOUDEST, LOUDEST - 1).astype("int16")
+    return Recordings(sound, np.array([len(wave) for wave in waves]), rate, about)
+
+
+def of_files(paths, rate, about):
+    """`Recordings` of sound files, at a rate."""
+    return of_waves([read_sound(path, rate) for path in paths], rate, about)
+
+
+def labelled_folder(folder, rate):
+    """The sounds of a folder, by the names of its inner folders.
+
+    Args:
+        folder: path.
+        rate: int, Hz.
+
+    Returns:
+        `(recordings, names)`: `Recordings` with `"labels"`, int32 `(N,)`, and tuple of
+        str, their names. Of files in no inner folder there is one class, `""`.
+
+    Raises:
+        ValueError: if there is no sound.
+    """
+    paths = [path for path in files_below(folder) if _is_sound(path)]
+    if not paths:
+        raise ValueError(f"{folder} must have sounds, {', '.join(EXTENSIONS)}")
+    owners = [path.relative_to(folder).parent.as_posix().strip(".") for path in paths]
+    names, labels = np.unique(owners, return_inverse=True)
+    about = {"labels": labels.astype("int32")}
+    return of_files(paths, rate, about), tuple(names.tolist())
+
+
+def transcribed_folder(folder, rate):
+    """The sounds of a folder with `metadata.csv`, as LJSpeech has it.
+
+    Each line is the name of a file in `wavs`, without `.wav`, what it says, and maybe
+    the same with numbers spelled out, which is taken then, with `|` between them.
+
+    Args:
+        folder: path.
+        rate: int, Hz.
+
+    Returns:
+        `Recordings` with `"texts"`, str `(N,)`.
+
+    Raises:
+        OSError: if a file is not there.
+        ValueError: if a line has no text.
+    """
+    place = folder / "metadata.csv"
+    rows = [line.split("|") for line in lines(read_text(place)) if line.strip()]
+    for number, row in enumerate(rows, 1):
+        if len(row) < 2 or not row[-1].strip():
+            raise ValueError(
+                f"{place}, line {number}, must be a name, | and a text. "
+                f"Received: {'|'.join(row)[:60]!r}"
+            )
+    paths = [folder / "wavs" / f"{row[0]}.wav" for row in rows]
+    return of_files(paths, rate, {"texts": np.array([row[-1] for row in rows])})
+
+
+def crop_loader(recordings, batch_size, crop, seed=0, **settings):
+    """Batches of crops of recordings.
+
+    Where a recording is longer than a crop, training ones begin at the recording's
+    own beginning or anywhere in it, and others at its beginning.
+
+    Args:
+        recordings: `Recordings`.
+        batch_size: int.
+        crop: int, samples. Shorter recordings are followed by silence.
+        seed: int.
+        **settings: of `DataLoader`; with `fixed` all begin at the beginning.
+
+    Returns:
+        `DataLoader` of dicts of `"waves"`, float32 `(B, crop)`; `"samples"`, int32
+        `(B,)`, how many of them are sound; `"begins"`, int32 `(B,)`, 1 where a crop
+        begins with its sound; and what is known of each.
+    """
+    check_size("crop", crop, most=2**24)
+    with tf.device("CPU:0"):
+        sound = tf.constant(recordings.sound)
+    anywhere = not settings.get("fixed", False)
+
+    def cut(batch, seed):
+        batch = dict(batch)
+        begin, length = batch.pop("begin"), batch.pop("length")
+        start = _starts(length, crop, seed) if anywhere else tf.zeros_like(length)
+        place = start[:, None] + tf.range(crop, dtype="int64")
+        samples = tf.gather(
+            sound, tf.minimum(begin[:, None] + place, len(recordings.sound) - 1)
+        )
+        waves = tf.cast(samples, "float32") / LOUDEST
+        left = tf.minimum(length - start, crop)
+        return {
+            "waves": tf.where(place < length[:, None], waves, 0.0),
+            "samples": tf.cast(left, "int32"),
+            "begins": tf.cast(start == 0, "int32"),
+            **batch,
+        }
+
+    rows = {"begin": recordings.begins, "length": recordings.lengths}
+    loader = DataLoader(
+        {**rows, **recordings.about}, batch_size, seed=seed, transform=cut, **settings
+    )
+    loader.content = (loader.content, recordings.sound)
+    return loader
+
+
+def _starts(lengths, crop, seed):
+    """int64 `(B,)`: where crops begin; what fits into a crop begins at 0.
+
+    Half of a crop may lie before its sound, and then it begins with the sound instead,
+    or after it. So the ends are in half as many crops as what lies between.
+    """
+    draws = tf.random.stateless_uniform(tf.shape(lengths), seed, dtype="float64")
+    start = tf.cast(draws * tf.cast(lengths, "float64"), "int64") - crop // 2
+    return tf.where(lengths <= crop, tf.zeros_like(start), tf.maximum(start, 0))
+
+
+def _is_sound(path):
+    return path.suffix.lower() in EXTENSIONS

@@ -1,0 +1,253 @@
+"""Spoken digits: splits by take, crops and strings that depend on the step alone."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_genai.data import recordings, speech
+from keras_genai.files.wav import encode_wav
+from keras_genai.modalities import Mel
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return speech.spoken_digits(batch_size=8, crop=700, stand_in=True)
+
+
+@pytest.fixture(scope="module")
+def strings():
+    return speech.digit_strings(batch_size=8, stand_in=True)
+
+
+def write(folder, digit, speaker, take, samples=90):
+    draws = np.random.default_rng([digit, take])
+    wave = draws.uniform(-0.5, 0.5, samples + take)
+    path = folder / f"{digit}_{speaker}_{take}.wav"
+    path.write_bytes(encode_wav(wave, speech.RATE))
+    return wave
+
+
+def test_the_data_sets_own_files_are_split_by_take(tmp_path):
+    folder = tmp_path / "fsdd/recordings"
+    folder.mkdir(parents=True)
+    waves = {
+        (digit, who, take): write(folder, digit, who, take)
+        for digit in range(10)
+        for who in ("ann", "bob")
+        for take in (0, 4, 5, 7, 8, 49)
+    }
+    for data_dir in (tmp_path, tmp_path / "fsdd", folder):
+        (train, held_out, test), speakers = speech.digit_parts(data_dir)
+        assert speakers == ("ann", "bob")
+        for part, takes in ((train, (8, 49)), (held_out, (5, 7)), (test, (0, 4))):
+            assert len(part) == 40
+            assert set(part.about["takes"]) == {*takes}
+    row = 7
+    key = [train.about[name][row] for name in ("labels", "speakers", "takes")]
+    expected = waves[key[0], speakers[key[1]], key[2]]
+    np.testing.assert_allclose(train.wave(row), expected, atol=1e-4)
+
+
+def test_a_speaker_who_is_left_out_is_only_in_the_test():
+    (train, held_out, test), _ = speech.digit_parts(
+        left_out="synthetic_low", stand_in=True
+    )
+    assert set(test.about["speakers"]) == {1}
+    assert {*train.about["speakers"], *held_out.about["speakers"]} == {0}
+    assert train.about["takes"].min() >= 8
+    assert len(test) == 160
+    with pytest.raises(ValueError, match="`left_out` must be one of synthetic_high"):
+        speech.digit_parts(left_out="ann", stand_in=True)
+
+
+def test_what_is_missing_or_misnamed_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="digit_speaker_take"):
+        speech.spoken_digits(4, data_dir=tmp_path)
+    write(tmp_path, 3, "ann_b", 1)
+    with pytest.raises(ValueError, match="must be called digit_speaker_take"):
+        speech.digit_parts(tmp_path)
+
+
+def test_crops_are_what_the_recordings_hold_and_silence(splits):
+    train = speech.digit_parts(stand_in=True)[0][0]
+    known = {bytes(train.wave(row)[:700].tobytes()) for row in range(len(train))}
+    seen = set()
+    for batch in splits.train.epoch():
+        waves, samples, begins = (
+            batch[name].numpy() for name in ("waves", "samples", "begins")
+        )
+        assert waves.shape == (8, 700)
+        for wave, count, begin in zip(waves, samples, begins, strict=True):
+            assert not wave[count:].any()
+            seen.add(int(begin))
+            if begin:
+                assert wave[:count].tobytes() in known
+    assert seen == {0, 1}
+
+
+def test_crops_fall_about_evenly_on_all_of_a_long_recording():
+    wave = np.arange(1, 1_001) / 2_000
+    long = recordings.of_waves([wave], speech.RATE, {})
+    counts = np.zeros(1_000)
+    loader = recordings.crop_loader(long, 1, 100)
+    for batch in loader.dataset().take(600):
+        heard = batch["waves"][0].numpy()[: int(batch["samples"][0])]
+        place = np.round(heard * 2_000).astype(int) - 1
+        assert int(batch["begins"][0]) == (place[0] == 0)
+        counts[place] += 1
+    assert counts.min() > 12
+    assert counts[100:900].max() < 3 * counts[100:900].min()
+
+
+def test_a_crop_depends_on_seed_and_step_and_nothing_else(splits):
+    again = speech.spoken_digits(batch_size=8, crop=700, stand_in=True)
+    first = next(iter(splits.train.dataset(start=33)))
+    for one, other in zip(
+        tf.nest.flatten(first),
+        tf.nest.flatten(next(iter(again.train.dataset(33)))),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+    other = next(iter(splits.train.dataset(start=34)))
+    assert np.abs(first["waves"] - other["waves"]).max() > 0
+
+
+def test_validation_begins_at_the_beginning_and_test_is_whole(splits):
+    batch = next(iter(splits.validation))
+    assert batch["begins"].numpy().all()
+    test = splits.test
+    assert test["waves"].shape[1] == test["samples"].max()
+    assert len(test["labels"]) == 100
+    for kind in splits.kinds:
+        for name, field in kind.fields.items():
+            field.check(name, test[name])
+
+
+def test_a_string_is_its_digits_by_one_speaker_with_gaps():
+    (train, _, _), _ = speech.digit_parts(stand_in=True)
+    made = speech.Strings(
+        train, 30, speed=(1, 1), gain=(1, 1), noise=(0, 0), gap=(0.05, 0.1)
+    )
+    for index in range(30):
+        plan = {key: value[index] for key, value in made.plan.items()}
+        rows = plan["rows"][: plan["size"]]
+        string = made[index]
+        assert len(string["waves"]) == made.lengths[index]
+        labels = train.about["labels"][rows]
+        assert string["texts"].split() == [speech.WORDS[label] for label in labels]
+        assert set(train.about["speakers"][rows]) == {string["speakers"]}
+        place = 0
+        for row, gap in zip(rows, plan["gaps"], strict=False):
+            assert 400 <= gap < 800
+            assert not string["waves"][place : place + gap].any()
+            place += gap
+            spoken = train.wave(row)
+            np.testing.assert_array_equal(
+                string["waves"][place : place + len(spoken)], spoken
+            )
+            place += len(spoken)
+        assert len(string["waves"]) == place + plan["gaps"][plan["size"]]
+    assert set(made.plan["size"]) == {1, 2, 3, 4, 5, 6}
+
+
+def test_speed_gain_and_noise_are_as_they_were_asked_for():
+    (train, _, _), _ = speech.digit_parts(stand_in=True)
+    settings = dict(gap=(0, 0), longest=1)
+    plain, fast = (
+        speech.Strings(train, 5, **settings, noise=(0, 0), gain=(1, 1), speed=(x, x))
+        for x in (1, 2)
+    )
+    loud = speech.Strings(
+        train, 5, **settings, noise=(0.1, 0.1), gain=(0, 0), speed=(1, 1)
+    )
+    for index in range(5):
+        wave = plain[index]["waves"]
+        assert abs(len(fast[index]["waves"]) - len(wave) / 2) <= 1
+        np.testing.assert_array_equal(fast[index]["waves"][:300], wave[:600:2])
+        assert abs(loud[index]["waves"].std() - 0.1) < 0.01
+
+
+def test_strings_come_as_waves_and_tokens_of_similar_length(strings):
+    lengths = []
+    for batch in strings.train.epoch():
+        samples = batch["samples"].numpy()
+        assert batch["waves"].shape[1] >= samples.max()
+        lengths.append(samples.max() - samples.min())
+        for wave, count in zip(batch["waves"].numpy(), samples, strict=True):
+            assert not wave[count:].any()
+        assert batch["tokens"].shape[1] == 6
+    assert np.median(lengths) < 4_000
+    assert len({batch["waves"].shape[1] for batch in strings.train.epoch()}) <= 8
+    row = batch["tokens"][0].numpy()
+    said = strings.tokenizer.decode(row[row > 0])
+    assert 1 <= len(said.split()) == (row > 0).sum()
+    assert {*said.split()} <= {*speech.WORDS}
+
+
+def test_strings_come_as_spectrograms_with_their_true_lengths(strings):
+    mel = Mel(speech.RATE, 256, 80, 20)
+    heard = speech.digit_strings(batch_size=8, mel=mel, stand_in=True)
+    waves, mels = (next(iter(s.train.dataset(5))) for s in (strings, heard))
+    assert mels.keys() == {"mels", "frames", "tokens", "speakers"}
+    np.testing.assert_array_equal(mels["tokens"], waves["tokens"])
+    np.testing.assert_array_equal(mels["frames"], waves["samples"] // 80 + 1)
+    expected = mel(waves["waves"], waves["samples"])
+    np.testing.assert_allclose(mels["mels"], expected, atol=1e-4)
+    assert heard.sizes["bands"] == 20
+
+
+def test_strings_depend_on_seed_and_step_and_nothing_else(strings):
+    again = speech.digit_strings(batch_size=8, stand_in=True)
+    other = speech.digit_strings(batch_size=8, seed=1, stand_in=True)
+    first, second, third = (
+        next(iter(each.train.dataset(7)))["waves"] for each in (strings, again, other)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert first.shape != third.shape or np.abs(first - third).max() > 0
+    np.testing.assert_array_equal(strings.test["waves"], other.test["waves"])
+    assert strings.test["texts"].tolist() == other.test["texts"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gap", (0.2, 0.1)),
+        ("gap", 0.1),
+        ("speed", (0, 1)),
+        ("noise", (0, float("nan"))),
+        ("gain", (0, "x")),
+        ("longest", 0),
+        ("strings", 0),
+        ("mel", 80),
+    ],
+)
+def test_what_no_string_can_be_is_refused(name, value):
+    with pytest.raises((TypeError, ValueError), match=f"`{name}` must be") as caught:
+        speech.digit_strings(4, stand_in=True, **{name: value})
+    assert "\n" not in str(caught.value)
+
+
+def test_folders_of_sounds_are_labelled_by_their_names(tmp_path):
+    for owner, take in (("cats", 1), ("cats", 2), ("dogs", 3)):
+        (tmp_path / owner).mkdir(exist_ok=True)
+        write(tmp_path / owner, take, "x", 0)
+    (tmp_path / "dogs/notes.txt").write_text("no sound")
+    found, names = recordings.labelled_folder(tmp_path, 8_000)
+    assert names == ("cats", "dogs")
+    assert found.about["labels"].tolist() == [0, 0, 1]
+    with pytest.raises(ValueError, match="must have sounds"):
+        recordings.labelled_folder(tmp_path / "none", 8_000)
+
+
+def test_a_folder_with_transcripts_is_read_as_ljspeech_has_it(tmp_path):
+    (tmp_path / "wavs").mkdir()
+    write(tmp_path / "wavs", 1, "x", 0)
+    write(tmp_path / "wavs", 2, "x", 5)
+    table = tmp_path / "metadata.csv"
+    table.write_text("1_x_0|It is 5.|It is five.\n2_x_5|Good.\n")
+    found = recordings.transcribed_folder(tmp_path, 4_000)
+    assert found.about["texts"].tolist() == ["It is five.", "Good."]
+    assert found.lengths.tolist() == [45, 48]
+    table.write_text("1_x_0|It is 5.\n2_x_5\n")
+    with pytest.raises(ValueError, match="line 2, must be a name"):
+        recordings.transcribed_folder(tmp_path, 4_000)
