@@ -173,6 +173,7 @@ BY_HAND = {
     "keras_genai/data/dialogue.py": {"read_text"},  # ships with the package
     "keras_genai/data/lives.py": {"read_text"},  # likewise
     "keras_genai/data/text.py": {"read_text"},  # likewise
+    "keras_genai/data/pronunciation.py": {"read_text"},  # likewise
     "keras_genai/data/sentiment.py": {"read_text"},  # likewise
     "zoo/__init__.py": {"read_text"},  # likewise
     "zoo/entry.py": {"read_text"},  # likewise

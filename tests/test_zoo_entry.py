@@ -36,6 +36,7 @@ LEARNED = (
     "bert_squad",
     "bert_sst2",
     "bert_sst2_mlm",
+    "g2p_english",
     "lstm_sst2",
     "t5_scitldr",
     "transformer_multi30k",

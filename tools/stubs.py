@@ -44,8 +44,8 @@ PACKAGES = {
     "data": Public(
         modules=words(
             "answering augmentation captions conversations countdown damage dialogue "
-            "images masking pairs preferences reviews sentiment summarization text "
-            "tokenizers translation video"
+            "images masking pairs preferences pronunciation reviews sentiment "
+            "summarization text tokenizers translation video"
         ),
         machinery=words("alphabet sentencepiece tokenizer"),
         hidden=words("Plan"),
@@ -58,7 +58,7 @@ PACKAGES = {
             "importance_bound code_cross_entropy restoration_scores psnr ssim "
             "score_summaries rouge translate bleu perplexity Judge WinRate win_rate "
             "compare TextJudge PairJudge ClassifierJudge distinct unique_share "
-            "Divergence divergence best_of_divergence pass_at"
+            "Divergence divergence best_of_divergence pass_at pronunciation_errors"
         ),
         only=True,
     ),

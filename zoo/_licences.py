@@ -13,6 +13,7 @@ _CHAT = "BSD-3-Clause (Gunther Cox, chatterbot-corpus)"
 LICENCES = {
     "chat_background": f"PSF-2.0 (Python Software Foundation); {_CHAT}",
     "chatterbot": _CHAT,
+    "cmudict": "BSD-2-Clause (Carnegie Mellon University, CMUdict)",
     "countdown": f"{_OWN})",
     "dates": f"{_OWN}, in formats of Babel, BSD-3-Clause, and the Unicode CLDR)",
     "digits": _DIGITS,

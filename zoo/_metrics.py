@@ -49,6 +49,7 @@ METRICS = {
     "test_accuracy": Metric("accuracy on the test set, share", more_is_better=True),
     "test_loss": Metric("loss on the test set, nats a picture"),
     "test_nats_per_character": Metric("nats a character of the test text"),
+    "word_error_rate": Metric("word error rate, share"),
     "training_loss": Metric("loss on the training data, nats a picture"),
 }
 

@@ -10,6 +10,7 @@ from . import images as images
 from . import masking as masking
 from . import pairs as pairs
 from . import preferences as preferences
+from . import pronunciation as pronunciation
 from . import reviews as reviews
 from . import sentiment as sentiment
 from . import summarization as summarization

@@ -1,7 +1,7 @@
 """Tokenizers that are learned from texts, on the `tokenizers` library.
 
-Build one with `characters`, `byte_level`, `bpe`, `wordpiece`, `unigram`, or by a
-short name with `build("bpe:4096", corpus)`.
+Build one with `characters`, `symbols`, `byte_level`, `bpe`, `wordpiece`, `unigram`, or
+by a short name with `build("bpe:4096", corpus)`.
 """
 
 import difflib
@@ -68,6 +68,50 @@ def characters(
     vocabulary = {character: index for index, character in enumerate(sorted(known))}
     core = core_library.Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     core.decoder = decoders.Fuse()
+    return _with_roles(core, pad_token, start_token, end_token, unknown_token)
+
+
+def symbols(
+    vocabulary, pad_token=None, start_token=None, end_token=None, unknown_token=None
+):
+    """One id for each of some symbols of any length, such as letters and phonemes.
+
+    A text is cut at its blanks, and what stands between them into as few symbols as
+    there can be. Ids become symbols with blanks between them.
+
+    Args:
+        vocabulary: iterable of different str without blanks, in the order of their
+            ids. Special tokens follow.
+        pad_token: str or `None`, as in `Tokenizer`; likewise the next three.
+        start_token: str or `None`.
+        end_token: str or `None`.
+        unknown_token: str or `None`. Without one, a text that is not made of the
+            symbols is refused.
+
+    Returns:
+        `Tokenizer`.
+
+    Raises:
+        ValueError: if there are no symbols, if one is twice there, or if one is empty
+            or has a blank.
+    """
+    found = list(vocabulary)
+    odd = [symbol for symbol in found if symbol.split() != [symbol]]
+    if not found or odd or len({*found}) < len(found):
+        raise ValueError(
+            "`vocabulary` must have different symbols without blanks. Received: "
+            f"{(odd or found)[:8]!r}"
+        )
+    unknown = None
+    if unknown_token is not None:
+        unknown = len(found)
+        found.append(unknown_token)
+    # All are as likely, so that the likeliest way to cut a text has the fewest.
+    pieces = [(symbol, -1.0) for symbol in found]
+    core = core_library.Tokenizer(models.Unigram(pieces, unk_id=unknown))
+    core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    if unknown_token is not None:
+        core.add_special_tokens([unknown_token])
     return _with_roles(core, pad_token, start_token, end_token, unknown_token)
 
 

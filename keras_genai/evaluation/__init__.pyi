@@ -29,6 +29,7 @@ from .preference import Judge as Judge
 from .preference import WinRate as WinRate
 from .preference import compare as compare
 from .preference import win_rate as win_rate
+from .pronunciation import pronunciation_errors as pronunciation_errors
 from .restoration import psnr as psnr
 from .restoration import restoration_scores as restoration_scores
 from .restoration import ssim as ssim

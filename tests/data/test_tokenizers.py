@@ -144,6 +144,35 @@ def test_an_unknown_character_becomes_the_unknown_token_if_there_is_one():
     assert tokenizer.decode([0, 3, 2], skip_special_tokens=False) == "a<unk>c"
 
 
+def test_symbols_of_any_length_are_found_the_longest_ones_first():
+    known = ["a", "t", "s", "t\u0361\u0283", "a\u02d0", "AH0"]
+    tokenizer = tokenizers.symbols(known, pad_token="<pad>", unknown_token="<unk>")
+    assert tokenizer.encode("t\u0361\u0283a\u02d0s ta AH0AH0").tolist() == [
+        3,
+        4,
+        2,
+        1,
+        0,
+        5,
+        5,
+    ]
+    assert tokenizer.encode("a?<pad>").tolist()[:2] == [0, tokenizer.unknown_token]
+    assert (
+        tokenizer.decode([3, 4, 5, tokenizer.pad_token]) == "t\u0361\u0283 a\u02d0 AH0"
+    )
+    again = tokenizers.Tokenizer.from_json(tokenizer.to_json())
+    assert again.encode("t\u0361\u0283a\u02d0s").tolist() == [3, 4, 2]
+    assert again.vocabulary_size == tokenizer.vocabulary_size == 8
+
+
+def test_symbols_must_be_different_and_without_blanks():
+    for odd in ([], ["a", "a"], ["a b"], [""]):
+        with pytest.raises(ValueError, match="different symbols without blanks"):
+            tokenizers.symbols(odd)
+    with pytest.raises(ValueError, match="cannot be read"):
+        tokenizers.symbols(["a"]).encode("b")
+
+
 def test_special_tokens_come_after_characters_and_before_learned_pieces():
     characters = tokenizers.characters("ab\n", pad_token="<pad>", end_token="\n")
     assert (characters.pad_token, characters.end_token) == (3, 0)
