@@ -124,7 +124,6 @@ class Audio(Modality):
         return pad_sequence(rows, length=self.length)
 
     def batch(self, rows):
-        """What a batch has of what `read` returned: dict of arrays, see `fields`."""
         ones = np.ones(len(rows), "int32")
         lengths = np.array([len(row) for row in rows], "int32")
         found = {"waves": pad_sequence(rows), "samples": lengths, "begins": ones}

@@ -75,6 +75,10 @@ class Modality:
         """
         return np.asarray(value)
 
+    def batch(self, rows):
+        """What a batch has of what `read` returned: dict of arrays, see `fields`."""
+        return {self.key: rows}
+
     def rows(self, value, count, name=None):
         """What a person holds, a row for each of so many samples; one serves them all.
 

@@ -103,7 +103,6 @@ class Mel(LogMel, Modality):
         return np.stack([row[: self.length] for row in rows])
 
     def batch(self, rows):
-        """What a batch has of what `read` returned: dict of arrays, see `fields`."""
         if self.length is not None:
             return {self.key: rows}
         lengths = np.array([len(row) for row in rows], "int32")

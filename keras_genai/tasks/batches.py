@@ -141,10 +141,13 @@ def assert_shapes(batch, fields):
 
 
 def _all_equal(sizes, expected):
+    any_size = -2
     # Of another rank they could not be compared.
     rank = len(expected)
     padded = tf.concat([sizes, tf.fill([rank], -1)], axis=0)[:rank]
-    return tf.reduce_all(tf.equal(padded, tf.constant(expected, "int32", (rank,))))
+    known = [any_size if size is None else size for size in expected]
+    known = tf.constant(known, "int32", (rank,))
+    return tf.reduce_all(tf.equal(padded, known) | (known == any_size))
 
 
 def _assertion(name, tensor, field):

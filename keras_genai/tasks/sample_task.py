@@ -67,9 +67,9 @@ class SampleTask(Task):
                 f"`given` must be {[kind.key for kind in kinds[1:]]}, a row a sample. "
                 f"Received: {len(parts) - 1} of them"
             )
-        arrays = {
-            kind.key: kind.read(part) for kind, part in zip(kinds, parts, strict=True)
-        }
+        arrays = {}
+        for kind, part in zip(kinds, parts, strict=True):
+            arrays |= kind.batch(kind.read(part))
         return in_batches(arrays, len(parts[0]), batch_size, shuffle, seed)
 
     def read(self, inputs):
