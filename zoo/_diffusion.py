@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_genai.data.pictures import to_float
 from keras_genai.schedules import warmup_cosine
 from zoo import _images
 
@@ -70,6 +71,8 @@ def score_restoration(model, splits, factor=None, **options):
 def show_restored(model, seed, source, **options):
     """Damaged pictures, what the model makes of them, and the truth, row by row.
 
+    They are of those that are scored.
+
     Args:
         model: `Diffusion` that is given pictures.
         seed: int.
@@ -80,11 +83,12 @@ def show_restored(model, seed, source, **options):
         float32 `(R, 8, H, W, C)` in [0, 1]: a row of damaged pictures, one of restored
         ones, one of true ones, and again.
     """
-    arrays = source(batch_size=2).held_out
+    splits = source(batch_size=2)
+    arrays = splits.held_out if splits.test is None else splits.test
     # Spread over all: neighbours are pieces of one sky.
     places = np.linspace(0, len(arrays["images"]) - 1, SHOWN).astype(int)
     damaged, truth = (
-        arrays[key][places].astype("float32") / 255 for key in ("condition", "images")
+        to_float(arrays[key][places]).numpy() for key in ("condition", "images")
     )
     restored = model.restore(damaged, seed=seed, progress=False, **options)
     rows = []

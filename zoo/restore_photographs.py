@@ -1,13 +1,25 @@
-"""Denoising of scikit-learn's two photographs, by diffusion.
+"""Photographs without their noise, of a scene that was not trained on, by diffusion.
 
 Run:       python train.py restore_photographs
-Goal:      3 dB PSNR above the better of copying and a median filter.
+Goal:      nearer to the truth than BM3D, which is told how strong the noise is.
+Compare:   python benchmarks/restoration.py restore_photographs FOLDER
+
+Of scikit-learn's two photographs the temple trains and the flower tests. The noise is
+not clipped: clipped noise has another mean where a picture is dark, which a network
+learns and a filter does not know. Turns, mirrors, other colours and another brightness
+make more scenes of the one.
 """
 
 import functools
 
 from keras_genai.data import damage, images
-from keras_genai.data.augmentation import Flip
+from keras_genai.data.augmentation import (
+    Brightness,
+    ChannelShuffle,
+    Contrast,
+    Flip,
+    Rotate90,
+)
 from keras_genai.networks.unet import UNet
 from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.predictions import Clean, Uniform
@@ -16,10 +28,13 @@ from zoo.entry import Entry, Recipe
 
 STEPS = 2_000
 SOURCE = functools.partial(
-    images.photographs, condition=damage.Noise(0.2), augment=Flip()
+    images.photographs,
+    image_size=64,
+    test="flower",
+    condition=damage.Noise(0.2, clip=False),
+    augment=[Flip(), Rotate90(), ChannelShuffle(), Contrast(0.5), Brightness(0.2)],
 )
 BEST = dict(steps=1, draws=4)  # the mean of what may be meant has the least error
-SHARP = dict(steps=20)
 
 entry = Entry(
     task=Diffusion,
@@ -38,14 +53,13 @@ entry = Entry(
         compile=lambda steps=STEPS: dict(
             optimizer=_diffusion.adam(steps), jit_compile=False
         ),
-        batch_size=32,
+        batch_size=8,
         steps=STEPS,
-        precision="mixed_bfloat16",
         log_every=100,
-        validate_every=2_000,
+        validate_every=500,
     ),
     evaluate=functools.partial(_diffusion.score_restoration, **BEST),
-    sample=functools.partial(_diffusion.show_restored, source=SOURCE, **SHARP),
+    sample=functools.partial(_diffusion.show_restored, source=SOURCE, **BEST),
     family="diffusion",
     paper="Saharia et al. 2022, Palette: Image-to-Image Diffusion Models",
     embedded=True,
