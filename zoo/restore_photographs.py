@@ -50,7 +50,7 @@ entry = Entry(
         prediction=Clean(),
         weighting=Uniform(),
     ),
-    tiny=dict(width=8, multipliers=(1,)),
+    tiny=dict(width=8, multipliers=(1, 1, 1)),
     source=SOURCE,
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
