@@ -86,11 +86,18 @@ def _opened(folder, dtype=None, name=None):
     return QuestionAnswering(model.network, model.given, dtype=dtype, name=name)
 
 
-def recipe(steps, rate, batch_size):
-    """Training on every window; the loss is the sum of both ends' cross-entropies."""
+def recipe(steps, rate, batch_size, optimizer=adamw):
+    """Training on every window; the loss is the sum of both ends' cross-entropies.
+
+    Args:
+        steps: int.
+        rate: float. The highest learning rate.
+        batch_size: int.
+        optimizer: callable that makes one of a schedule.
+    """
     return Recipe(
         compile=lambda steps=steps: dict(
-            optimizer=adamw(warmup_cosine(rate, max(1, steps // 10), steps)),
+            optimizer=optimizer(warmup_cosine(rate, max(1, steps // 10), steps)),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             jit_compile=True,
         ),
