@@ -28,7 +28,7 @@ from keras_genai.tasks.predictions import Clean, Uniform
 from zoo import _diffusion
 from zoo.entry import Entry, Recipe
 
-STEPS = 1_200
+STEPS = 3_000
 SOURCE = functools.partial(
     images.photographs,
     image_size=64,
