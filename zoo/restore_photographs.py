@@ -6,9 +6,9 @@ Compare:   python benchmarks/restoration.py restore_photographs FOLDER
 
 Of scikit-learn's two photographs the temple trains and the flower tests. The noise is
 not clipped: clipped noise has another mean where a picture is dark, which a network
-learns and a filter does not know. Turns, mirrors, other colours and another brightness
-make more scenes of the one. Nearly all steps are at so much noise of the diffusion that
-the noisy photograph says more: the picture is seen in one step.
+learns and a filter does not know. Nearness, turns, mirrors, other colours and another
+brightness make more scenes of the one. Nearly all steps are at so much noise of the
+diffusion that the noisy photograph says more: the picture is seen in one step.
 """
 
 import functools
@@ -20,6 +20,7 @@ from keras_genai.data.augmentation import (
     Contrast,
     Flip,
     Rotate90,
+    Zoom,
 )
 from keras_genai.networks.unet import UNet
 from keras_genai.schedules import StraightPath
@@ -28,13 +29,20 @@ from keras_genai.tasks.predictions import Clean, Uniform
 from zoo import _diffusion
 from zoo.entry import Entry, Recipe
 
-STEPS = 3_000
+STEPS = 6_000
 SOURCE = functools.partial(
     images.photographs,
     image_size=64,
     test="flower",
     condition=damage.Noise(0.2, clip=False),
-    augment=[Flip(), Rotate90(), ChannelShuffle(), Contrast(0.5), Brightness(0.2)],
+    augment=[
+        Zoom(4.0),
+        Flip(),
+        Rotate90(),
+        ChannelShuffle(),
+        Contrast(0.5),
+        Brightness(0.2),
+    ],
 )
 BEST = dict(steps=1, draws=4)  # the mean of what may be meant has the least error
 

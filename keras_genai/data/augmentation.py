@@ -88,6 +88,34 @@ class Translate:
 
 
 @dataclasses.dataclass(frozen=True)
+class Zoom:
+    """Shows a part of a picture at its full size, up to `most` times larger.
+
+    What is seen from near is smooth: of one scene it makes others with less texture.
+    Every factor from 1 is as likely as another with the same distance of logarithms.
+
+    Args:
+        most: float >= 1.
+    """
+
+    most: float = 2.0
+
+    def __post_init__(self):
+        check_number("most", self.most, "a number >= 1", lambda x: 1 <= x < math.inf)
+
+    def __call__(self, images, seed):
+        count = tf.shape(images)[0]
+        draws = tf.random.stateless_uniform((count, 3), seed)
+        side = self.most ** -draws[:, :1]  # of the part, as a share
+        corner = draws[:, 1:] * (1.0 - side)
+        boxes = tf.concat([corner, corner + side], axis=1)
+        shown = tf.image.crop_and_resize(
+            images, boxes, tf.range(count), images.shape[1:3]
+        )
+        return tf.ensure_shape(shown, images.shape)
+
+
+@dataclasses.dataclass(frozen=True)
 class Brightness:
     """Adds one number to all pixels of a picture, up to `most` either way.
 

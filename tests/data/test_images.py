@@ -177,10 +177,24 @@ def test_pictures_are_turned_by_quarters_and_get_other_colours():
     assert first.sum(axis=0).min() > 10
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["Flip", "Rotate90", "ChannelShuffle", "Translate", "Brightness", "Contrast"],
-)
+def test_a_zoom_shows_a_part_of_a_picture_larger():
+    ramp = np.stack(np.meshgrid(*[np.linspace(0.0, 1.0, 9)] * 2), axis=-1)
+    batch = tf.constant(np.repeat(ramp[None], 64, axis=0), "float32")
+    near = augmentation.Zoom(4.0)(batch, tf.constant([1, 2], "int64")).numpy()
+    steps = np.diff(near[:, 0, :, 0]) * 8  # of the ramp: 1 / factor
+    np.testing.assert_allclose(steps, steps[:, :1] * np.ones(8), atol=1e-5)
+    factors = np.log2(1 / steps[:, 0])
+    assert 0 <= factors.min() < 0.3 and 1.7 < factors.max() <= 2
+    assert near.min() >= 0 and near.max() <= 1
+    np.testing.assert_allclose(augmentation.Zoom(1.0)(batch, (1, 2)), batch, atol=1e-6)
+    with pytest.raises(ValueError, match=r"`most` must be a number >= 1.*0\.5"):
+        augmentation.Zoom(0.5)
+
+
+KINDS = "Flip Rotate90 ChannelShuffle Translate Zoom Brightness Contrast".split()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_augmented_pictures_stay_in_range(kind):
     batch = tf.constant(np.random.default_rng(0).random((16, 8, 8, 3)), "float32")
     found = getattr(augmentation, kind)()(batch, tf.constant([0, 1], "int64"))
