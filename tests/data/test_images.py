@@ -184,14 +184,24 @@ def test_a_zoom_shows_a_part_of_a_picture_larger():
     steps = np.diff(near[:, 0, :, 0]) * 8  # of the ramp: 1 / factor
     np.testing.assert_allclose(steps, steps[:, :1] * np.ones(8), atol=1e-5)
     factors = np.log2(1 / steps[:, 0])
-    assert 0 <= factors.min() < 0.3 and 1.7 < factors.max() <= 2
-    assert near.min() >= 0 and near.max() <= 1
+    assert 0 <= factors.min() < 0.3
+    assert 1.7 < factors.max() <= 2
+    assert near.min() >= 0
+    assert near.max() <= 1
     np.testing.assert_allclose(augmentation.Zoom(1.0)(batch, (1, 2)), batch, atol=1e-6)
     with pytest.raises(ValueError, match=r"`most` must be a number >= 1.*0\.5"):
         augmentation.Zoom(0.5)
 
 
-KINDS = "Flip Rotate90 ChannelShuffle Translate Zoom Brightness Contrast".split()
+KINDS = [
+    "Flip",
+    "Rotate90",
+    "ChannelShuffle",
+    "Translate",
+    "Zoom",
+    "Brightness",
+    "Contrast",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
