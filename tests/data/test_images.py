@@ -204,7 +204,7 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "Brightness", "Contrast"])
 def test_augmented_pictures_stay_in_range(kind):
     batch = tf.constant(np.random.default_rng(0).random((16, 8, 8, 3)), "float32")
     found = getattr(augmentation, kind)()(batch, tf.constant([0, 1], "int64"))
