@@ -4,8 +4,9 @@ Train: python train.py bert_answers
 Ask:   python -m zoo answer bert_answers --context FILE_OR_TEXT "Who moved to Cairo?"
 
 Made-up lives of people with real names, no download. The people of the test are in no
-text that was trained on: to answer, the model has to find the name in the text. That is
-learned late and at once, much sooner by Muon than by AdamW.
+text that was trained on: to answer, the model has to find the name in the text. That it
+has not learned yet: it finds what could answer a question, but of two people it takes
+either.
 """
 
 import functools

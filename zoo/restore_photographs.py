@@ -1,7 +1,8 @@
 """Photographs without their noise, of a scene that was not trained on, by diffusion.
 
 Run:       python train.py restore_photographs
-Goal:      nearer to the truth than BM3D, which is told how strong the noise is.
+Goal:      nearer to the truth than BM3D, which is told how strong the noise is. It is
+           not reached.
 Compare:   python benchmarks/restoration.py restore_photographs FOLDER
 
 Of scikit-learn's two photographs the temple trains and the flower tests. The noise is
