@@ -24,6 +24,7 @@ PACKAGES = (
 REFERENCE = {name: [name] for name in PACKAGES.split()}
 REFERENCE["losses"] = [
     "losses",
+    "ctc",
     "preferences",
     "likelihoods",
     "schedules",

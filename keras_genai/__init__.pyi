@@ -1,6 +1,7 @@
 # Written by tools/stubs.py.
 __version__: str
 from . import convert as convert
+from . import ctc as ctc
 from . import data as data
 from . import declared as declared
 from . import evaluation as evaluation

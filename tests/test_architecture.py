@@ -16,7 +16,7 @@ from keras_genai.compat import OVERRIDDEN
 from keras_genai.standins import modules_of_classes
 
 ROOT = pathlib.Path(__file__).parent.parent
-BASE = {"registry", "losses", "likelihoods", "preferences", "schedules"}
+BASE = {"ctc", "registry", "losses", "likelihoods", "preferences", "schedules"}
 BASE |= {"optimizers", "replicas"}
 # What each part of the package may import from it, itself and `checks` apart.
 ALLOWED = {
@@ -39,6 +39,7 @@ ALLOWED = {
     "data": {"registry", "files", "padding", "modalities"},
     "tasks": BASE
     | {
+        "padding",
         "progress",
         "declared",
         "networks",

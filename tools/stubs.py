@@ -58,7 +58,9 @@ PACKAGES = {
             "importance_bound code_cross_entropy restoration_scores psnr ssim "
             "score_summaries rouge translate bleu perplexity Judge WinRate win_rate "
             "compare TextJudge PairJudge ClassifierJudge distinct unique_share "
-            "Divergence divergence best_of_divergence pass_at pronunciation_errors"
+            "Divergence divergence best_of_divergence pass_at pronunciation_errors "
+            "word_error_rate character_error_rate phone_error_rate error_rate "
+            "edit_distance"
         ),
         only=True,
     ),
@@ -91,7 +93,7 @@ PACKAGES = {
         machinery=words(
             "batches completion_buffer denoising editing exporting feeding "
             "picture_task picture_tuning policy_gradient rollout_buffer rollout_tuning "
-            "sizes two_optimizers values"
+            "sizes sources two_optimizers values"
         ),
         hidden=words(
             "Advantages Completions Config CriticError Estimator Format Ratings "
@@ -110,7 +112,7 @@ PACKAGES = {
 UNLISTED = {"files"}  # packages that are found by the paths of their modules
 # Modules beside the packages that are public as they are.
 MODULES = {"declared", "likelihoods", "losses", "optimizers", "preferences", "registry"}
-MODULES |= {"schedules"}
+MODULES |= {"ctc", "schedules"}
 
 
 def packages():

@@ -7,6 +7,7 @@ from .classifier import Inception as Inception
 from .classifier import fit_classifier as fit_classifier
 from .diversity import distinct as distinct
 from .diversity import unique_share as unique_share
+from .edits import edit_distance as edit_distance
 from .images import class_entropy as class_entropy
 from .images import frechet_distance as frechet_distance
 from .images import kernel_distance as kernel_distance
@@ -35,6 +36,10 @@ from .restoration import restoration_scores as restoration_scores
 from .restoration import ssim as ssim
 from .summarization import rouge as rouge
 from .summarization import score_summaries as score_summaries
+from .transcription import character_error_rate as character_error_rate
+from .transcription import error_rate as error_rate
+from .transcription import phone_error_rate as phone_error_rate
+from .transcription import word_error_rate as word_error_rate
 from .translation import bleu as bleu
 from .translation import perplexity as perplexity
 from .translation import translate as translate

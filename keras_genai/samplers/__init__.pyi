@@ -1,4 +1,6 @@
 # Written by tools/stubs.py.
+from .ctc import BestPath as BestPath
+from .ctc import PrefixBeam as PrefixBeam
 from .diffusion import Ancestral as Ancestral
 from .diffusion import DDIM as DDIM
 from .diffusion import DPMSolver as DPMSolver
