@@ -47,8 +47,9 @@ class Splits:
         prompts: tuple of str, or of dict with `prompt` and what else rewards ask for:
             what a policy is to answer while it learns from rewards.
         texts: dict of `train` and `test`, each a dict of arrays: the same samples as
-            people read them, for what is compared with a model and reads no tokens; or
-            `None`. A run is not known by it, because it is known by the tokens.
+            people have them, for what is compared with a model and reads no tokens, or
+            the recordings that they are made of; or `None`. A run is not known by it,
+            because it is known by the tokens.
     """
 
     train: Any

@@ -106,7 +106,8 @@ def digit_strings(
         `"samples"`, int32 `(B,)`; or of `"mels"`, float32 `(B, F, bands)`, and
         `"frames"`; and of `"tokens"`, int32 `(B, longest)`, 0 where nothing is. Each
         batch has strings of similar length. `held_out` and `test` have `"waves"`,
-        `"samples"`, `"speakers"` and `"texts"`, str `(N,)`, such as `"three one"`.
+        `"samples"`, `"speakers"` and `"texts"`, str `(N,)`, such as `"three one"`;
+        `texts` of `Splits` has the `Recordings` of training and test.
 
     Raises:
         FileNotFoundError: if the files are not there.
@@ -135,6 +136,7 @@ def digit_strings(
         test=made[2].arrays(),
         name="digit_strings",
         kinds=(text, kind, Speaker(len(speakers), speakers)),
+        texts={"train": parts[0], "test": parts[2]},
     )
 
 

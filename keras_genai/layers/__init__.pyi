@@ -60,7 +60,9 @@ from .recurrent_attention import RecurrentAttention as RecurrentAttention
 from .recurrent_stacks import AttentiveDecoder as AttentiveDecoder
 from .recurrent_stacks import BidirectionalStack as BidirectionalStack
 from .seeded import Seeded as Seeded
+from .spec_augment import SpecAugment as SpecAugment
 from .spectral import SpectralNormalization as SpectralNormalization
+from .speech import SpeechEncoder as SpeechEncoder
 from .stacks import DecoderStack as DecoderStack
 from .stacks import EncoderStack as EncoderStack
 from .stacks import Stack as Stack

@@ -149,9 +149,9 @@ class Labels(Field):
 
 @dataclasses.dataclass(frozen=True)
 class Tokens(Field):
-    """Texts of one length, 0 where nothing is."""
+    """Texts of one length, or of any (`None`), 0 where nothing is."""
 
-    length: int
+    length: int | None
     vocabulary_size: int
     kinds, dtype = "iu", "int32"
 
@@ -162,7 +162,8 @@ class Tokens(Field):
     @property
     def allowed(self):
         highest = self.vocabulary_size - 1
-        return f"ints from 0 to {highest} of shape ({BATCH}, {self.length})"
+        length = self.length or "length"
+        return f"ints from 0 to {highest} of shape ({BATCH}, {length})"
 
     def span(self):
         return 0, self.vocabulary_size - 1

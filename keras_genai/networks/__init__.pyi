@@ -4,6 +4,7 @@ from .bert import BERT as BERT
 from .cyclegan import CycleGANGenerator as CycleGANGenerator
 from .dcgan import DCGANDiscriminator as DCGANDiscriminator
 from .dcgan import DCGANGenerator as DCGANGenerator
+from .deep_speech import DeepSpeech2 as DeepSpeech2
 from .denoising import DenoisingNetwork as DenoisingNetwork
 from .denoising import Told as Told
 from .dit import DiT as DiT
@@ -33,6 +34,7 @@ from .recurrent_encoder_decoder import RecurrentEncoderDecoder as RecurrentEncod
 from .rnn import RNN as RNN
 from .sequence_pair import SequencePairNetwork as SequencePairNetwork
 from .sequence_pair import TwoStacks as TwoStacks
+from .speech_encoder_decoder import SpeechEncoderDecoder as SpeechEncoderDecoder
 from .stylegan2 import StyleGAN2Discriminator as StyleGAN2Discriminator
 from .stylegan2 import StyleGAN2Generator as StyleGAN2Generator
 from .t5 import T5 as T5

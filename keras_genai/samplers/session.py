@@ -109,7 +109,7 @@ class Session:
         }
         numbers = tf.nest.map_structure(tf.constant, numbers)
         numbers["source"] = None
-        if self.inputs:
+        if self.inputs and self.inputs[0].dtype.is_integer:  # not a sound
             tokens, is_real = (tf.repeat(each, self._copies, 0) for each in self.inputs)
             numbers["source"] = tf.where(is_real, tokens, -1)
         return numbers

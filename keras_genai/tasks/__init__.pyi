@@ -70,6 +70,7 @@ from .text_task import TextTask as TextTask
 from .trajectories import Trajectories as Trajectories
 from .trajectories import step_log_probabilities as step_log_probabilities
 from .trajectory_settings import TrajectorySettings as TrajectorySettings
+from .transcription import CTC as CTC
 from .truncated import TruncatedLM as TruncatedLM
 from .tuning import Tuning as Tuning
 from .unpaired import CycleConsistency as CycleConsistency

@@ -1,11 +1,10 @@
-"""Tasks that turn one sequence into another: translation, summaries, answers."""
+"""Tasks that write a text from something else: translations, summaries, transcripts."""
 
 import dataclasses
 from typing import ClassVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_genai.checks import check_integer
 from keras_genai.data import conversations
@@ -17,19 +16,25 @@ from keras_genai.modalities.text import Text
 from keras_genai.networks.sequence_pair import SequencePairNetwork
 from keras_genai.registry import register
 from keras_genai.samplers.generation import check_stream
-from keras_genai.samplers.session import Session, bucket
+from keras_genai.samplers.session import Session
 from keras_genai.samplers.settings import GenerationSettings
 from keras_genai.samplers.text import Prompts, read_stop
 from keras_genai.samplers.tokens import check_sampler
 from keras_genai.samplers.writing import written
 from keras_genai.tasks.language import as_written, turn_ends
 from keras_genai.tasks.logits import LogitsTask
+from keras_genai.tasks.sources import BATCH, Sources, as_batch, transcribed
 from keras_genai.tasks.values import need, table_rows
+
+TRANSCRIBING = ("transcribe",)
 
 
 @register
 class Seq2SeqLM(LogitsTask):
     """A network that says the next token, given a whole other sequence and all before.
+
+    What is read is text, or anything else whose samples are float `(S, ...)`, such as
+    the `Mel` of a sound: the samplers are the same.
 
     Args:
         network: `keras_genai.networks.sequence_pair.SequencePairNetwork`.
@@ -62,7 +67,6 @@ class Seq2SeqLM(LogitsTask):
     turns: Turns = INSTRUCTION
 
     writes: ClassVar = True
-    verbs: ClassVar = ("chat", "translate", "summarize")
 
     def check(self):
         if len(self.given) > 1:
@@ -75,6 +79,15 @@ class Seq2SeqLM(LogitsTask):
         self.target = as_written(self.target, self.network)
         self.jit_generate = self.network.jit_generate
         self.given = self.given or (dataclasses.replace(self.target, generated=False),)
+
+    @property
+    def verbs(self):
+        return ("chat", "translate", "summarize") if self.reads_text else TRANSCRIBING
+
+    @property
+    def reads_text(self):
+        """bool: whether it reads text, and not sounds or something else."""
+        return isinstance(self.given[0], Text)
 
     @property
     def vocabulary_size(self):
@@ -121,9 +134,11 @@ class Seq2SeqLM(LogitsTask):
             kind.read(part, "pairs") for kind, part in zip(kinds, parts, strict=True)
         ]
         most = length or self.context
+        mosts = [most if isinstance(kind, Text) else None for kind in kinds]
         # One shape for all batches: XLA compiles each anew.
         longest = [max(len(row) for row in side) + 1 for side in sides]
-        lengths = [min(size, most) if most else size for size in longest]
+        pairs = zip(longest, mosts, strict=True)
+        lengths = [min(size, most) if most else size for size, most in pairs]
         collate = pair_batch(self.tokenizer, lengths, max_lengths=lengths)
         rows = list(zip(*sides, strict=True))
         return in_batches(
@@ -139,8 +154,8 @@ class Seq2SeqLM(LogitsTask):
     @property
     def fields(self):
         """dict of `keras_genai.modalities.fields.Field` by name: those of a batch."""
-        found = [field for kind in self.given for field in kind.fields.values()]
-        found += self.target.fields.values()
+        kinds = *self.given, self.target
+        found = [kind.fields[kind.key] for kind in kinds]
         return dict(zip(("inputs", "targets"), found, strict=True))
 
     def looked_up(self, x, y=None):
@@ -183,8 +198,8 @@ class Seq2SeqLM(LogitsTask):
             `(starts, inputs)`: list of int arrays, the decoder's start token; and what
             the encoder reads, int32 tokens and bool mask, `(B, S)` each.
         """
-        prompts, encoded = self._encoded(prompts)
-        return [np.array([self._start_token()], "int32")] * len(prompts.tokens), encoded
+        prompts, encoded = self.read_source(prompts)
+        return [np.array([self._start_token()], "int32")] * prompts.count, encoded
 
     def end_tokens(self, stop=()):
         """set of int: the tokens that end a text. See `CausalLM.end_tokens`."""
@@ -202,7 +217,8 @@ class Seq2SeqLM(LogitsTask):
 
         Args:
             inputs: a str, a list of str, a 1-D sequence of int tokens, or a list of
-                those. Text is framed as the tokenizer frames it.
+                those. Text is framed as the tokenizer frames it. Of a model that reads
+                something else, what its modality reads: paths of sounds, for instance.
             max_length: int or `None` (that of `generation`). Tokens of the decoder at
                 most, counted as transformers does: its start token is one.
             sampler: `Greedy`, `Sample` or `Beam`, with its own rules; or `None`, what
@@ -213,7 +229,8 @@ class Seq2SeqLM(LogitsTask):
 
         Returns:
             Results of the kind and nesting of `inputs`: str, or int32 arrays of the
-            tokens after the start token, a stop token the last of them if one came.
+            tokens after the start token, a stop token the last of them if one came. A
+            model that reads no text and has a tokenizer gives str.
             With `stream`, an iterator over such pieces.
 
         Raises:
@@ -223,22 +240,62 @@ class Seq2SeqLM(LogitsTask):
                 is not from 2 to the context, if nobody says what the decoder starts
                 with, or if `Beam` is to stream.
         """
-        prompts, encoded = self._encoded(inputs)
+        prompts, encoded = self.read_source(inputs)
         stop = self._all_stops(stop)
         sampler = self.generation.sampler() if sampler is None else sampler
         max_length = self._check_generate(max_length, sampler)
         check_stream(stream, sampler)
         check_integer("seed", seed, -(2**63))
         start = np.array([self._start_token()], "int32")
-        starts = [start] * len(prompts.tokens)
+        starts = [start] * prompts.count
         session = Session(self, starts, sampler, max_length, stop[0], seed, encoded)
         return written(session, prompts, starts, stop, self.tokenizer, stream)
 
-    def _encoded(self, inputs):
-        """`Prompts` of what a person asked, and the tensors that `encode` takes."""
+    def transcribe(self, sounds, sampler=None, max_length=None, batch_size=BATCH):
+        """What is said in sounds.
+
+        Args:
+            sounds: what the `Mel` in `given` reads: a path, samples, or several.
+            sampler, max_length: see `generate`.
+            batch_size: int. Sounds that are read at once.
+
+        Returns:
+            str, or a list of str for several sounds; int32 arrays without a tokenizer.
+
+        Raises:
+            ValueError: if the model reads text, or a sound cannot be read.
+        """
+        if self.reads_text:
+            raise ValueError(
+                "`given` must be sounds to transcribe some, such as a Mel. "
+                f"Received: {type(self.given[0]).__name__}"
+            )
+        return transcribed(
+            self.given[0],
+            sounds,
+            lambda rows: self.generate(rows, max_length, sampler),
+            batch_size,
+        )
+
+    def read_source(self, inputs):
+        """What a person asked for, and what the network's `encode` takes of it.
+
+        Args:
+            inputs: see `generate`.
+
+        Returns:
+            `(prompts, tensors)`: `Prompts`, or `Sources` if no text is read; and int32
+            or float `(B, S, ...)` with a bool mask `(B, S)`.
+
+        Raises:
+            ValueError: see `generate`.
+        """
+        if not self.reads_text:
+            sources = Sources(self.given[0], inputs, self.tokenizer)
+            return sources, as_batch(sources.rows)
         prompts = Prompts(inputs, self.tokenizer, self.vocabulary_size)
         self._check_length("inputs", max(len(row) for row in prompts.tokens))
-        return prompts, self._padded(prompts.tokens)
+        return prompts, as_batch(prompts.tokens, self.context)
 
     def _all_stops(self, stop):
         """`read_stop`, but the settings' end tokens count before the tokenizer's."""
@@ -282,15 +339,3 @@ class Seq2SeqLM(LogitsTask):
                 f"`{name}` must have at most context={self.context} tokens. "
                 f"Received: {length}"
             )
-
-    def _padded(self, rows):
-        """`(tokens, is_real)`: int32 and bool `(B, S)`, S one of a few lengths."""
-        length = bucket(max(len(row) for row in rows), least=16)
-        if self.context is not None:
-            length = min(length, self.context)
-        tokens = np.zeros((len(rows), length), "int32")
-        is_real = np.zeros((len(rows), length), bool)
-        for number, row in enumerate(rows):
-            tokens[number, : len(row)] = row
-            is_real[number, : len(row)] = True
-        return tf.constant(tokens), tf.constant(is_real)

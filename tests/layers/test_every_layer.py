@@ -45,9 +45,11 @@ from keras_genai.layers import (
     recurrent_attention,
     recurrent_stacks,
     spectral,
+    speech,
     stacks,
 )
 from keras_genai.layers.attention import Attention, MemoryProjection
+from keras_genai.layers.spec_augment import SpecAugment
 from keras_genai.layers.transformer import Block
 
 WIDTH, LENGTH, SOURCE, UNITS, CLASSES = 8, 5, 6, 4, 3
@@ -181,6 +183,15 @@ CASES = {
         "simple",
         0.1,
         inputs=[MEMORY, REAL],
+    ),
+    "SpeechEncoder": case(
+        speech.SpeechEncoder,
+        4,
+        units=3,
+        num_layers=1,
+        augmentation=SpecAugment(),
+        inputs=[MEMORY, REAL],
+        call=lambda layer, mels, real: layer(mels, real)[0],
     ),
     "Block": Case(block, TEXT, lambda layer, x: layer(x)),
     "Block, across": Case(

@@ -23,6 +23,7 @@ from keras_genai import networks
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.cyclegan import CycleGANGenerator
 from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genai.networks.deep_speech import DeepSpeech2
 from keras_genai.networks.dit import DiT
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
@@ -32,6 +33,7 @@ from keras_genai.networks.pixelcnn import PixelCNN
 from keras_genai.networks.recurrent_encoder import RecurrentEncoder
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.networks.rnn import RNN
+from keras_genai.networks.speech_encoder_decoder import SpeechEncoderDecoder
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
 from keras_genai.networks.unet import UNet
@@ -141,6 +143,27 @@ CASES = {
     ),
     "T5": case(
         T5, *PAIR, vocabulary_size=VOCABULARY, head_dim=4, inner_width=12, **HALVES
+    ),
+    "DeepSpeech2": case(
+        DeepSpeech2,
+        pictures(9, 3),
+        np.array([9, 7, 4, 8], "int32"),
+        bands=3,
+        vocabulary_size=VOCABULARY,
+        filters=4,
+        units=3,
+        num_layers=1,
+    ),
+    "SpeechEncoderDecoder": case(
+        SpeechEncoderDecoder,
+        pictures(SOURCE, 3),
+        *PAIR[1:],
+        bands=3,
+        vocabulary_size=VOCABULARY,
+        context=8,
+        decoder_depth=1,
+        width=8,
+        num_heads=2,
     ),
     "CycleGANGenerator": case(
         CycleGANGenerator, *TRANSLATED, **SHAPES, width=2, num_blocks=1

@@ -24,11 +24,13 @@ from keras_genai import registry, tasks
 from keras_genai.data.turns import CHATML
 from keras_genai.losses import GradientPenalty, Hinge, Wasserstein
 from keras_genai.modalities.image import Image, Video
+from keras_genai.modalities.mel import Mel
 from keras_genai.modalities.number import Number
 from keras_genai.modalities.text import Label, Text
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.cyclegan import CycleGANGenerator
 from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genai.networks.deep_speech import DeepSpeech2
 from keras_genai.networks.dit import DiT
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
@@ -37,6 +39,7 @@ from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.networks.rnn import RNN
+from keras_genai.networks.speech_encoder_decoder import SpeechEncoderDecoder
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
 from keras_genai.networks.unet import UNet
@@ -66,6 +69,7 @@ from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.stylegan import StyleGAN
 from keras_genai.tasks.tagging import TokenClassifier
 from keras_genai.tasks.trajectory_settings import TrajectorySettings
+from keras_genai.tasks.transcription import CTC
 from keras_genai.tasks.truncated import TruncatedLM
 from keras_genai.tasks.unpaired import CycleGAN
 from keras_genai.tasks.variational import VAE
@@ -85,6 +89,9 @@ def pictures(*shape):
 
 TOKENS, TARGETS = ints(LENGTH), ints(LENGTH)
 REAL = np.arange(SOURCE) < np.array([[4], [6], [1], [5]])
+BANDS, FRAMES = 3, 9
+MEL = Mel(8_000, 64, 32, BANDS)
+HEARD = np.array([9, 7, 4, 8], "int32")
 PAIR = {"inputs": ints(SOURCE), "inputs_mask": REAL, "targets": TOKENS}
 PICTURES = {"images": pictures(*SHAPE)}
 LABELLED = {**PICTURES, "labels": np.arange(ROWS) % CLASSES}
@@ -263,6 +270,29 @@ CASES = {
         of(RecurrentEncoderDecoder, embedding_dim=6, units=4, dropout=0.0)
     ),
     "Seq2SeqLM of T5": seq2seq(of(T5, head_dim=4, inner_width=12, **HALVES)),
+    "Seq2SeqLM of sounds": case(
+        Seq2SeqLM,
+        of(SpeechEncoderDecoder, context=8, decoder_depth=1, width=8, num_heads=2),
+        TEXT,
+        MEL,
+        inputs={
+            "inputs": pictures(FRAMES, BANDS),
+            "inputs_mask": np.arange(FRAMES) < HEARD[:, None],
+            "targets": TOKENS,
+        },
+        targets=TARGETS,
+    ),
+    "CTC": case(
+        CTC,
+        of(DeepSpeech2, filters=4, units=3, num_layers=1, dropout=0.0),
+        TEXT,
+        MEL,
+        inputs={
+            "mels": pictures(FRAMES, BANDS),
+            "frames": HEARD,
+            "tokens": ints(2),
+        },
+    ),
     "CausalLM": case(CausalLM, gpt(), TEXT, inputs=TOKENS, targets=TARGETS),
     "CausalLM of conversations": case(
         CausalLM,

@@ -1,0 +1,102 @@
+"""What tasks read that is no text, such as sounds, and how several go through them."""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genai.data.arguments import check_count
+from keras_genai.padding import pad_sequence
+from keras_genai.samplers.session import bucket
+
+BATCH = 16  # sounds that are read at once
+
+
+class Sources:
+    """What stands for `keras_genai.samplers.text.Prompts` where no text is read.
+
+    Args:
+        kind: `Modality` whose samples are float `(S, ...)`.
+        value: what a person has: what `kind.read` takes, or a list of such samples.
+        tokenizer: `Tokenizer` or `None`. With one, results are str.
+
+    Attributes:
+        rows: list of float arrays `(S, ...)`.
+        texts: bool or `None` if results are tokens.
+        single: bool. Whether there was one, outside of a list.
+        count: int, how many there are.
+
+    Raises:
+        ValueError: if there are none.
+    """
+
+    def __init__(self, kind, value, tokenizer=None):
+        self.single = is_one(value)
+        self.rows = _read(kind, value)
+        self.count = len(self.rows)
+        self.texts = None if tokenizer is None else True
+
+
+def _read(kind, value):
+    field = kind.fields[kind.key]
+    is_read = isinstance(value, list) and all(
+        np.ndim(row) == len(field.shape) and np.ndim(row) > 1 for row in value
+    )
+    rows = value if is_read and value else kind.read(value, "inputs")
+    if not len(rows):
+        raise ValueError("`inputs` must be at least one. Received: none")
+    return list(rows)
+
+
+def is_one(value):
+    """Whether a person handed in one sound, and not several: a path, or samples."""
+    return isinstance(value, str | os.PathLike) or (
+        not isinstance(value, list | tuple) and np.ndim(value) == 1
+    )
+
+
+def as_batch(rows, most=None):
+    """Sequences as what an encoder reads.
+
+    Args:
+        rows: list of arrays `(S, ...)`, int tokens or float.
+        most: int or `None`. The longest that there may be.
+
+    Returns:
+        `(values, is_real)`: int32 or float32 `(B, S, ...)`, and bool `(B, S)`; S is one
+        of a few lengths.
+    """
+    lengths = np.array([len(row) for row in rows])
+    length = bucket(int(lengths.max()), least=16)
+    length = length if most is None else min(length, most)
+    dtype = "float32" if np.asarray(rows[0]).dtype.kind == "f" else "int32"
+    values = pad_sequence([np.asarray(row, dtype) for row in rows], length=length)
+    is_real = np.arange(length) < lengths[:, None]
+    return tf.constant(values), tf.constant(is_real)
+
+
+def transcribed(kind, sounds, write, batch_size=BATCH):
+    """What is said in sounds, those of similar length together.
+
+    Args:
+        kind: `Modality` of the sounds.
+        sounds: what `kind.read` takes.
+        write: function of a list of arrays `(S, ...)` that returns as many texts.
+        batch_size: int.
+
+    Returns:
+        A text, or a list of them if there were several sounds, in their order.
+
+    Raises:
+        ValueError: if there are no sounds, or one cannot be read.
+    """
+    check_count("batch_size", batch_size)
+    source = Sources(kind, sounds)
+    order = sorted(range(source.count), key=lambda index: len(source.rows[index]))
+    found = [None] * source.count
+    for first in range(0, len(order), batch_size):
+        chosen = order[first : first + batch_size]
+        texts = write([source.rows[index] for index in chosen])
+        for index, text in zip(chosen, texts, strict=True):
+            found[index] = text
+    return found[0] if source.single else found
