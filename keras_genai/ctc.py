@@ -75,6 +75,8 @@ def ctc_feasible(labels, frames, label_lengths):
     return frames >= needed
 
 
+# A function of its own, because the loop is a slow one in Python where nothing else is.
+@tf.function(autograph=False)
 def _sums(scores, labels, frames, lengths):
     """Log-probabilities of texts `(B,)`, posteriors of symbols `(B, T, V)`.
 
@@ -96,7 +98,7 @@ def _sums(scores, labels, frames, lengths):
     through = tf.transpose(ahead + back - here, (1, 0, 2))  # (B, T, S)
     is_state = tf.sequence_mask(used, tf.shape(states)[1])[:, None]
     through = tf.where(is_state, through, NEVER)
-    chosen = tf.one_hot(states, scores.shape[2], dtype="float32")  # (B, S, V)
+    chosen = tf.one_hot(states, tf.shape(scores)[2], dtype="float32")  # (B, S, V)
     posterior = tf.matmul(tf.nn.softmax(through), chosen)
     # Every path is in some state in every frame, so any frame would do.
     return _log_sum(through[:, 0]) + taken, posterior
