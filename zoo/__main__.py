@@ -11,7 +11,7 @@ from zoo._list import list
 from zoo._sample import MAX_LENGTH, TEMPERATURE, sample
 from zoo._ship import ship
 from zoo._show import show
-from zoo._tasks import answer, classify, summarize, translate
+from zoo._tasks import answer, classify, summarize, transcribe, translate
 from zoo._train import SEEDS, add_options, train
 from zoo._verify import TOLERANCE, verify
 from zoo._weights import DTYPES
@@ -164,6 +164,11 @@ def add_task_verbs(verb):
             )
             add("--stride", type=integer(0), help="tokens by which windows overlap")
             add("--allow-none", action="store_true", help="let it find no answer")
+
+    add = verb(transcribe, "write down what is said in sound files")
+    add_model(add)
+    add("text", nargs="+", metavar="FILE", help="sound files, or folders of some")
+    add("--beams", type=integer(1, 1_000), help="search with so many (the model's own)")
 
 
 def add_judging(verb):

@@ -137,7 +137,7 @@ class Settings:
         return [] if make is None else make(splits, self.seed, folder)
 
     def sample(self, model, splits):
-        """What the model makes: of the user's pictures, where it needs pictures."""
+        """What the model makes: of the user's data, where it needs data."""
         return self._showing(self.entry.sample, splits)(model, seed=self.seed)
 
     def plot(self, model, splits):
@@ -147,7 +147,8 @@ class Settings:
         return self._showing(self.entry.plot, splits)(model)
 
     def _showing(self, function, splits):
-        return function if self.data is None else showing(function, splits)
+        own = self.data is None and self.data_dir is None
+        return function if own else showing(function, splits)
 
     @functools.cached_property
     def parts(self):

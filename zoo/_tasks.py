@@ -72,6 +72,61 @@ def answer(options):
     print_each(options.text, work)
 
 
+def transcribe(options):
+    """Writes down what is said in sound files, a line a file.
+
+    Of a folder all sound files are read, those in folders within it, too.
+    """
+    paths = _sounds(options.text)
+    place = locate(options.name, options.preset)
+    model = open_model(place, options.name, "transcribe", options.int8)
+    model.jit_generate = False  # compiling would take longer than a few sounds
+    more = {} if options.beams is None else _beams(model, options.beams)
+    for first in range(0, len(paths), BATCH):
+        chosen = paths[first : first + BATCH]
+        for path, text in zip(chosen, model.transcribe(chosen, **more), strict=True):
+            print(f"{path}: {' '.join(text.split())}", flush=True)
+
+
+def _sounds(files):
+    """list of paths of sound files; of folders, what is in them.
+
+    Raises:
+        ValueError: if there are none, or one does not exist.
+    """
+    from keras_genai.files.paths import as_path
+    from keras_genai.files.sound import EXTENSIONS
+    from keras_genai.files.walking import files_below
+
+    found = []
+    for file in files:
+        path = as_path(file, "FILE")
+        if not path.is_dir():
+            found.append(path)
+            continue
+        found += [
+            each for each in files_below(path) if each.suffix.lower() in EXTENSIONS
+        ]
+    missing = [path for path in found if not path.is_file()]
+    if missing or not found:
+        came = missing[0] if missing else " ".join(files) or "none"
+        raise ValueError(
+            f"`FILE` must be a sound file, or a folder with some. Received: {came}"
+        )
+    return found
+
+
+def _beams(model, width):
+    """Arguments of `transcribe` for a search among several texts."""
+    from keras_genai.samplers.ctc import PrefixBeam
+    from keras_genai.samplers.tokens import Beam
+    from keras_genai.tasks.transcription import CTC
+
+    if isinstance(model, CTC):
+        return {"decoder": PrefixBeam(width)}
+    return {"sampler": Beam(width)}
+
+
 def _rewrite(options, verb, task):
     place = locate(options.name, options.preset)
     model = open_model(place, options.name, verb, options.int8)

@@ -1,0 +1,187 @@
+"""What the recognisers of spoken digits have in common."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from keras_genai.data import speech
+from keras_genai.data.loader import Loader
+from keras_genai.evaluation.transcription import word_error_rate
+from keras_genai.evaluation.translation import exact_match
+from keras_genai.layers.mel import LogMel
+from keras_genai.layers.spec_augment import SpecAugment
+from keras_genai.modalities.mel import Mel
+from keras_genai.optimizers import adamw
+from keras_genai.padding import pad_sequence
+from keras_genai.schedules import warmup_cosine
+from zoo._translation import uncompiled
+
+# 25 ms windows, 10 ms apart.
+MEL = Mel(
+    speech.RATE, window=200, hop=80, bands=40, fft_size=256, normalization="utterance"
+)
+AUGMENTATION = SpecAugment(
+    band_masks=2, band_width=6, frame_masks=2, frame_width=12, frame_share=0.1
+)
+SOURCE = functools.partial(speech.digit_strings, mel=MEL)
+SHOWN = 8  # strings of a sample
+_SIDE = 24  # frames and bands of the floor
+_TOGETHER = 64  # recordings whose spectra are taken at once
+
+
+def optimizer(steps, rate, **more):
+    """AdamW with a warm-up, as arguments of `compile`."""
+    schedule = warmup_cosine(rate, max(1, steps // 20), steps)
+    return dict(optimizer=adamw(schedule, **more))
+
+
+def spoken(part, rows=slice(None)):
+    """The strings of a part of the data, without padding: list of float32 `(T,)`."""
+    pairs = zip(part["waves"][rows], part["samples"][rows], strict=True)
+    return [wave[:count] for wave, count in pairs]
+
+
+def single(recordings):
+    """Single digits: a list of float32 `(T,)`, and their words."""
+    waves = [recordings.wave(index) for index in range(len(recordings))]
+    return waves, [speech.WORDS[label] for label in recordings.about["labels"]]
+
+
+def understood(model, sounds):
+    """Transcripts, decoded in a graph: XLA would compile a search for each length."""
+    with uncompiled(model):
+        return model.transcribe(sounds)
+
+
+def score(model, splits):
+    """How well unseen strings and single digits are understood.
+
+    Args:
+        model: task with `transcribe`.
+        splits: `Splits` of `keras_genai.data.speech.digit_strings`.
+
+    Returns:
+        dict of float: `word_error_rate` of the test strings; `string_accuracy`, those
+        right as a whole; `word_error_rate_NAME` of each speaker; `digit_accuracy` of
+        single recordings, of which a test without a speaker left out has 300, beside
+        `floor_digit_accuracy`, that of their nearest neighbour in the training data;
+        and `shuffled_word_error_rate`, that of transcripts beside the texts of other
+        strings, which is what says nothing of the sounds.
+    """
+    truth = splits.test["texts"].tolist()
+    found = understood(model, spoken(splits.test))
+    shuffled = np.random.default_rng(0).permutation(len(truth))
+    return {
+        "word_error_rate": word_error_rate(found, truth),
+        "string_accuracy": exact_match(found, truth),
+        **_by_speaker(found, truth, splits),
+        **_of_digits(model, splits),
+        "shuffled_word_error_rate": word_error_rate(
+            found, [truth[place] for place in shuffled]
+        ),
+    }
+
+
+def _by_speaker(found, truth, splits):
+    """dict of float: the word error rate of each speaker in the test."""
+    who, names = splits.test["speakers"], splits.kind("speakers").names
+    figures = {}
+    for number in np.unique(who):
+        rows = np.flatnonzero(who == number)
+        figures[f"word_error_rate_{names[number]}"] = word_error_rate(
+            [found[row] for row in rows], [truth[row] for row in rows]
+        )
+    return figures
+
+
+def _of_digits(model, splits):
+    """dict of float: accuracy on single recordings, and that of the floor."""
+    test = splits.texts["test"]
+    waves, truth = single(test)
+    return {
+        "digit_accuracy": exact_match(understood(model, waves), truth),
+        "floor_digit_accuracy": nearest_neighbour(splits.texts["train"], test),
+    }
+
+
+def nearest_neighbour(train, test):
+    """Accuracy of the nearest training digit, by spectrograms of 24 x 24.
+
+    Args:
+        train, test: `Recordings` with `"labels"`.
+
+    Returns:
+        float.
+    """
+    known, asked = (_small_spectrograms(part) for part in (train, test))
+    distances = (known**2).sum(axis=1) - 2 * asked @ known.T
+    nearest = train.about["labels"][np.argmin(distances, axis=1)]
+    return float(np.mean(nearest == test.about["labels"]))
+
+
+def _small_spectrograms(recordings):
+    """float32 `(N, 24 * 24)`: log-mel spectrograms, all as long, mean 0, variance 1."""
+    mel = LogMel(speech.RATE, window=256, hop=80, bands=_SIDE)
+    waves, _ = single(recordings)
+    rows = []
+    for first in range(0, len(waves), _TOGETHER):
+        chosen = waves[first : first + _TOGETHER]
+        lengths = np.array([len(wave) for wave in chosen], "int32")
+        found = mel(pad_sequence(chosen), lengths).numpy()
+        for each, frames in zip(found, mel.frame_count(lengths), strict=True):
+            places = np.linspace(0, frames - 1, _SIDE)
+            known = np.arange(frames)
+            rows.append([np.interp(places, known, band[:frames]) for band in each.T])
+    rows = np.array(rows, "float32").reshape(len(rows), -1)
+    rows -= rows.mean(axis=1, keepdims=True)
+    return rows / rows.std(axis=1, keepdims=True)
+
+
+def write(model, seed, source=None):
+    """What is said in test strings and what the model understands, one a line.
+
+    Without data of its own, in made-up sounds that are no speech.
+    """
+    source = source or functools.partial(SOURCE, stand_in=True)
+    part = source(batch_size=2).test
+    found = understood(model, spoken(part, slice(SHOWN)))
+    pairs = zip(part["texts"].tolist(), found, strict=False)
+    return "\n".join(f"{truth} -> {text}" for truth, text in pairs)
+
+
+class _Pairs(Loader):
+    """The batches of another loader as `Seq2SeqLM` reads them."""
+
+    def __init__(self, loader, tokenizer):
+        self.loader, self.tokenizer = loader, tokenizer
+        self.batch_size = loader.batch_size
+        self.steps_per_epoch = loader.steps_per_epoch
+        self.content = loader.content
+        super().__init__(loader.fixed)
+
+    def fetch(self, step):
+        batch = self.loader.fetch(step)
+        tokens = batch["tokens"]
+        start, end = self.tokenizer.start_token, self.tokenizer.end_token
+        ends = tf.math.count_nonzero(tokens, axis=1, keepdims=True, dtype="int32")
+        places = tf.range(tf.shape(tokens)[1] + 1)[None]
+        longer = tf.pad(tokens, [(0, 0), (0, 1)])
+        labels = tf.where(places == ends, end, longer)
+        inputs = {
+            "inputs": batch["mels"],
+            "inputs_mask": tf.sequence_mask(
+                batch["frames"], tf.shape(batch["mels"])[1]
+            ),
+            "targets": tf.pad(labels[:, :-1], [(0, 0), (1, 0)], constant_values=start),
+        }
+        return inputs, labels, tf.cast(places <= ends, "float32")
+
+
+def as_pairs(model, splits, batch_size, seed):
+    """The same data for a model that writes token by token: see `Entry.feed`."""
+    train, validation = (
+        _Pairs(loader, splits.tokenizer) for loader in (splits.train, splits.validation)
+    )
+    return dataclasses.replace(splits, train=train, validation=validation)
