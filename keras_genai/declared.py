@@ -16,6 +16,7 @@ every field has a value.
 
 import functools
 import inspect
+import math
 import types
 import typing
 from typing import Annotated, Any
@@ -68,6 +69,7 @@ Rate = Annotated[float, lambda name, value: checks.check_rates(**{name: value})]
 Levels = Annotated[int, functools.partial(checks.check_size, least=2)]
 Share = Annotated[float, _number("in [0, 1]", lambda value: 0 <= value <= 1)]
 Positive = Annotated[float, _number("above 0", lambda value: value > 0)]
+Finite = Annotated[float, _number("finite", math.isfinite)]
 NotNegative = Annotated[float, _number("at least 0", lambda value: value >= 0)]
 Sizes = Annotated[tuple[int, ...], checks.check_layer_sizes]
 ImageShape = Annotated[tuple[int, ...], checks.check_image_shape]

@@ -68,7 +68,8 @@ PACKAGES = {
         modules=words("adapters quantized"),
         names=words(
             "attend causal_mask position_mask segment_mask write_slots gelu_tanh "
-            "skip_padding rotary_angles rotate relative_bucket recompute_blocks recur"
+            "skip_padding rotary_angles rotate relative_bucket recompute_blocks recur "
+            "griffin_lim monotonic_alignment"
         ),
         machinery=words("adapter_files"),
     ),

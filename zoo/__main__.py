@@ -11,6 +11,7 @@ from zoo._list import list
 from zoo._sample import MAX_LENGTH, TEMPERATURE, sample
 from zoo._ship import ship
 from zoo._show import show
+from zoo._speak import OUT, speak
 from zoo._tasks import answer, classify, summarize, transcribe, translate
 from zoo._train import SEEDS, add_options, train
 from zoo._verify import TOLERANCE, verify
@@ -64,6 +65,7 @@ def parser():
     add("--reply-length", type=LENGTHS, help="tokens of a reply at most")
     add("--seed", type=ANY_SEED, default=0)
     add_task_verbs(verb)
+    add_speak(verb(speak, "say texts into a WAV file"))
     add_judging(verb)
     add_verify(verb(verify, "run a recipe and compare it with its record"))
     add_ship(verb(ship, "put the weights of a run into the zoo, in fewer bytes"))
@@ -169,6 +171,17 @@ def add_task_verbs(verb):
     add_model(add)
     add("text", nargs="+", metavar="FILE", help="sound files, or folders of some")
     add("--beams", type=integer(1, 1_000), help="search with so many (the model's own)")
+
+
+def add_speak(add):
+    """The options of `speak`."""
+    add_model(add)
+    one = "each argument is one (else each line of standard input is a TEXT)"
+    add("text", nargs="*", metavar="TEXT", help=one)
+    add("--speaker", help="who speaks, of a model of several (the first one)")
+    add("--speed", type=float, default=1.0, help="2 is twice as fast (1.0)")
+    add("--seed", type=ANY_SEED, default=0)
+    add("--out", help=f"the file that it goes to ({OUT})")
 
 
 def add_judging(verb):

@@ -21,6 +21,7 @@ WORDS = ("zero", "one", "two", "three", "four")
 WORDS += ("five", "six", "seven", "eight", "nine")
 _TEST, _VALIDATION = 5, 8  # takes below the first test, those below the second validate
 _FIXED = 20_200_620  # seed of what is the same in every run
+_LONGEST_WORD = 5  # letters
 _MOST_STRINGS = 2**20
 
 
@@ -83,6 +84,7 @@ def digit_strings(
     longest=6,
     strings=20_000,
     left_out=None,
+    spelled=False,
     stand_in=False,
     **sound,
 ):
@@ -99,12 +101,14 @@ def digit_strings(
         mel: `Mel` or `None`. What batches have instead of waves.
         longest: int. Digits of the longest strings.
         strings: int. How many different ones are made for training.
+        spelled: bool. Whether tokens are letters, and not words.
         **sound: of `Strings`: `gap`, `speed`, `gain` and `noise`, ranges.
 
     Returns:
         `Splits` with `test`. Batches are dicts of `"waves"`, float32 `(B, T)`, and
         `"samples"`, int32 `(B,)`; or of `"mels"`, float32 `(B, F, bands)`, and
-        `"frames"`; and of `"tokens"`, int32 `(B, longest)`, 0 where nothing is. Each
+        `"frames"`; and of `"tokens"`, int32 `(B, longest)`, or `(B, 6 longest)`
+        of letters, 0 where nothing is. Each
         batch has strings of similar length. `held_out` and `test` have `"waves"`,
         `"samples"`, `"speakers"` and `"texts"`, str `(N,)`, such as `"three one"`;
         `texts` of `Splits` has the `Recordings` of training and test.
@@ -125,7 +129,11 @@ def digit_strings(
             parts, counts, (seed, _FIXED, _FIXED + 1), strict=True
         )
     ]
-    text = Text(word_tokenizer(), length=longest)
+    text = (
+        Text(letter_tokenizer(), length=longest * (_LONGEST_WORD + 1))
+        if spelled
+        else Text(word_tokenizer(), length=longest)
+    )
     kind = Audio(RATE) if mel is None else mel
     loader = functools.partial(_string_loader, text=text, mel=mel)
     return Splits(
@@ -144,6 +152,12 @@ def digit_strings(
 def word_tokenizer():
     """`Tokenizer` of which each of the ten words is one token; 0 is padding."""
     return tokenizers.wordpiece(WORDS, 64, lowercase=True)
+
+
+@functools.cache
+def letter_tokenizer():
+    """`Tokenizer` of which each letter, and the space, is one token; 0 is padding."""
+    return tokenizers.characters(["\0", *WORDS, " "], pad_token="\0")
 
 
 def digit_parts(data_dir=None, left_out=None, stand_in=False):

@@ -2,6 +2,7 @@
 from . import adapters as adapters
 from . import quantized as quantized
 from .adaptive_augmentation import AdaptiveAugmentation as AdaptiveAugmentation
+from .alignment import monotonic_alignment as monotonic_alignment
 from .attention import Attention as Attention
 from .attention import MemoryProjection as MemoryProjection
 from .attention import attend as attend
@@ -20,6 +21,7 @@ from .convolution import GroupNorm as GroupNorm
 from .convolution import PictureAttention as PictureAttention
 from .convolution import ResidualBlock as ResidualBlock
 from .convolution import Upsample as Upsample
+from .convolution_block import ConvolutionBlock as ConvolutionBlock
 from .denoising import CrossAttention as CrossAttention
 from .denoising import DiTBlock as DiTBlock
 from .denoising import UNetBlock as UNetBlock
@@ -42,6 +44,7 @@ from .mel import LogMel as LogMel
 from .modulated import ModulatedConvolution as ModulatedConvolution
 from .normalization import BatchNormalization as BatchNormalization
 from .padding import skip_padding as skip_padding
+from .phase_retrieval import griffin_lim as griffin_lim
 from .pool import ImagePool as ImagePool
 from .positions import LearnedPositions as LearnedPositions
 from .positions import RelativePositionBias as RelativePositionBias

@@ -29,9 +29,14 @@ def monotonic_alignment(scores, text_lengths, frame_lengths):
     scores = tf.stop_gradient(tf.cast(scores, "float32"))
     last = tf.cast(text_lengths, "int32") - 1
     ends = tf.cast(frame_lengths, "int32")
-    by_frame = tf.transpose(scores, (2, 0, 1))  # (F, B, T)
-    arrived = _forward(by_frame, ends)
-    return _backward(arrived, last)
+    return _best(tf.transpose(scores, (2, 0, 1)), ends, last)
+
+
+# A graph of its own: eagerly its loops would be ones in Python.
+@tf.function(autograph=False, reduce_retracing=True)
+def _best(scores, ends, last):
+    """int32 `(B, F)`, of scores `(F, B, T)`."""
+    return _backward(_forward(scores, ends), last)
 
 
 def _forward(scores, ends):

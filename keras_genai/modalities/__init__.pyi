@@ -18,6 +18,7 @@ from .mel import Frames as Frames
 from .mel import Mel as Mel
 from .number import Number as Number
 from .speaker import Speaker as Speaker
+from .speech import Speech as Speech
 from .text import Label as Label
 from .text import Readable as Readable
 from .text import Text as Text

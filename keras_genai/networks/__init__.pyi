@@ -21,6 +21,8 @@ from .gpt import MODERN as MODERN
 from .gpt import Style as Style
 from .language import LanguageNetwork as LanguageNetwork
 from .language import TokenNetwork as TokenNetwork
+from .matcha import Matcha as Matcha
+from .matcha import Symbols as Symbols
 from .ngram import NGram as NGram
 from .ngram_smoothing import AddK as AddK
 from .ngram_smoothing import KneserNey as KneserNey

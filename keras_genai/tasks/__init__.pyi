@@ -67,6 +67,8 @@ from .tagging import Tag as Tag
 from .tagging import TokenClassifier as TokenClassifier
 from .text_task import LabellingTask as LabellingTask
 from .text_task import TextTask as TextTask
+from .text_to_speech import Aligned as Aligned
+from .text_to_speech import TextToSpeech as TextToSpeech
 from .trajectories import Trajectories as Trajectories
 from .trajectories import step_log_probabilities as step_log_probabilities
 from .trajectory_settings import TrajectorySettings as TrajectorySettings

@@ -26,9 +26,14 @@ def test_few_blocks_are_not_run_and_each_says_why():
         for block in documents.blocks(path)
         if block.reason
     ]
-    assert len(reasons) <= 6, reasons
+    assert len(reasons) <= 10, reasons
+    allowed = (
+        "needs the network",
+        "takes hours",
+        "needs the Free Spoken Digit Dataset",
+    )
     for reason in reasons:
-        assert reason.startswith(("needs the network", "takes hours")), reason
+        assert reason.startswith(allowed), reason
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ from keras_genai.layers import (
     conditional_normalization,
     conditioning,
     convolution,
+    convolution_block,
     denoising,
     dense,
     embedding,
@@ -183,6 +184,11 @@ CASES = {
         "simple",
         0.1,
         inputs=[MEMORY, REAL],
+    ),
+    "ConvolutionBlock": case(
+        convolution_block.ConvolutionBlock,
+        2,
+        inputs=[MEMORY, np.ones((*MEMORY.shape[:2], 1), "float32")],
     ),
     "SpeechEncoder": case(
         speech.SpeechEncoder,

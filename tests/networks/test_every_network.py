@@ -27,6 +27,7 @@ from keras_genai.networks.deep_speech import DeepSpeech2
 from keras_genai.networks.dit import DiT
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
+from keras_genai.networks.matcha import Matcha
 from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
@@ -153,6 +154,19 @@ CASES = {
         filters=4,
         units=3,
         num_layers=1,
+    ),
+    "Matcha": case(
+        Matcha,
+        pictures(SOURCE, 3),
+        np.linspace(0, 1, ROWS, dtype="float32"),
+        pictures(SOURCE, 3),
+        np.ones((ROWS, SOURCE, 1), "float32"),
+        bands=3,
+        vocabulary_size=VOCABULARY,
+        depth=1,
+        width=8,
+        decoder_depth=1,
+        decoder_width=8,
     ),
     "SpeechEncoderDecoder": case(
         SpeechEncoderDecoder,

@@ -26,6 +26,7 @@ from keras_genai.losses import GradientPenalty, Hinge, Wasserstein
 from keras_genai.modalities.image import Image, Video
 from keras_genai.modalities.mel import Mel
 from keras_genai.modalities.number import Number
+from keras_genai.modalities.speech import Speech
 from keras_genai.modalities.text import Label, Text
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.cyclegan import CycleGANGenerator
@@ -34,6 +35,7 @@ from keras_genai.networks.deep_speech import DeepSpeech2
 from keras_genai.networks.dit import DiT
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
+from keras_genai.networks.matcha import Matcha
 from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
@@ -68,6 +70,7 @@ from keras_genai.tasks.rollout_settings import RolloutSettings
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.stylegan import StyleGAN
 from keras_genai.tasks.tagging import TokenClassifier
+from keras_genai.tasks.text_to_speech import TextToSpeech
 from keras_genai.tasks.trajectory_settings import TrajectorySettings
 from keras_genai.tasks.transcription import CTC
 from keras_genai.tasks.truncated import TruncatedLM
@@ -287,6 +290,17 @@ CASES = {
         of(DeepSpeech2, filters=4, units=3, num_layers=1, dropout=0.0),
         TEXT,
         MEL,
+        inputs={
+            "mels": pictures(FRAMES, BANDS),
+            "frames": HEARD,
+            "tokens": ints(2),
+        },
+    ),
+    "TextToSpeech": case(
+        TextToSpeech,
+        of(Matcha, depth=1, width=8, decoder_depth=1, decoder_width=8, dropout=0.0),
+        Speech(8_000, 64, 32, BANDS),
+        Text(vocabulary_size=VOCABULARY, length=2),
         inputs={
             "mels": pictures(FRAMES, BANDS),
             "frames": HEARD,

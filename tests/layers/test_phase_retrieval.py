@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_genai.layers.griffin_lim import griffin_lim
 from keras_genai.layers.mel import LogMel
+from keras_genai.layers.phase_retrieval import griffin_lim
 
 RATE = 8_000
 

@@ -62,12 +62,17 @@ def _function(settings, rounds):
 def _walk(settings, rounds, mels, phases, momentum):
     magnitudes = tf.complex(_magnitudes(settings, mels), 0.0)
     angles = tf.complex(tf.cos(phases), tf.sin(phases))
-    before = tf.zeros_like(angles)
-    for _ in range(rounds):
+    back = tf.complex(momentum / (1 + momentum), 0.0)
+
+    def one(angles, before):
         rebuilt = _spectrum(settings, _wave(settings, magnitudes * angles))
-        ahead = rebuilt - tf.complex(momentum / (1 + momentum), 0.0) * before
+        ahead = rebuilt - back * before
         size = tf.maximum(tf.abs(ahead), _SMALL)
-        angles, before = ahead / tf.complex(size, 0.0), rebuilt
+        turned = ahead / tf.complex(size, 0.0)
+        return tf.ensure_shape(turned, shape), tf.ensure_shape(rebuilt, shape)
+
+    shape = angles.shape
+    angles, _ = _repeated(one, rounds, angles, tf.zeros_like(angles))
     wave = _wave(settings, magnitudes * angles)
     half = settings.fft_size // 2 if settings.centred else 0
     return wave[:, half : half + settings.hop * tf.shape(mels)[1]]
@@ -81,9 +86,17 @@ def _magnitudes(settings, mels):
     found = tf.maximum(tf.matmul(bands, np.linalg.pinv(filters)), _SMALL)
     wanted = tf.matmul(bands, filters, transpose_b=True)
     square = filters @ filters.T
-    for _ in range(_UPDATES):
-        found *= wanted / (tf.matmul(found, square) + _SMALL**2)
+
+    def nearer(found):
+        return (found * wanted / (tf.matmul(found, square) + _SMALL**2),)
+
+    (found,) = _repeated(nearer, _UPDATES, found)
     return tf.sqrt(found) if settings.power == 2 else found
+
+
+def _repeated(step, times, *values):
+    """What becomes of values in so many steps: a loop of the graph."""
+    return tf.while_loop(lambda *_: True, step, values, maximum_iterations=times)
 
 
 def _window(settings):

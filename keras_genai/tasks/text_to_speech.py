@@ -1,0 +1,296 @@
+"""TextToSpeech: spectrograms of what a text says, by flow matching."""
+
+import math
+from typing import Any, ClassVar, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_genai import replicas
+from keras_genai.checks import check_integer, check_number
+from keras_genai.declared import Finite, NotNegative, Positive
+from keras_genai.layers.alignment import durations_of, monotonic_alignment, spread
+from keras_genai.modalities.base import Modality
+from keras_genai.modalities.speech import Speech
+from keras_genai.networks.base import Network
+from keras_genai.registry import register
+from keras_genai.samplers.session import bucket, compiled
+from keras_genai.tasks.sample_task import SampleTask
+
+PARTS = ("prior", "duration", "flow")
+LEAST_FRAMES, LEAST_TOKENS = 64, 8  # of what is compiled once
+VALIDATION_SEED = 20_230_906
+
+
+class Aligned(NamedTuple):
+    """Texts and their sounds, frame by frame.
+
+    Attributes:
+        symbols: int32 `(B, F)`: the symbol of each frame, of `2 T + 1`.
+        durations: int32 `(B, S)`: frames of each symbol.
+        means: float32 `(B, F, bands)`: what the text says of each frame.
+        log_durations: float32 `(B, S)`: the durations that the text says.
+        real: float32 `(B, F, 1)`: 0 behind the end.
+        is_symbol: float32 `(B, S)`: 0 behind the end.
+    """
+
+    symbols: Any
+    durations: Any
+    means: Any
+    log_durations: Any
+    real: Any
+    is_symbol: Any
+
+
+@register
+class TextToSpeech(SampleTask):
+    """A model that says texts.
+
+    It finds out by itself which frames belong to which symbol of a text: those that go
+    best with what it says of the symbols, in their order. Three errors are added: of
+    what it says of each frame, of durations, and of the way from noise to the frames.
+
+    Args:
+        network: a `Matcha`, or another one with the same methods.
+        target: `Speech`.
+        given: `Text` with a length; and a `Speaker`, if there are several.
+        mean: float. What spectrograms are on average, which the network sees as 0.
+        deviation: float > 0. How far they are from it, which it sees as 1.
+        least_noise: float. Deviation of the noise where the way ends.
+
+    Call arguments:
+        inputs: dict of `tokens`, int `(B, length)`, 0 where nothing is; `mels`, float
+            `(B, F, bands)`; `frames`, int `(B,)`; and `speakers`, int `(B,)`, if
+            there are several.
+        training: bool. If `False`, the same noise is added in every call.
+
+    Returns:
+        dict of float32 `(B,)`, means over the frames or symbols of each row: `prior`,
+        half the squared distance of each band's deviation from what the text says of
+        it; `duration`, squared errors of logarithms; `flow`, squared errors.
+
+    Raises:
+        TypeError: if an argument is of a wrong type.
+        ValueError: if one is out of range, or a batch is of another shape.
+
+    Reference: Mehta et al. 2024, eqs. 2-4, https://arxiv.org/abs/2309.03199; Kim et al.
+        2020, section 3 (alignment), https://arxiv.org/abs/2005.11129
+    """
+
+    network: Network
+    target: Speech
+    given: tuple[Modality, ...]
+    mean: Finite = 0.0
+    deviation: Positive = 1.0
+    least_noise: NotNegative = 1e-4
+
+    verbs: ClassVar = ("speak",)
+    weighted = False
+    decoding = "10 steps of Euler, temperature 0.667, Griffin-Lim"
+
+    def _make_if_complete(self):
+        self._check_given()  # before the network is completed by what it says
+        super()._make_if_complete()
+
+    def _check_given(self):
+        keys = [kind.key for kind in self.given]
+        if keys not in (["tokens"], ["tokens", "speakers"]):
+            raise ValueError(
+                "`given` must be a Text, or a Text and a Speaker. "
+                f"Received: {[type(kind).__name__ for kind in self.given]}"
+            )
+        if self.given[0].length is None:
+            raise ValueError(
+                "`given` must be texts of one length, such as Text(tokenizer, "
+                "length=40). Received: Text of any"
+            )
+
+    def make(self):
+        self.jit_generate = self.network.jit_generate
+        self.seed_generator = replicas.SeedGenerator(name="seed_generator")
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in PARTS}
+
+    @property
+    def voices(self):
+        """tuple of str, or `None` if there is one voice."""
+        return self.given[1].words if len(self.given) > 1 else None
+
+    def call(self, inputs, training=False):
+        batch = self.read(inputs)
+        clean = self._standard(batch["mels"])
+        speakers = batch.get("speakers")
+        found = self._align(batch["tokens"], speakers, clean, batch["frames"], training)
+        prior = 0.5 * (ops.square(clean - found.means) + math.log(2 * math.pi))
+        target = ops.log(ops.maximum(ops.cast(found.durations, "float32"), 1.0))
+        duration = ops.square(found.log_durations - target)
+        flow = self._flow_error(clean, found, speakers, training)
+        return {
+            "prior": _mean(ops.mean(prior, axis=-1), found.real[..., 0]),
+            "duration": _mean(duration, found.is_symbol),
+            "flow": _mean(flow, found.real[..., 0]),
+        }
+
+    def _align(self, tokens, speakers, clean, frames, training=False):
+        said = self.network.read(tokens, speakers, training=training)
+        symbols = monotonic_alignment(_scores(said.means, clean), said.lengths, frames)
+        places = tf.shape(said.means)[1]
+        real = tf.sequence_mask(frames, tf.shape(clean)[1], "float32")[..., None]
+        return Aligned(
+            symbols,
+            durations_of(symbols, frames, places),
+            tf.gather(said.means, symbols, batch_dims=1),
+            said.log_durations,
+            real,
+            tf.sequence_mask(said.lengths, places, "float32"),
+        )
+
+    def _flow_error(self, clean, found, speakers, training):
+        """float32 `(B, F)`: of the velocity at a time between noise and sound."""
+        seed = self.seed_generator if training else VALIDATION_SEED
+        noise = keras.random.normal(ops.shape(clean), dtype="float32", seed=seed)
+        start = keras.random.uniform((), dtype="float32", seed=seed)
+        rows = ops.shape(clean)[0]
+        # Spread evenly over a batch.
+        places = (ops.arange(rows, dtype="float32") + start) / ops.cast(rows, "float32")
+        time = places[:, None, None]
+        kept = 1.0 - self.least_noise
+        noisy = (1.0 - kept * time) * noise + time * clean
+        said = self.network(
+            noisy, places, found.means, found.real, speakers, training=training
+        )
+        return ops.mean(ops.square(said - (clean - kept * noise)), axis=-1)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        for name, tracker in self.trackers.items():
+            tracker.update_state(y_pred[name])
+        return replicas.share(ops.mean(sum(y_pred[name] for name in PARTS)))
+
+    def metric_inputs(self, x, y_pred):
+        error = y_pred["flow"][:, None]
+        return ops.zeros_like(error), error
+
+    def align(self, inputs):
+        """Which symbol each frame of sounds belongs to.
+
+        Args:
+            inputs: a batch, see above.
+
+        Returns:
+            int32 array `(B, F)`: places in `2 T + 1` symbols. Odd ones are the tokens.
+        """
+        batch = self.read({key: ops.convert_to_tensor(x) for key, x in inputs.items()})
+        clean = self._standard(batch["mels"])
+        speakers = batch.get("speakers")
+        found = self._align(batch["tokens"], speakers, clean, batch["frames"])
+        return found.symbols.numpy()
+
+    def generate(
+        self, prompts, speakers=None, speed=1.0, steps=10, temperature=0.667, seed=0
+    ):
+        """Spectrograms of texts.
+
+        Args:
+            prompts: str, list of str, or int tokens `(count, length)`.
+            speakers: who speaks: a name or number, or one a text; `None` for the first.
+            speed: float > 0. At 2 all takes half as long.
+            steps: int. Of Euler's method, from noise to sound.
+            temperature: float >= 0. Deviation of the noise.
+            seed: int. The noise of a text is the same in any company.
+
+        Returns:
+            list of float32 arrays `(frames, bands)`, as the target's log-mels.
+
+        Raises:
+            TypeError: if an argument is of a wrong type.
+            ValueError: if one is out of range.
+        """
+        check_number("speed", speed, "above 0", lambda x: 0 < x < math.inf)
+        check_integer("steps", steps, 1)
+        check_number("temperature", temperature, "at least 0", lambda x: x >= 0)
+        check_integer("seed", seed, 0)
+        tokens = self.given[0].read(prompts, "prompts")
+        voices = self._voices(speakers, len(tokens))
+        durations = self._durations(tokens, voices, speed)
+        frames = durations.sum(axis=1)
+        length = bucket(int(frames.max()), LEAST_FRAMES)
+        noise = [
+            np.random.default_rng([seed, row]).standard_normal((length, self.bands))
+            for row in range(len(tokens))
+        ]
+        noise = temperature * np.stack(noise).astype("float32")
+        walk = compiled(self, ("walk", steps), lambda: self._walk_of(steps))
+        found = walk(tokens, voices, durations, noise).numpy()
+        found = found * self.deviation + self.mean
+        return [mel[:count] for mel, count in zip(found, frames, strict=True)]
+
+    @property
+    def bands(self):
+        """int: of its spectrograms."""
+        return self.target.bands
+
+    def speak(self, prompts, speakers=None, **options):
+        """Texts, spoken.
+
+        Args:
+            prompts, speakers, **options: see `generate`.
+
+        Returns:
+            list of float32 waves `(T,)` in [-1, 1], at the target's rate.
+        """
+        return [
+            self.target.heard(m) for m in self.generate(prompts, speakers, **options)
+        ]
+
+    def _voices(self, speakers, count):
+        if self.voices is None:
+            if speakers is not None:
+                raise ValueError(
+                    "`speakers` must be `None` for a model of one voice. "
+                    f"Received: {speakers=}"
+                )
+            return None
+        return self.given[1].rows(0 if speakers is None else speakers, count)
+
+    def _durations(self, tokens, voices, speed):
+        """int array `(B, S)`: frames of each symbol, at least one."""
+        read = compiled(self, "read", lambda: self.network.read)
+        said = read(tokens, voices)
+        frames = np.exp(said.log_durations.numpy()) / speed
+        frames = np.maximum(np.round(frames), 1).astype("int32")
+        places = np.arange(frames.shape[1])
+        return frames * (places[None] < said.lengths.numpy()[:, None])
+
+    def _walk_of(self, steps):
+        def walk(tokens, voices, durations, noise):
+            length = tf.shape(noise)[1]
+            said = self.network.read(tokens, voices)
+            means = tf.gather(said.means, spread(durations, length), batch_dims=1)
+            frames = tf.reduce_sum(durations, axis=1)
+            real = tf.sequence_mask(frames, length, "float32")[..., None]
+            x, rows = noise, tf.shape(noise)[:1]
+            for step in range(steps):
+                time = tf.fill(rows, step / steps)
+                x = x + self.network(x, time, means, real, voices) / steps
+            return x
+
+        return walk
+
+    def _standard(self, mels):
+        return (ops.cast(mels, "float32") - self.mean) / self.deviation
+
+
+def _scores(means, clean):
+    """float32 `(B, S, F)`: the logarithm of how well symbols and frames go together."""
+    product = tf.matmul(means, clean, transpose_b=True)
+    square = tf.reduce_sum(tf.square(means), axis=-1)[:, :, None]
+    # What is the same for all symbols of a frame does not matter.
+    return product - 0.5 * square
+
+
+def _mean(values, mask):
+    """float32 `(B,)`: of what counts in each row."""
+    return ops.sum(values * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
