@@ -5,6 +5,7 @@ instance, are for research.
 """
 
 _DIGITS = "CC BY 4.0 (Alpaydin & Kaynak 1998, UCI Machine Learning Repository)"
+_SPOKEN = "CC BY-SA 4.0 (Jakobovski and others, Free Spoken Digit Dataset)"
 _OWN = "Apache-2.0 (made by this library"
 
 _CHAT = "BSD-3-Clause (Gunther Cox, chatterbot-corpus)"
@@ -16,6 +17,7 @@ LICENCES = {
     "cmudict": "BSD-2-Clause (Carnegie Mellon University, CMUdict)",
     "countdown": f"{_OWN})",
     "dates": f"{_OWN}, in formats of Babel, BSD-3-Clause, and the Unicode CLDR)",
+    "digit_strings": _SPOKEN,
     "digits": _DIGITS,
     "digits_changed": _DIGITS,
     "moving_digits": _DIGITS,
@@ -24,6 +26,7 @@ LICENCES = {
     "photographs": "CC BY 2.0 (danielbuechele and vultilion, in scikit-learn)",
     "python_docs": "PSF-2.0 (Python Software Foundation)",
     "shakespeare": "public domain",
+    "spoken_digits": _SPOKEN,
 }
 
 

@@ -14,7 +14,7 @@ from keras_genai.tasks.text_to_speech import TextToSpeech
 from zoo import _diffusion, _speaking
 from zoo.entry import Entry, Recipe
 
-STEPS = 3_000
+STEPS = 2_000
 
 entry = Entry(
     task=TextToSpeech,
