@@ -171,6 +171,8 @@ def add_task_verbs(verb):
     add_model(add)
     add("text", nargs="+", metavar="FILE", help="sound files, or folders of some")
     add("--beams", type=integer(1, 1_000), help="search with so many (the model's own)")
+    add("--language", help="a code such as de, where a model is told (it is detected)")
+    add("--translate", action="store_true", help="into English, where a model can")
 
 
 def add_speak(add):

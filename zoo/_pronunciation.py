@@ -19,7 +19,7 @@ CONFIG = dict(
     context=LONGEST,
     encoder_depth=3,
     decoder_depth=3,
-    width=256,
+    width=128,
     num_heads=4,
     dropout=0.1,
     style=EncoderDecoderStyle(activation="gelu", pre_norm=True),

@@ -82,6 +82,7 @@ def transcribe(options):
     model = open_model(place, options.name, "transcribe", options.int8)
     model.jit_generate = False  # compiling would take longer than a few sounds
     more = {} if options.beams is None else _beams(model, options.beams)
+    more |= _told(model, options)
     for first in range(0, len(paths), BATCH):
         chosen = paths[first : first + BATCH]
         for path, text in zip(chosen, model.transcribe(chosen, **more), strict=True):
@@ -119,12 +120,27 @@ def _sounds(files):
 def _beams(model, width):
     """Arguments of `transcribe` for a search among several texts."""
     from keras_genai.samplers.ctc import PrefixBeam
-    from keras_genai.samplers.tokens import Beam
     from keras_genai.tasks.transcription import CTC
 
     if isinstance(model, CTC):
         return {"decoder": PrefixBeam(width)}
-    return {"sampler": Beam(width)}
+    # Its other settings stay: a published model has tokens that it must not say.
+    model.generation = dataclasses.replace(model.generation, num_beams=width)
+    return {}
+
+
+def _told(model, options):
+    """Arguments of `transcribe` for a model that is told what to write."""
+    from keras_genai.tasks.speech import SpeechSeq2SeqLM
+
+    asked = {"language": options.language, "translate": options.translate}
+    asked = {name: value for name, value in asked.items() if value}
+    if asked and not isinstance(model, SpeechSeq2SeqLM):
+        raise ValueError(
+            "`--language` and `--translate` must be left out: this model is told "
+            f"nothing. Received: {asked}"
+        )
+    return asked
 
 
 def _rewrite(options, verb, task):

@@ -128,7 +128,7 @@ class Kind:
     def rules(self, model):
         """Which weight is which tensor."""
         network = model.network
-        found = [*_tables(network), *_stacks(network)]
+        found = [*_tables(network), *stacks(network)]
         for side in ("encoder", "decoder"):
             theirs = f"model.{side}"
             found += _positions(
@@ -225,6 +225,36 @@ def aliases(model):
     return {f"{name}.weight": "model.shared.weight" for name in names}
 
 
+def projections(ours, theirs):
+    """An `Attention` layer and the four tensors of theirs."""
+    names = (f"{theirs}.{part}_proj" for part in ("q", "k", "v", "out"))
+    return attention(ours, *names)
+
+
+def stacks(network, attended=projections):
+    """Rules of all blocks of a network.
+
+    Args:
+        network: `Network` with `encoder_depth` and `decoder_depth`.
+        attended: function of the paths of an attention, ours and theirs, that returns
+            its rules.
+    """
+    depths = {"encoder": network.encoder_depth, "decoder": network.decoder_depth}
+    rules = []
+    for side, depth in depths.items():
+        for index in range(depth):
+            ours, theirs = f"{side}/block_{index}", f"model.{side}.layers.{index}"
+            rules += attended(f"{ours}/attention", f"{theirs}.self_attn")
+            rules += norm(f"{ours}/attention_norm", f"{theirs}.self_attn_layer_norm")
+            rules += linear(f"{ours}/feedforward/expand", f"{theirs}.fc1")
+            rules += linear(f"{ours}/feedforward/contract", f"{theirs}.fc2")
+            rules += norm(f"{ours}/feedforward_norm", f"{theirs}.final_layer_norm")
+            if side == "decoder":
+                rules += attended(f"{ours}/cross_attention", f"{theirs}.encoder_attn")
+                rules += norm(f"{ours}/cross_norm", f"{theirs}.encoder_attn_layer_norm")
+    return rules
+
+
 def _tables(network):
     if network.style.tie_embeddings:
         return same("embedding/embeddings", "model.shared.weight")
@@ -232,23 +262,6 @@ def _tables(network):
         *same("embedding/embeddings", "model.encoder.embed_tokens.weight"),
         *same("decoder_embedding/embeddings", "model.decoder.embed_tokens.weight"),
     ]
-
-
-def _stacks(network):
-    depths = {"encoder": network.encoder_depth, "decoder": network.decoder_depth}
-    rules = []
-    for side, depth in depths.items():
-        for index in range(depth):
-            ours, theirs = f"{side}/block_{index}", f"model.{side}.layers.{index}"
-            rules += _attention(f"{ours}/attention", f"{theirs}.self_attn")
-            rules += norm(f"{ours}/attention_norm", f"{theirs}.self_attn_layer_norm")
-            rules += linear(f"{ours}/feedforward/expand", f"{theirs}.fc1")
-            rules += linear(f"{ours}/feedforward/contract", f"{theirs}.fc2")
-            rules += norm(f"{ours}/feedforward_norm", f"{theirs}.final_layer_norm")
-            if side == "decoder":
-                rules += _attention(f"{ours}/cross_attention", f"{theirs}.encoder_attn")
-                rules += norm(f"{ours}/cross_norm", f"{theirs}.encoder_attn_layer_norm")
-    return rules
 
 
 def _positions(ours, theirs, unread):
@@ -262,8 +275,3 @@ def _positions(ours, theirs, unread):
         return (np.concatenate([rows, table]),)
 
     return [Rule((ours,), (theirs,), read, write)] if unread else same(ours, theirs)
-
-
-def _attention(ours, theirs):
-    names = (f"{theirs}.{part}_proj" for part in ("q", "k", "v", "out"))
-    return attention(ours, *names)

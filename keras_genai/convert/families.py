@@ -1,6 +1,6 @@
 """The families of published checkpoints that can be read and written."""
 
-from keras_genai.convert import bart, bert, blenderbot, gpt2, t5
+from keras_genai.convert import bart, bert, blenderbot, gpt2, t5, whisper
 
 FAMILIES = {
     family.model_type: family
@@ -11,5 +11,6 @@ FAMILIES = {
         blenderbot.FAMILY,
         blenderbot.FAMILY_SMALL,
         t5.FAMILY,
+        whisper.FAMILY,
     )
 }

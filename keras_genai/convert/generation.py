@@ -28,7 +28,6 @@ _UNKNOWN = {
     "encoder_repetition_penalty": (None, 1.0),
     "exponential_decay_length_penalty": (None,),
     "sequence_bias": (None,),
-    "begin_suppress_tokens": (None,),
     "guidance_scale": (None, 1, 1.0),
 }
 # Of what `read_generation` follows, the values at which it changes nothing.
@@ -41,6 +40,7 @@ _IDLE = {
     "min_new_tokens": (None, 0),
     "bad_words_ids": (None, []),
     "suppress_tokens": (None, []),
+    "begin_suppress_tokens": (None, []),
     "forced_bos_token_id": (None,),
     "forced_eos_token_id": (None,),
 }
@@ -66,6 +66,7 @@ class _File(pydantic.BaseModel):
     encoder_no_repeat_ngram_size: int | None = pydantic.Field(None, ge=0, le=1024)
     bad_words_ids: list[list[Token]] | None = None
     suppress_tokens: list[Token] | None = None
+    begin_suppress_tokens: list[Token] | None = None
     decoder_start_token_id: Token | None = None
     bos_token_id: Token | None = None
     forced_bos_token_id: Token | None = None
@@ -122,6 +123,7 @@ def read_generation(config, generation=None, defaults=None, vocabulary_size=2**3
         "no_repeat_ngram_size",
         "encoder_no_repeat_ngram_size",
         "suppress_tokens",
+        "begin_suppress_tokens",
     )
     return GenerationSettings(
         max_length=longest,
@@ -177,6 +179,7 @@ def write_generation(settings):
         "encoder_no_repeat_ngram_size": settings.encoder_no_repeat_ngram_size,
         "bad_words_ids": [list(word) for word in settings.bad_words] or None,
         "suppress_tokens": list(settings.suppress_tokens) or None,
+        "begin_suppress_tokens": list(settings.begin_suppress_tokens) or None,
         "decoder_start_token_id": settings.decoder_start_token,
         "forced_bos_token_id": settings.forced_start_token,
         "forced_eos_token_id": _single(settings.forced_end_tokens),

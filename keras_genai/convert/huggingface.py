@@ -42,6 +42,7 @@ from keras_genai.tasks.filling import build_filled
 from keras_genai.tasks.presets import CONFIG, TOKENIZER, PresetError
 
 GENERATION = "generation_config.json"
+PREPROCESSOR = "preprocessor_config.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +53,14 @@ class Checkpoint:
         names: frozenset of str, the stored tensors, with the family's prefix or not.
         config: dict, config.json.
         generation: dict, generation_config.json, or `None` if there is none.
+        preprocessor: dict, preprocessor_config.json, or `None`.
         tokenizer: `Tokenizer` or `None`.
     """
 
     names: frozenset
     config: dict
     generation: dict
+    preprocessor: dict
     tokenizer: object
 
 
@@ -102,8 +105,8 @@ def read(folder, task=None, **overrides):
         tensors = Joined(tensors, found.dense)
     shapes = tensors.shapes
     names = frozenset(family.rename(name) for name in shapes)
-    generation = read_object(folder, GENERATION)
-    checkpoint = Checkpoint(names, config, generation, tokenizer)
+    said = [read_object(folder, name) for name in (GENERATION, PREPROCESSOR)]
+    checkpoint = Checkpoint(names, config, *said, tokenizer)
 
     def build(**more):
         with _one_line(folder):
@@ -180,6 +183,8 @@ def write(model, folder):
     save_file(arrays, folder / WEIGHTS, metadata={"format": "pt"})
     if architecture.generation is not None:
         _write_json(folder / GENERATION, architecture.generation(model))
+    for name, content in architecture.files(model).items():
+        _write_json(folder / name, content)
     if model.tokenizer is not None:
         core = model.tokenizer.core
         write_text(folder / TOKENIZER, core.to_str(pretty=True))

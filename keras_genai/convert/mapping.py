@@ -100,7 +100,8 @@ class Architecture:
         build: `build(settings, checkpoint, **overrides)` that returns the model.
             `checkpoint` has `names`, the stored tensors as in the rules, `config`,
             the whole config.json as a dict, `generation`, a dict of
-            generation_config.json (`None` without one), and `tokenizer`.
+            generation_config.json (`None` without one), `preprocessor`, that of
+            preprocessor_config.json, and `tokenizer`.
         rules: `rules(model)`, a list of `Rule`.
         describe: `describe(model)`, the dict of config.json for a model; it raises
             `ValueError` if the family cannot express the model.
@@ -110,6 +111,7 @@ class Architecture:
         unused: regular expressions of tensors, without prefix, that this architecture
             can do without, as parts of another head.
         generation: `generation(model)`, the dict of generation_config.json, or `None`.
+        files: `files(model)`, the dicts of further JSON files by their names.
     """
 
     name: str
@@ -122,6 +124,7 @@ class Architecture:
     aliases: Callable = lambda model: {}
     unused: tuple = ()
     generation: Callable | None = None
+    files: Callable = lambda model: {}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,6 +22,7 @@ _CLASSES = {
     "bart": ("BartTokenizer", "RobertaTokenizer"),
     "blenderbot": ("BlenderbotTokenizer",),
     "t5": ("T5Tokenizer",),
+    "whisper": ("WhisperTokenizer",),
 }
 _ANY_CLASS = (None, "PreTrainedTokenizer", "TokenizersBackend")
 

@@ -316,9 +316,8 @@ def _text_of(path):
             if member.file_size > LARGEST:
                 raise ValueError(f"{path} must hold at most {LARGEST:,} bytes")
             content = archive.read(member)
-    return content.decode("latin-1").replace(
-        "\r", ""
-    )  # a few comments of 0.7b are no UTF-8
+    # A few comments of 0.7b are no UTF-8.
+    return content.decode("latin-1").replace("\r", "")
 
 
 def _word_lists(data_dir):

@@ -46,3 +46,4 @@ from .vae import Autoencoder as Autoencoder
 from .vae import ConvolutionalAutoencoder as ConvolutionalAutoencoder
 from .vae import DenseAutoencoder as DenseAutoencoder
 from .vqvae import QuantizedAutoencoder as QuantizedAutoencoder
+from .whisper import Whisper as Whisper

@@ -19,6 +19,7 @@ from .rules import LogitBias as LogitBias
 from .rules import MinLength as MinLength
 from .rules import NoRepeatNgram as NoRepeatNgram
 from .rules import NoSourceNgram as NoSourceNgram
+from .rules import NotFirst as NotFirst
 from .rules import RepetitionPenalty as RepetitionPenalty
 from .settings import GenerationSettings as GenerationSettings
 from .tokens import Beam as Beam

@@ -241,16 +241,7 @@ class ForcedEnd:
     tokens: tuple
 
     def __post_init__(self):
-        if not isinstance(self.tokens, tuple | list):
-            raise TypeError(
-                f"`tokens` must be a sequence of int. Received: tokens={self.tokens!r}"
-            )
-        if not self.tokens:
-            raise ValueError(
-                f"`tokens` must not be empty. Received: tokens={self.tokens}"
-            )
-        for token in self.tokens:
-            check_integer("token", token, 0)
+        _check_tokens(self.tokens)
 
     def numbers(self, vocabulary_size):
         return _one_of(vocabulary_size, self.tokens)
@@ -323,6 +314,35 @@ class LogitBias:
         return logits + biases[None]
 
 
+@dataclasses.dataclass(frozen=True)
+class NotFirst:
+    """Forbids tokens as the first one after a prompt.
+
+    Args:
+        tokens: sequence of int >= 0.
+        begin: int >= 1. Tokens of the prompt.
+
+    Raises:
+        TypeError: if `tokens` is not a sequence of int.
+        ValueError: if it is empty, a token negative, or `begin` below 1.
+    """
+
+    tokens: tuple
+    begin: int = 1
+
+    def __post_init__(self):
+        _check_tokens(self.tokens)
+        check_integer("begin", self.begin, 1)
+
+    def numbers(self, vocabulary_size):
+        return _one_of(vocabulary_size, self.tokens), _as_int32(self.begin)
+
+    def apply(self, logits, history, numbers):
+        banned, begin = numbers
+        first = (history.lengths == begin)[:, None]
+        return tf.where(first & banned[None], BANNED, logits)
+
+
 def apply_rules(rules, logits, history, numbers):
     """Applies rules in their order.
 
@@ -338,6 +358,16 @@ def apply_rules(rules, logits, history, numbers):
     for rule, number in zip(rules, numbers, strict=True):
         logits = rule.apply(logits, history, number)
     return logits
+
+
+def _check_tokens(tokens):
+    """Raises unless `tokens` is a sequence of one int >= 0, or several."""
+    if not isinstance(tokens, tuple | list):
+        raise TypeError(f"`tokens` must be a sequence of int. Received: {tokens=}")
+    if not tokens:
+        raise ValueError(f"`tokens` must not be empty. Received: {tokens=}")
+    for token in tokens:
+        check_integer("token", token, 0)
 
 
 def _as_int32(number):

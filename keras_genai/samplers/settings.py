@@ -13,6 +13,7 @@ from keras_genai.samplers.rules import (
     MinLength,
     NoRepeatNgram,
     NoSourceNgram,
+    NotFirst,
     RepetitionPenalty,
 )
 from keras_genai.samplers.tokens import Beam, Greedy
@@ -37,6 +38,7 @@ class GenerationSettings:
         encoder_no_repeat_ngram_size: int >= 0.
         bad_words: sequence of sequences of int, or empty. See `BadWords`.
         suppress_tokens: sequence of int. Tokens that never appear.
+        begin_suppress_tokens: sequence of int. Tokens that no text begins with.
         decoder_start_token: int or `None` (the tokenizer's start token).
         forced_start_token: int or `None`. The first token after that.
         forced_end_tokens: sequence of int. What a text of `max_length` ends with.
@@ -57,6 +59,7 @@ class GenerationSettings:
     encoder_no_repeat_ngram_size: int = 0
     bad_words: tuple = ()
     suppress_tokens: tuple = ()
+    begin_suppress_tokens: tuple = ()
     decoder_start_token: int | None = None
     forced_start_token: int | None = None
     forced_end_tokens: tuple = ()
@@ -72,7 +75,10 @@ class GenerationSettings:
 
     def __post_init__(self):
         # A file has lists for all of these.
-        for name in ("suppress_tokens", "forced_end_tokens", "end_tokens"):
+        for name in (
+            *("suppress_tokens", "begin_suppress_tokens"),
+            *("forced_end_tokens", "end_tokens"),
+        ):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         words = tuple(tuple(word) for word in self.bad_words)
@@ -95,9 +101,14 @@ class GenerationSettings:
     def get_config(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
-    def rules(self) -> tuple[Any, ...]:
-        """tuple: the rules that these settings ask for, in transformers' order."""
+    def rules(self, begin: int = 1) -> tuple[Any, ...]:
+        """tuple: the rules that these settings ask for, in transformers' order.
+
+        Args:
+            begin: int. Tokens of the decoder before a text, where nothing is forced.
+        """
         banned = {token: -float("inf") for token in self.suppress_tokens}
+        begin += self.forced_start_token is not None
         asked: tuple[tuple[Any, Any, Any], ...] = (
             (self.repetition_penalty != 1, RepetitionPenalty, self.repetition_penalty),
             (self.no_repeat_ngram_size, NoRepeatNgram, self.no_repeat_ngram_size),
@@ -112,12 +123,14 @@ class GenerationSettings:
             (self.forced_end_tokens, ForcedEnd, self.forced_end_tokens),
             (banned, LogitBias, banned),
         )
-        return tuple(rule(value) for wanted, rule, value in asked if wanted)
+        found = [rule(value) for wanted, rule, value in asked if wanted]
+        if self.begin_suppress_tokens:
+            found.append(NotFirst(self.begin_suppress_tokens, begin))
+        return tuple(found)
 
-    def sampler(self) -> Greedy | Beam:
-        """`Greedy`, or `Beam` if there are several beams, with these rules."""
+    def sampler(self, begin: int = 1) -> Greedy | Beam:
+        """`Greedy`, or `Beam` if there are several beams, with `rules(begin)`."""
+        rules = self.rules(begin)
         if self.num_beams == 1:
-            return Greedy(self.rules())
-        return Beam(
-            self.num_beams, self.length_penalty, self.early_stopping, self.rules()
-        )
+            return Greedy(rules)
+        return Beam(self.num_beams, self.length_penalty, self.early_stopping, rules)

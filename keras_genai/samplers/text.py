@@ -22,7 +22,6 @@ class Prompts:
         tokens: list of int32 arrays.
         texts: list of str, or `None` if the prompts are tokens.
         single: bool. Whether there was one prompt outside of a list.
-        count: int, how many there are.
 
     Raises:
         TypeError: if a prompt is neither text nor ints, or both kinds are mixed.
@@ -54,10 +53,6 @@ class Prompts:
                     f"`prompts` must hold tokens from 0 to {vocabulary_size - 1}. "
                     f"Received: {row.min()} to {row.max()} in prompt {index}"
                 )
-
-    @property
-    def count(self):
-        return len(self.tokens)
 
 
 def read_stop(stop, tokenizer, vocabulary_size):

@@ -61,6 +61,8 @@ from .sampling import Rated as Rated
 from .sampling import best_of as best_of
 from .sampling import sampled as sampled
 from .seq2seq import Seq2SeqLM as Seq2SeqLM
+from .speech import SpeechPrompt as SpeechPrompt
+from .speech import SpeechSeq2SeqLM as SpeechSeq2SeqLM
 from .stylegan import Adaptation as Adaptation
 from .stylegan import StyleGAN as StyleGAN
 from .tagging import Tag as Tag

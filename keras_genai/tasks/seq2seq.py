@@ -198,8 +198,16 @@ class Seq2SeqLM(LogitsTask):
             `(starts, inputs)`: list of int arrays, the decoder's start token; and what
             the encoder reads, int32 tokens and bool mask, `(B, S)` each.
         """
-        prompts, encoded = self.read_source(prompts)
-        return [np.array([self._start_token()], "int32")] * prompts.count, encoded
+        _, encoded = self.read_source(prompts)
+        return self.starts(encoded), encoded
+
+    def starts(self, tensors):
+        """What the decoder begins with: list of int32 arrays of one length, each row's.
+
+        Args:
+            tensors: see `read_source`.
+        """
+        return [np.array([self._start_token()], "int32")] * len(tensors[0])
 
     def end_tokens(self, stop=()):
         """set of int: the tokens that end a text. See `CausalLM.end_tokens`."""
@@ -241,13 +249,12 @@ class Seq2SeqLM(LogitsTask):
                 with, or if `Beam` is to stream.
         """
         prompts, encoded = self.read_source(inputs)
-        stop = self._all_stops(stop)
-        sampler = self.generation.sampler() if sampler is None else sampler
+        stop, starts = self._all_stops(stop), self.starts(encoded)
+        if sampler is None:
+            sampler = self.generation.sampler(len(starts[0]))
         max_length = self._check_generate(max_length, sampler)
         check_stream(stream, sampler)
         check_integer("seed", seed, -(2**63))
-        start = np.array([self._start_token()], "int32")
-        starts = [start] * prompts.count
         session = Session(self, starts, sampler, max_length, stop[0], seed, encoded)
         return written(session, prompts, starts, stop, self.tokenizer, stream)
 

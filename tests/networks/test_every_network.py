@@ -40,6 +40,7 @@ from keras_genai.networks.t5 import T5
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import ConvolutionalAutoencoder, DenseAutoencoder
 from keras_genai.networks.vqvae import QuantizedAutoencoder
+from keras_genai.networks.whisper import Whisper
 
 VOCABULARY, LENGTH, SOURCE, SHAPE, CLASSES = 11, 5, 6, (8, 8, 1), 3
 DRAWS = np.random.default_rng(0)
@@ -141,6 +142,17 @@ CASES = {
         embedding_dim=6,
         units=4,
         dropout=0.0,
+    ),
+    "Whisper": case(
+        Whisper,
+        pictures(2 * SOURCE, 3),
+        np.ones((ROWS, 2 * SOURCE), bool),
+        ints(LENGTH),
+        bands=3,
+        vocabulary_size=VOCABULARY,
+        sound_context=SOURCE,
+        context=8,
+        **HALVES,
     ),
     "T5": case(
         T5, *PAIR, vocabulary_size=VOCABULARY, head_dim=4, inner_width=12, **HALVES

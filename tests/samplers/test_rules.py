@@ -11,6 +11,7 @@ from keras_genai.samplers import (
     MinLength,
     NoRepeatNgram,
     NoSourceNgram,
+    NotFirst,
     RepetitionPenalty,
 )
 from keras_genai.samplers.rules import BANNED, History, apply_rules
@@ -29,7 +30,7 @@ def history(*texts, room=8):
 
 def applied(rule, logits, past):
     logits = tf.constant(np.asarray(logits, "float32"))
-    number = tf.constant(rule.numbers(V))
+    number = tf.nest.map_structure(tf.constant, rule.numbers(V))
     return np.array(apply_rules((rule,), logits, past, (number,)))
 
 
@@ -82,6 +83,11 @@ def test_logit_bias_is_added_and_minus_infinity_forbids():
     np.testing.assert_allclose(found, [[1, 1.5, 1, 1, BANNED, 1]])
 
 
+def test_a_text_does_not_begin_with_some_tokens():
+    rule = NotFirst((0, 2), begin=2)
+    assert banned(rule, [1], [1, 1], [1, 1, 1]) == [set(), {0, 2}, set()]
+
+
 def test_an_ngram_of_the_source_is_not_said_again():
     past = history([1, 2], [4], [3, 1])
     source = tf.constant(
@@ -121,6 +127,7 @@ def test_settings_become_rules_in_the_order_of_transformers():
         encoder_no_repeat_ngram_size=2,
         bad_words=[[1, 2]],
         suppress_tokens=[5],
+        begin_suppress_tokens=[1],
         forced_start_token=0,
         forced_end_tokens=[2],
     )
@@ -134,7 +141,10 @@ def test_settings_become_rules_in_the_order_of_transformers():
         ForcedStart,
         ForcedEnd,
         LogitBias,
+        NotFirst,
     ]
+    assert settings.rules()[-1] == NotFirst((1,), begin=2)  # one is forced before it
+    assert settings.rules(begin=4)[-1] == NotFirst((1,), begin=5)
     assert GenerationSettings(**settings.get_config()) == settings
     assert GenerationSettings().rules() == ()
 

@@ -1,5 +1,6 @@
 """Every task keeps what all tasks promise; see `tests/harness.py`."""
 
+import dataclasses
 import functools
 
 import keras
@@ -47,6 +48,7 @@ from keras_genai.networks.t5 import T5
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.networks.vqvae import QuantizedAutoencoder
+from keras_genai.networks.whisper import Whisper
 from keras_genai.preferences import Sigmoid
 from keras_genai.tasks.advantages import GAE, Exponential, LeaveOneOut
 from keras_genai.tasks.answering import QuestionAnswering
@@ -68,6 +70,7 @@ from keras_genai.tasks.reward import RewardModel
 from keras_genai.tasks.reward_weighted import RewardWeightedRegression
 from keras_genai.tasks.rollout_settings import RolloutSettings
 from keras_genai.tasks.seq2seq import Seq2SeqLM
+from keras_genai.tasks.speech import SpeechSeq2SeqLM
 from keras_genai.tasks.stylegan import StyleGAN
 from keras_genai.tasks.tagging import TokenClassifier
 from keras_genai.tasks.text_to_speech import TextToSpeech
@@ -281,6 +284,18 @@ CASES = {
         inputs={
             "inputs": pictures(FRAMES, BANDS),
             "inputs_mask": np.arange(FRAMES) < HEARD[:, None],
+            "targets": TOKENS,
+        },
+        targets=TARGETS,
+    ),
+    "SpeechSeq2SeqLM": case(
+        SpeechSeq2SeqLM,
+        of(Whisper, sound_context=SOURCE, context=8, **HALVES),
+        TEXT,
+        dataclasses.replace(MEL, length=2 * SOURCE),
+        inputs={
+            "inputs": pictures(2 * SOURCE, BANDS),
+            "inputs_mask": np.ones((ROWS, 2 * SOURCE), bool),
             "targets": TOKENS,
         },
         targets=TARGETS,
