@@ -127,12 +127,14 @@ class Attention(keras.layers.Layer):
         initializer: of query, key and value kernels.
         output_initializer: of the output kernel.
         query_initializer: of the query kernel, or `None` (`initializer`).
+        relative_keys: `RelativeKeys` of as many heads, or `None`.
 
     Call arguments:
         inputs: float `(B, Q, width)`.
         memory: pair of float `(B, G, K, head_dim)` from `project_memory`.
         bias, attention_mask: see `attend`.
         rotation: from `rotary_angles` for the queries' positions, or `None`.
+        distances: see `RelativeKeys`.
 
     Returns:
         float `(B, Q, width)`.
@@ -152,6 +154,7 @@ class Attention(keras.layers.Layer):
         initializer="glorot_uniform",
         output_initializer="glorot_uniform",
         query_initializer=None,
+        relative_keys=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -172,6 +175,7 @@ class Attention(keras.layers.Layer):
         self.initializer = keras.initializers.get(initializer)
         self.output_initializer = keras.initializers.get(output_initializer)
         self.query_initializer = keras.initializers.get(query_initializer)
+        self.relative_keys = relative_keys
         self.memory = None
 
     def build(self, inputs_shape, memory_shape=None):
@@ -187,6 +191,7 @@ class Attention(keras.layers.Layer):
         self.output_projection.build((None, None, self.query.units))
         if self.normalize:
             self.query_norm.build((None, None, None, self.head_dim))
+        build_once(self.relative_keys)
 
     def build_memory(self, memory_shape):
         """Makes the weights of `project_memory`, once."""
@@ -241,12 +246,23 @@ class Attention(keras.layers.Layer):
             key = ops.cast(self.key_norm(key), self.compute_dtype)
         return (key if rotation is None else rotate(key, rotation)), value
 
-    def call(self, inputs, memory, bias=None, attention_mask=None, rotation=None):
+    def call(
+        self,
+        inputs,
+        memory,
+        bias=None,
+        attention_mask=None,
+        rotation=None,
+        distances=None,
+    ):
         query = self._heads(self.query(inputs))
         if self.normalize:
             query = ops.cast(self.query_norm(query), self.compute_dtype)
         if rotation is not None:
             query = rotate(query, rotation)
+        if self.relative_keys is not None:
+            further = self.relative_keys(query * self.scale, distances=distances)
+            bias = further if bias is None else bias + further
         mixed = attend(query, *memory, bias, attention_mask, self.scale)
         mixed = ops.transpose(mixed, (0, 2, 1, 3))  # (B, Q, H, D)
         length = ops.shape(mixed)[1]
@@ -282,7 +298,13 @@ class Attention(keras.layers.Layer):
             "initializer": keras.initializers.serialize(self.initializer),
             "output_initializer": keras.initializers.serialize(self.output_initializer),
             "query_initializer": keras.initializers.serialize(self.query_initializer),
+            "relative_keys": serialized(self.relative_keys),
         }
+
+    @classmethod
+    def from_config(cls, config):
+        relative_keys = deserialized(config.get("relative_keys"))
+        return cls(**{**config, "relative_keys": relative_keys})
 
 
 @register

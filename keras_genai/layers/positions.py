@@ -1,4 +1,4 @@
-"""Where a token stands: learned vectors, rotations, and biases of the distance."""
+"""Where a token stands: learned vectors, rotations, and what distances add."""
 
 import math
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genai.checks import check_flags, check_sizes
+from keras_genai.checks import check_flags, check_layer_sizes, check_sizes
 from keras_genai.registry import register
 
 
@@ -50,6 +50,72 @@ class LearnedPositions(keras.layers.Layer):
             "width": self.width,
             "initializer": keras.initializers.serialize(self.initializer),
         }
+
+
+@register
+class PeriodicPositions(keras.layers.Layer):
+    """Trained vectors of the place within a period, to be added to token embeddings.
+
+    In music, for instance, of the voice and of the place in a bar.
+
+    Args:
+        periods: tuple of int >= 2, in tokens. One table each; their vectors are added.
+        width: int. Length of the vectors.
+        initializer: of the tables.
+
+    Call arguments:
+        positions: int `(...)`. Padding (`-1`) reads the last row; whoever attends must
+            mask it.
+
+    Returns:
+        float `(..., width)`.
+    """
+
+    def __init__(self, periods, width, initializer="uniform", **kwargs):
+        super().__init__(**kwargs)
+        check_periods("periods", periods)
+        check_sizes(width=width)
+        self.periods = tuple(periods)
+        self.width = width
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, positions_shape=None):
+        self.tables = [
+            # A clone, because one initializer draws the same numbers every time.
+            self.add_weight(
+                (period, self.width),
+                initializer=self.initializer.clone(),
+                name=f"table_{period}",
+            )
+            for period in self.periods
+        ]
+
+    def call(self, positions):
+        found = [
+            ops.take(table, positions % period, axis=0)
+            for period, table in zip(self.periods, self.tables, strict=True)
+        ]
+        return ops.cast(sum(found), self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "periods": self.periods,
+            "width": self.width,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }
+
+
+def check_periods(name, periods):
+    """Raises unless `periods` is a tuple of different ints >= 2.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    allowed = "a tuple of different ints >= 2"
+    check_layer_sizes(name, periods, allowed)
+    if min(periods) < 2 or len({*periods}) < len(periods):
+        raise ValueError(f"`{name}` must be {allowed}. Received: {name}={periods!r}")
 
 
 def rotary_angles(positions, head_dim, base=10_000.0):
@@ -211,5 +277,80 @@ class RelativePositionBias(keras.layers.Layer):
             "num_buckets": self.num_buckets,
             "max_distance": self.max_distance,
             "causal": self.causal,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }
+
+
+@register
+class RelativeKeys(keras.layers.Layer):
+    """A learned vector of every distance to what came before, compared with queries.
+
+    It is what a key would have added to it at this distance. Of a whole text, whose
+    tokens stand one after the other, memory grows with the length times the width:
+    the products with all vectors are made once and each row is then moved into place.
+
+    Args:
+        num_heads: int. One table a head.
+        head_dim: int. Length of the vectors.
+        max_distance: int, in tokens. Everything beyond shares the last vector.
+        initializer: of the table.
+
+    Call arguments:
+        query: float `(B, num_heads, Q, head_dim)`.
+        distances: int `(B, Q, K)` or `(1, Q, K)`, `query - key` in tokens, or `None`:
+            K is Q, and query `t` stands at `t`. What lies ahead, a negative distance,
+            must be masked by whoever attends.
+
+    Returns:
+        float `(B, num_heads, Q, K)`, to be added to the logits before softmax.
+
+    Reference: Shaw et al. 2018, section 3.2, https://arxiv.org/abs/1803.02155; for
+        whole texts Huang et al. 2018, section 3.4.1, https://arxiv.org/abs/1809.04281
+    """
+
+    def __init__(
+        self, num_heads, head_dim, max_distance, initializer="uniform", **kwargs
+    ):
+        super().__init__(**kwargs)
+        check_sizes(num_heads=num_heads, head_dim=head_dim, max_distance=max_distance)
+        self.num_heads = num_heads
+        self.head_dim = head_dim
+        self.max_distance = max_distance
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, query_shape=None, distances_shape=None):
+        self.table = self.add_weight(
+            (self.num_heads, self.max_distance, self.head_dim),
+            initializer=self.initializer,
+            name="table",
+        )
+
+    def call(self, query, distances=None):
+        table = ops.cast(self.table, query.dtype)
+        if distances is None:
+            return self._in_order(query, table)
+        products = ops.matmul(query, ops.swapaxes(table, -1, -2))  # (B, H, Q, D)
+        rows = ops.clip(distances, 0, self.max_distance - 1)[:, None]
+        shape = (*ops.shape(products)[:3], ops.shape(distances)[-1])
+        rows = ops.broadcast_to(rows, shape)
+        return ops.take_along_axis(products, rows, axis=-1)
+
+    def _in_order(self, query, table):
+        length = query.shape[2] or ops.shape(query)[2]
+        back = ops.arange(length - 1, -1, -1)
+        table = ops.take(table, ops.minimum(back, self.max_distance - 1), axis=1)
+        products = ops.matmul(query, ops.swapaxes(table, -1, -2))  # (B, H, T, T)
+        # Row t is to be moved to the left by T - 1 - t: with a column more, and read
+        # in rows of T, every row begins one later than the one before.
+        wider = ops.pad(products, [[0, 0], [0, 0], [0, 0], [1, 0]])
+        longer = ops.reshape(wider, (-1, self.num_heads, length + 1, length))
+        return longer[:, :, 1:]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "head_dim": self.head_dim,
+            "max_distance": self.max_distance,
             "initializer": keras.initializers.serialize(self.initializer),
         }

@@ -38,7 +38,7 @@ class Block(keras.layers.Layer):
 
     Call arguments:
         inputs: float `(B, T, width)`.
-        attention_mask, bias, rotation: see `Attention`.
+        attention_mask, bias, rotation, distances: see `Attention`.
         cache: pair of float `(B, G, L, head_dim)`, or `None`: then the block sees
             `inputs` only.
         index: int scalar. Slot of the cache where `inputs` begin.
@@ -95,7 +95,7 @@ class Block(keras.layers.Layer):
             return recomputed(self, super().__call__, inputs, **kwargs)
         return super().__call__(inputs, **kwargs)
 
-    def call(
+    def call(  # noqa: PLR0913 - what attention has, of two sequences
         self,
         inputs,
         attention_mask=None,
@@ -106,6 +106,7 @@ class Block(keras.layers.Layer):
         memory=None,
         memory_mask=None,
         real=None,
+        distances=None,
         training=None,  # for the layers inside, to which Keras hands it on
     ):
         kept = None
@@ -118,7 +119,7 @@ class Block(keras.layers.Layer):
                     write_slots(old, new, index, axis=2)
                     for old, new in zip(cache, kept, strict=True)
                 )
-            return self.attention(x, kept, bias, attention_mask, rotation)
+            return self.attention(x, kept, bias, attention_mask, rotation, distances)
 
         if isinstance(memory_mask, tuple | list):  # Keras' own, of a pair without masks
             memory_mask = None

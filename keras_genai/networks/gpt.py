@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Annotated
 
 import keras
 from keras import ops
@@ -17,7 +18,13 @@ from keras_genai.layers.attention import (
 )
 from keras_genai.layers.embedding import TokenEmbedding, token_logits
 from keras_genai.layers.feedforward import FeedForward, GatedFeedForward, gelu_tanh
-from keras_genai.layers.positions import LearnedPositions, rotary_angles
+from keras_genai.layers.positions import (
+    LearnedPositions,
+    PeriodicPositions,
+    RelativeKeys,
+    check_periods,
+    rotary_angles,
+)
 from keras_genai.layers.transformer import Block
 from keras_genai.networks.language import LanguageNetwork
 from keras_genai.registry import register
@@ -29,7 +36,8 @@ class Style:
     """The choices in which causal transformers differ. The defaults are GPT-2's.
 
     Args:
-        positions: `"learned"` or `"rotary"`.
+        positions: `"learned"`, `"rotary"` or `"relative"`: a learned vector of every
+            distance within the context is compared with queries.
         norm: `"layer"` or `"rms"`.
         feedforward: `"gelu"` (tanh form), `"relu_squared"` or `"swiglu"`.
         use_bias: bool. Biases in all matrices and LayerNorms.
@@ -47,7 +55,7 @@ class Style:
     num_memory_heads: int | None = None
 
     def __post_init__(self):
-        check_one_of("positions", self.positions, ("learned", "rotary"))
+        check_one_of("positions", self.positions, ("learned", "rotary", "relative"))
         check_one_of("norm", self.norm, ("layer", "rms"))
         allowed = ("gelu", "relu_squared", "swiglu")
         check_one_of("feedforward", self.feedforward, allowed)
@@ -62,6 +70,7 @@ class Style:
         return dataclasses.asdict(self)
 
 
+Periods = Annotated[tuple[int, ...], check_periods]
 GPT2 = Style()
 LLAMA = Style(
     positions="rotary",
@@ -105,6 +114,8 @@ class GPT(LanguageNetwork):
         head_dim: int or `None` (`width // num_heads`).
         inner_width: int or `None` (`4 * width`). Width inside the feed-forward network.
         style: `Style`. `GPT2`, `LLAMA` and `MODERN` are ready-made.
+        periods: tuple of int >= 2, or `None`. Of each, a learned vector of a token's
+            place within so many tokens is added to its own.
 
     Call arguments, returns: see `LanguageNetwork`; `T <= context`.
 
@@ -129,6 +140,7 @@ class GPT(LanguageNetwork):
     head_dim: Size | None = None
     inner_width: Size | None = None
     style: Style = GPT2
+    periods: Periods | None = None
 
     def check(self):
         if self.head_dim is None and self.width % self.num_heads:
@@ -164,6 +176,11 @@ class GPT(LanguageNetwork):
                 self.context, self.width, start(), dtype=policy, name="positions"
             )
             self.positions.build()
+        if self.periods is not None:
+            self.periodic = PeriodicPositions(
+                self.periods, self.width, start(), dtype=policy, name="periodic"
+            )
+            self.periodic.build()
         self.drop = keras.layers.Dropout(self.dropout, dtype=policy, name="dropout")
         self.blocks = [self._make_block(index) for index in range(self.depth)]
         self.norm = self._make_norm(name="norm")
@@ -195,6 +212,16 @@ class GPT(LanguageNetwork):
         residual = functools.partial(
             keras.initializers.RandomNormal, stddev=0.02 * (2 * self.depth) ** -0.5
         )
+        relative = None
+        if style.positions == "relative":
+            relative = RelativeKeys(
+                self.num_heads,
+                self.head_size,
+                self.context,
+                start(),
+                dtype=policy,
+                name="relative_keys",
+            )
         attention = Attention(
             self.num_heads,
             self.head_size,
@@ -203,6 +230,7 @@ class GPT(LanguageNetwork):
             normalize=style.normalize_heads,
             initializer=start(),
             output_initializer=residual(),
+            relative_keys=relative,
             dtype=policy,
             name="attention",
         )
@@ -243,13 +271,15 @@ class GPT(LanguageNetwork):
         if segments is None:
             length = tokens.shape[1] or ops.shape(tokens)[1]
             mask, positions = causal_mask(length), ops.arange(length)[None]
+            distances = None
         else:
             mask = segment_mask(segments)
             # As many as a token sees before itself.
             positions = ops.sum(ops.cast(mask[:, 0], "int32"), axis=-1) - 1  # (B, T)
+            distances = self._distances(positions, positions)
         x, rotation = self._embed(tokens, positions)
         for block in self.blocks:
-            x, _ = block(x, attention_mask=mask, rotation=rotation)
+            x, _ = block(x, attention_mask=mask, rotation=rotation, distances=distances)
         return ops.cast(self.norm(x), self.compute_dtype)
 
     def logits(self, hidden):
@@ -275,10 +305,16 @@ class GPT(LanguageNetwork):
         x, rotation = self._embed(tokens, positions)
         slots = write_slots(cache["positions"], positions, index, axis=1)
         mask = position_mask(positions, slots)
+        distances = self._distances(positions, slots)
         pairs = []
         for block, pair in zip(self.blocks, cache["blocks"], strict=True):
             x, pair = block(
-                x, attention_mask=mask, rotation=rotation, cache=pair, index=index
+                x,
+                attention_mask=mask,
+                rotation=rotation,
+                cache=pair,
+                index=index,
+                distances=distances,
             )
             pairs.append(pair)
         if tokens.shape[1] != 1:
@@ -289,6 +325,16 @@ class GPT(LanguageNetwork):
 
     def _embed(self, tokens, positions):
         x = self.embedding(tokens)
+        if self.periods is not None:
+            x = x + self.periodic(positions)
         if self.style.positions == "learned":
-            return self.drop(x + self.positions(positions)), None
-        return self.drop(x), rotary_angles(positions, self.head_size)
+            x = x + self.positions(positions)
+        if self.style.positions == "rotary":
+            return self.drop(x), rotary_angles(positions, self.head_size)
+        return self.drop(x), None
+
+    def _distances(self, queries, keys):
+        """int `(B, Q, K)` of int `(B, Q)` and `(B, K)`, where somebody asks for it."""
+        if self.style.positions != "relative":
+            return None
+        return queries[:, :, None] - keys[:, None]

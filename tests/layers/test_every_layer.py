@@ -71,6 +71,7 @@ REAL = np.arange(SOURCE) < np.array([[4], [6], [1], [5]])
 LABELS = ints(most=CLASSES)
 PICTURES = np.tanh(draw(8, 8, 2))
 VECTOR = draw(UNITS)
+HEADS = draw(2, LENGTH, 4)
 
 
 def case(kind, *arguments, inputs=TEXT, call=None, draws=False, **options):
@@ -118,6 +119,11 @@ def biased_stack(kind, dtype):
     return kind(made.blocks, made.norm, bias, dtype=dtype)
 
 
+def attention_of_distances(dtype):
+    keys = positions.RelativeKeys(2, 4, 3, dtype=dtype, name="relative_keys")
+    return Attention(2, 4, relative_keys=keys, dtype=dtype)
+
+
 def attend(layer, x, memory):
     return layer(x, layer.project_memory(memory))
 
@@ -152,6 +158,11 @@ CASES = {
         adaptive_augmentation.AdaptiveAugmentation, inputs=PICTURES
     ),
     "Attention": case(Attention, 2, 4, inputs=[TEXT, MEMORY], call=attend),
+    "Attention, of distances": Case(
+        attention_of_distances,
+        [TEXT, TEXT],
+        lambda layer, tensors: attend(layer, *tensors),
+    ),
     "Attention, grouped": case(
         Attention,
         4,
@@ -287,6 +298,23 @@ CASES = {
         conditioning.NoiseEmbedding, WIDTH, UNITS, inputs=np.abs(VECTOR[:, 0])
     ),
     "PictureAttention": case(convolution.PictureAttention, 2, inputs=PICTURES),
+    "PeriodicPositions": case(
+        positions.PeriodicPositions, (2, 3), UNITS, inputs=ints(LENGTH, most=9)
+    ),
+    "RelativeKeys": case(
+        positions.RelativeKeys,
+        2,
+        4,
+        3,
+        inputs=[HEADS],
+    ),
+    "RelativeKeys, of distances": case(
+        positions.RelativeKeys,
+        2,
+        4,
+        3,
+        inputs=[HEADS, ints(LENGTH, SOURCE, most=9)],
+    ),
     "RelativePositionBias": case(
         positions.RelativePositionBias,
         2,

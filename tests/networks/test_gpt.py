@@ -14,8 +14,11 @@ from keras_genai.tasks.language import CausalLM
 STYLES = {
     "gpt2": GPT2,
     "llama": LLAMA,
+    "relative": Style(positions="relative"),
     "grouped": Style(positions="rotary", num_memory_heads=2, normalize_heads=True),
 }
+
+READ = (GPT2, LLAMA, STYLES["relative"])  # in the fast tests
 
 
 def make(style, **changes):
@@ -50,7 +53,7 @@ def test_a_changed_token_changes_nothing_before_it(style, training):
     assert np.abs(outputs[0][:, 7:] - outputs[1][:, 7:]).max() > 1e-2
 
 
-@pytest.mark.parametrize("style", slow_but((GPT2, LLAMA), STYLES.values()), ids=STYLES)
+@pytest.mark.parametrize("style", slow_but(READ, STYLES.values()), ids=STYLES)
 def test_cached_decoding_of_unequal_rows_is_the_full_call(style):
     model = make(style)
     tokens, lengths, bucket = draw_tokens(2, 12), np.array([3, 6]), 8
@@ -201,3 +204,23 @@ def test_a_single_token_is_a_sequence_too():
 def test_more_tokens_than_context_are_refused():
     with pytest.raises(ValueError, match="context=24"):
         make(GPT2)(draw_tokens(1, 25))
+
+
+def test_a_place_in_a_period_is_read_and_is_that_of_the_cache():
+    model = make(STYLES["relative"], periods=(2, 3))
+    tokens = np.full((1, 9), 4, "int32")
+    full = ops.convert_to_numpy(model(tokens))
+    assert np.ptp(full, axis=1).max() > 0.1
+    places = np.arange(9, dtype="int32")[None]
+    cache = model.initial_cache(1, 9)
+    for step in range(9):
+        logits, cache = model.decode(
+            tokens[:, step : step + 1], places[:, step : step + 1], cache, step
+        )
+        np.testing.assert_allclose(logits, full[:, step], atol=1e-5)
+
+
+@pytest.mark.parametrize("periods", [(), (1,), (4, 4), (0, 2)])
+def test_impossible_periods_are_refused(periods):
+    with pytest.raises(ValueError, match="`periods` must be a tuple of different ints"):
+        make(GPT2, periods=periods)
