@@ -16,6 +16,8 @@ from .image import Video as Video
 from .image import pictures as pictures
 from .mel import Frames as Frames
 from .mel import Mel as Mel
+from .notes import Notes as Notes
+from .notes import Pitches as Pitches
 from .number import Number as Number
 from .speaker import Speaker as Speaker
 from .speech import Speech as Speech
