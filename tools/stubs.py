@@ -43,8 +43,8 @@ PACKAGES = {
     "convert": Public(modules=words("families huggingface"), only=True),
     "data": Public(
         modules=words(
-            "answering augmentation captions conversations countdown damage dialogue "
-            "images masking pairs preferences pronunciation reviews sentiment "
+            "answering augmentation captions chorales conversations countdown damage "
+            "dialogue images masking pairs preferences pronunciation reviews sentiment "
             "summarization text tokenizers translation video"
         ),
         machinery=words("alphabet sentencepiece tokenizer"),

@@ -2,6 +2,7 @@
 from . import answering as answering
 from . import augmentation as augmentation
 from . import captions as captions
+from . import chorales as chorales
 from . import conversations as conversations
 from . import countdown as countdown
 from . import damage as damage
