@@ -47,6 +47,8 @@ from .padding import skip_padding as skip_padding
 from .phase_retrieval import griffin_lim as griffin_lim
 from .pool import ImagePool as ImagePool
 from .positions import LearnedPositions as LearnedPositions
+from .positions import PeriodicPositions as PeriodicPositions
+from .positions import RelativeKeys as RelativeKeys
 from .positions import RelativePositionBias as RelativePositionBias
 from .positions import relative_bucket as relative_bucket
 from .positions import rotary_angles as rotary_angles
@@ -69,4 +71,6 @@ from .speech import SpeechEncoder as SpeechEncoder
 from .stacks import DecoderStack as DecoderStack
 from .stacks import EncoderStack as EncoderStack
 from .stacks import Stack as Stack
+from .temporal import TemporalBlock as TemporalBlock
+from .temporal import WeightNormalizedConv1D as WeightNormalizedConv1D
 from .transformer import Block as Block

@@ -48,6 +48,7 @@ from keras_genai.layers import (
     spectral,
     speech,
     stacks,
+    temporal,
 )
 from keras_genai.layers.attention import Attention, MemoryProjection
 from keras_genai.layers.spec_augment import SpecAugment
@@ -327,6 +328,8 @@ CASES = {
     ),
     "SimpleRNN": case(recurrent.SimpleRNN, UNITS),
     "SpectralNormalization": case(bare(spectral.SpectralNormalization)),
+    "TemporalBlock": case(temporal.TemporalBlock, UNITS, 2, 2),
+    "TemporalBlock, as wide": case(temporal.TemporalBlock, WIDTH, 3),
     "TextEncoder": case(
         conditioning.TextEncoder, 7, WIDTH, 1, inputs=ints(LENGTH, most=7)
     ),
@@ -339,6 +342,7 @@ CASES = {
         UNITS,
         inputs=ints(LENGTH, most=embedding.LARGEST_PRODUCT),
     ),
+    "WeightNormalizedConv1D": case(temporal.WeightNormalizedConv1D, UNITS, 3, 2),
     "UNetBlock": case(
         denoising.UNetBlock,
         WIDTH,

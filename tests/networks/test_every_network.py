@@ -28,6 +28,7 @@ from keras_genai.networks.dit import DiT
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.matcha import Matcha
+from keras_genai.networks.gpt import GPT, Style
 from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
@@ -37,6 +38,7 @@ from keras_genai.networks.rnn import RNN
 from keras_genai.networks.speech_encoder_decoder import SpeechEncoderDecoder
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
+from keras_genai.networks.tcn import TCN
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import ConvolutionalAutoencoder, DenseAutoencoder
 from keras_genai.networks.vqvae import QuantizedAutoencoder
@@ -265,6 +267,18 @@ CASES = {
         width=8,
         num_heads=2,
     ),
+    "GPT of distances and periods": case(
+        GPT,
+        TOKENS,
+        vocabulary_size=VOCABULARY,
+        context=8,
+        depth=1,
+        width=8,
+        num_heads=2,
+        style=Style(positions="relative"),
+        periods=(2, 3),
+    ),
+    "TCN": case(TCN, pictures(LENGTH, 7), num_keys=7, depth=2, width=5, kernel_size=2),
     "RNN": case(
         RNN,
         TOKENS,

@@ -1,0 +1,54 @@
+"""TCN sees only the past, as far as it says, and steps as it reads."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from keras_genai.layers.temporal import WeightNormalizedConv1D
+from keras_genai.networks.tcn import TCN
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(0)
+    return TCN(num_keys=5, depth=3, width=6, kernel_size=3)
+
+
+def frames(length):
+    return np.random.default_rng(0).random((2, length, 5), "float32")
+
+
+def test_a_frame_changes_nothing_before_it_and_all_that_it_reaches(network):
+    assert network.reach == 1 + 2 * 2 * (1 + 2 + 4)
+    length, place = network.reach + 12, 5
+    changed = frames(length)
+    changed[:, place] += 1
+    apart = np.abs(network(changed) - network(frames(length))).max(axis=(0, 2))
+    assert not apart[:place].any()
+    assert apart[place + network.reach - 1] > 0
+    assert not apart[place + network.reach :].any()
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_steps_are_the_full_call(network, jit_compile):
+    read = frames(40)
+    full = ops.convert_to_numpy(network(read))
+    step = tf.function(network.step, jit_compile=jit_compile)
+    cache = network.initial_cache(2)
+    for place in range(40):
+        logits, cache = step(tf.constant(read[:, place]), cache)
+        np.testing.assert_allclose(logits, full[:, place], atol=1e-5)
+
+
+def test_filters_have_the_length_of_their_gain():
+    layer = WeightNormalizedConv1D(3, 2, 2)
+    layer.build((None, None, 4))
+    layer.gain.assign([1.0, 2.0, 0.5])
+    lengths = np.sqrt(np.square(layer.kernel()).sum(axis=(0, 1)))
+    np.testing.assert_allclose(lengths, [1, 2, 0.5], rtol=1e-6)
+    layer.direction.assign(7 * layer.direction)
+    np.testing.assert_allclose(
+        np.sqrt(np.square(layer.kernel()).sum(axis=(0, 1))), lengths, rtol=1e-6
+    )
