@@ -13,6 +13,7 @@ from .rollouts import Rollout as Rollout
 from .rollouts import roll as roll
 from .rules import BadWords as BadWords
 from .rules import ForcedEnd as ForcedEnd
+from .rules import ForcedPlaces as ForcedPlaces
 from .rules import ForcedStart as ForcedStart
 from .rules import History as History
 from .rules import LogitBias as LogitBias

@@ -252,6 +252,47 @@ class ForcedEnd:
 
 
 @dataclasses.dataclass(frozen=True)
+class ForcedPlaces:
+    """Makes given tokens stand at given places of a text; the others are free.
+
+    Args:
+        tokens: sequence of int: the token of each place, prompt included, or -1 where
+            it is free; so are all places behind the last of them.
+
+    Raises:
+        TypeError: if it is not a sequence of int.
+        ValueError: if it is empty, or a token is below -1.
+    """
+
+    tokens: tuple
+
+    def __post_init__(self):
+        if not isinstance(self.tokens, tuple | list):
+            raise TypeError(
+                f"`tokens` must be a sequence of int. Received: tokens={self.tokens!r}"
+            )
+        if not self.tokens:
+            raise ValueError("`tokens` must not be empty. Received: tokens=()")
+        for token in self.tokens:
+            check_integer("token", token, -1)
+
+    def numbers(self, vocabulary_size):
+        if max(self.tokens) >= vocabulary_size:
+            raise ValueError(
+                f"`tokens` must be below {vocabulary_size}. "
+                f"Received: {max(self.tokens)}"
+            )
+        return np.array(self.tokens, "int32")
+
+    def apply(self, logits, history, tokens):
+        place = tf.minimum(history.lengths, tokens.shape[0] - 1)
+        wanted = tf.gather(tokens, place)  # (B,)
+        forced = (wanted >= 0) & (history.lengths < tokens.shape[0])
+        chosen = tf.range(logits.shape[-1])[None] == wanted[:, None]
+        return tf.where(forced[:, None], tf.where(chosen, 0.0, BANNED), logits)
+
+
+@dataclasses.dataclass(frozen=True)
 class MinLength:
     """Forbids the end of a text before it has so many tokens.
 
