@@ -7,6 +7,7 @@ from .adversarial import AdversarialTask as AdversarialTask
 from .answering import Answer as Answer
 from .answering import QuestionAnswering as QuestionAnswering
 from .base import Task as Task
+from .chords import ChordModel as ChordModel
 from .classification import Choice as Choice
 from .classification import SequenceClassifier as SequenceClassifier
 from .codec import VQVAE as VQVAE
@@ -83,3 +84,4 @@ from .variational import EvidenceBound as EvidenceBound
 from .variational import ImportanceBound as ImportanceBound
 from .variational import VAE as VAE
 from .vocabulary import add_tokens as add_tokens
+from .voices import NoteLM as NoteLM

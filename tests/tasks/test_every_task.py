@@ -26,6 +26,7 @@ from keras_genai.data.turns import CHATML
 from keras_genai.losses import GradientPenalty, Hinge, Wasserstein
 from keras_genai.modalities.image import Image, Video
 from keras_genai.modalities.mel import Mel
+from keras_genai.modalities.notes import Notes
 from keras_genai.modalities.number import Number
 from keras_genai.modalities.speech import Speech
 from keras_genai.modalities.text import Label, Text
@@ -45,6 +46,7 @@ from keras_genai.networks.rnn import RNN
 from keras_genai.networks.speech_encoder_decoder import SpeechEncoderDecoder
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
+from keras_genai.networks.tcn import TCN
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.networks.vqvae import QuantizedAutoencoder
@@ -52,6 +54,7 @@ from keras_genai.networks.whisper import Whisper
 from keras_genai.preferences import Sigmoid
 from keras_genai.tasks.advantages import GAE, Exponential, LeaveOneOut
 from keras_genai.tasks.answering import QuestionAnswering
+from keras_genai.tasks.chords import ChordModel
 from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.codec import VQVAE
 from keras_genai.tasks.diffusion import Diffusion
@@ -79,6 +82,7 @@ from keras_genai.tasks.transcription import CTC
 from keras_genai.tasks.truncated import TruncatedLM
 from keras_genai.tasks.unpaired import CycleGAN
 from keras_genai.tasks.variational import VAE
+from keras_genai.tasks.voices import NoteLM
 
 VOCABULARY, LENGTH, SOURCE, SHAPE, CLASSES, CODES = 11, 5, 6, (8, 8, 1), 3, 6
 DRAWS = np.random.default_rng(0)
@@ -244,7 +248,22 @@ def rewarded(task, advantages, **more):
     return case(task, painter, **given, **more)
 
 
+PITCHES = np.where(DRAWS.random((ROWS, 4, 2)) < 0.2, 0, ints(4, 2, most=9) + 60)
+PITCHES[1, 3] = -1  # beyond the end
+MUSIC = Notes(2, 4, lowest=61, highest=68)
 CASES = {
+    "NoteLM": case(
+        NoteLM,
+        of(GPT, depth=1, width=8, num_heads=2, periods=(2,)),
+        MUSIC,
+        inputs={"notes": PITCHES.astype("int32")},
+    ),
+    "ChordModel": case(
+        ChordModel,
+        of(TCN, depth=1, width=6, kernel_size=2),
+        MUSIC,
+        inputs={"notes": PITCHES.astype("int32")},
+    ),
     "DiffusionTuning": rewarded(DiffusionTuning, LeaveOneOut(2)),
     "RewardWeightedRegression": rewarded(
         RewardWeightedRegression, Exponential(group=2), draws=True
