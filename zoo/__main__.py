@@ -8,6 +8,7 @@ from zoo._command import Parser, integer, output_file, run
 from zoo._frontier import frontier
 from zoo._judging import compare, score
 from zoo._list import list
+from zoo._playing import STEPS, continue_, harmonize
 from zoo._sample import MAX_LENGTH, TEMPERATURE, sample
 from zoo._ship import ship
 from zoo._show import show
@@ -49,7 +50,8 @@ def parser():
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     def verb(run, text):
-        sub = verbs.add_parser(run.__name__, help=text, description=run.__doc__)
+        name = run.__name__.rstrip("_")
+        sub = verbs.add_parser(name, help=text, description=run.__doc__)
         sub.set_defaults(run=run)
         return sub.add_argument
 
@@ -66,6 +68,7 @@ def parser():
     add("--seed", type=ANY_SEED, default=0)
     add_task_verbs(verb)
     add_speak(verb(speak, "say texts into a WAV file"))
+    add_playing(verb)
     add_judging(verb)
     add_verify(verb(verify, "run a recipe and compare it with its record"))
     add_ship(verb(ship, "put the weights of a run into the zoo, in fewer bytes"))
@@ -184,6 +187,24 @@ def add_speak(add):
     add("--speed", type=float, default=1.0, help="2 is twice as fast (1.0)")
     add("--seed", type=ANY_SEED, default=0)
     add("--out", help=f"the file that it goes to ({OUT})")
+
+
+def add_playing(verb):
+    """The verbs of `zoo._playing`."""
+    works = {
+        continue_: ("let a model of music go on with a beginning", "how it begins"),
+        harmonize: ("let a model of music set voices below a melody", "the melody"),
+    }
+    for work, (line, what) in works.items():
+        add = verb(work, line)
+        add_model(add)
+        add("file", metavar="FILE.mid", help=what)
+        if work is continue_:
+            add("--steps", type=LENGTHS, help=f"how many it adds ({STEPS})")
+        add("--count", type=integer(1), default=1, help="how many pieces (1)")
+        add("--temperature", type=float, default=1.0, help="of the draws (1.0)")
+        add("--seed", type=ANY_SEED, default=0)
+        add("--out", help="the file that it goes to, .mid; .wav and .png lie beside it")
 
 
 def add_judging(verb):

@@ -97,7 +97,8 @@ def open_model(place, name, verb, int8=False, tokens=None):
             f"`{verb}` does not fit {name}, which is a {type(model).__name__}. "
             f"What fits: {', '.join(fitting)}"
         )
-    if verb != "sample" and model.tokenizer is None:
+    reads_text = any(hasattr(k, "tokenizer") for k in (model.target, *model.given))
+    if verb != "sample" and reads_text and model.tokenizer is None:
         raise ValueError(f"{name} must have a tokenizer to {verb}. Received none")
     if int8:
         from keras_genai.layers.quantized import quantize
