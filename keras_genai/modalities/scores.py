@@ -124,13 +124,15 @@ def to_voices(keys, voices=None, lowest=0, name="keys"):
             f"`{name}` must have at most {voices} notes at once. Received: {most}"
         )
     score = np.zeros((len(keys), voices), "int32")
-    held = np.zeros(voices, "int32")
-    for step, down in enumerate(keys):
-        pitches = np.flatnonzero(down)[::-1] + lowest
-        held = np.where(np.isin(held, pitches), held, SILENT)
-        new = pitches[~np.isin(pitches, held)]
-        held[np.flatnonzero(held == SILENT)[: len(new)]] = new
-        score[step] = held
+    held = np.full(voices, -1)  # the key of each voice
+    changes = np.flatnonzero((keys[1:] != keys[:-1]).any(axis=-1)) + 1
+    for begin, end in itertools.pairwise([0, *changes, len(keys)]):
+        new = keys[begin].copy()
+        held[(held >= 0) & ~new[held]] = -1
+        new[held[held >= 0]] = False
+        free = np.flatnonzero(held < 0)[: new.sum()]
+        held[free] = np.flatnonzero(new)[::-1]
+        score[begin:end] = np.where(held >= 0, held + lowest, SILENT)
     return score
 
 
