@@ -11,8 +11,10 @@ import tensorflow as tf
 
 import zoo
 from keras_genai import from_preset
+from keras_genai.data import chorales
 from keras_genai.data.loading import Stream
 from keras_genai.evaluation.language import score_text
+from keras_genai.modalities.notes import Notes
 from zoo import __main__ as command
 from zoo import _even, _images, _reviews
 from zoo._settings import Settings
@@ -235,7 +237,15 @@ def own_pairs(folder):
     return str(path)
 
 
+def own_music(folder):
+    for number, piece in enumerate(chorales.canons(pieces=(4, 0, 0))["train"]):
+        path = folder / f"my piece, {number}.mid"
+        path.write_bytes(Notes(4).encode(piece[None]))
+    return f"folder:{folder}"
+
+
 OWN = {
+    "keras_genai.data.chorales": own_music,
     "keras_genai.data.images": own_pictures,
     "keras_genai.data.pairs": own_pictures,
     "keras_genai.data.text": own_text,
