@@ -1,5 +1,7 @@
 """Notes as sound: a few partials of each, which fade."""
 
+import functools
+
 import numpy as np
 
 RATE = 16_000  # samples a second
@@ -32,6 +34,7 @@ def synthesize(notes, tempo):
     return wave * (_PEAK / loudest) if loudest else wave
 
 
+@functools.lru_cache(maxsize=256)  # the same few lengths come again and again
 def _tone(pitch, seconds):
     """float32: one note, with the partials that the rate can carry."""
     frequency = 440 * 2 ** ((pitch - 69) / 12)
