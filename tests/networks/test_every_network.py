@@ -26,9 +26,8 @@ from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genai.networks.deep_speech import DeepSpeech2
 from keras_genai.networks.dit import DiT
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
-from keras_genai.networks.gpt import GPT
-from keras_genai.networks.matcha import Matcha
 from keras_genai.networks.gpt import GPT, Style
+from keras_genai.networks.matcha import Matcha
 from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
