@@ -69,9 +69,10 @@ def parse_midi(content: bytes, name: str = "content") -> list[Note]:
     Raises:
         ValueError: if it is no such file, or is cut off.
     """
-    chunks = _chunks(content, name)
-    kind, head = next(chunks, (b"", b""))
-    if kind != b"MThd" or len(head) < 6:
+    known = content.startswith(b"MThd")
+    chunks = _chunks(content, name) if known else iter(())
+    _, head = next(chunks, (b"", b""))
+    if len(head) < 6:
         raise ValueError(f"{name} must be a MIDI file. Received: {content[:4]!r}")
     form, _, division = struct.unpack(">HHH", head[:6])
     if form > 1:
