@@ -1,4 +1,4 @@
-"""Likelihoods: how probable a picture is under what a decoder says about it."""
+"""Likelihoods: how probable a picture or a sound is under what a network says of it."""
 
 import dataclasses
 import math
@@ -11,6 +11,7 @@ __all__ = [
     "Bernoulli",
     "DiscretizedLogistic",
     "Gaussian",
+    "MuLaw",
     "gaussian_kl",
     "gaussian_log_prob",
     "log_weights",
@@ -177,6 +178,56 @@ class DiscretizedLogistic:
         logistic = ops.log(uniform) - ops.log1p(-uniform)
         drawn = ops.clip(mean + ops.exp(log_scale) * logistic, 0.0, 1.0)
         return ops.round(drawn * (self.levels - 1)) / (self.levels - 1)
+
+    def get_config(self):
+        return dataclasses.asdict(self)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class MuLaw:
+    """Each sample of a wave is one of several loudnesses, finer the softer they are.
+
+    A network gives a logit for each. What is said of it is a likelihood of codes, not
+    of the samples that they came from.
+
+    Args:
+        levels: int >= 2, even. How many loudnesses; 256 for 8 bits.
+
+    Raises:
+        ValueError: if `levels` is odd or below 2.
+
+    Reference: ITU-T G.711; van den Oord et al. 2016, section 2.2,
+    https://arxiv.org/abs/1609.03499
+    """
+
+    levels: int = 256
+
+    def __post_init__(self):
+        if self.levels < 2 or self.levels % 2:
+            raise ValueError(
+                f"`levels` must be an even int >= 2. Received: levels={self.levels!r}"
+            )
+
+    @property
+    def silence(self):
+        """int: the code of 0."""
+        return self.levels // 2
+
+    def codes(self, waves):
+        """int32 `(...)` from 0 to `levels - 1`, of float `(...)` in [-1, 1]."""
+        most = self.levels - 1
+        waves = ops.clip(ops.cast(waves, "float32"), -1.0, 1.0)
+        loudness = ops.log1p(most * ops.abs(waves)) / math.log(self.levels)
+        place = (ops.sign(waves) * loudness + 1) / 2 * most
+        return ops.cast(ops.floor(place + 0.5), "int32")
+
+    def waves(self, codes):
+        """float32 `(...)` in [-1, 1], of codes; those between two are taken, too."""
+        most = self.levels - 1
+        place = 2 * ops.cast(codes, "float32") / most - 1
+        loudness = ops.expm1(ops.abs(place) * math.log(self.levels)) / most
+        return ops.sign(place) * loudness
 
     def get_config(self):
         return dataclasses.asdict(self)

@@ -14,6 +14,7 @@ from keras_genai import from_preset
 from keras_genai.data import chorales
 from keras_genai.data.loading import Stream
 from keras_genai.evaluation.language import score_text
+from keras_genai.files.wav import encode_wav
 from keras_genai.modalities.notes import Notes
 from zoo import __main__ as command
 from zoo import _even, _images, _reviews
@@ -244,10 +245,23 @@ def own_music(folder):
     return f"folder:{folder}"
 
 
+def own_sounds(folder):
+    """Two classes of eight sounds each."""
+    draw = np.random.default_rng(0)
+    for label in ("cats", "dogs"):
+        (folder / label).mkdir()
+        for number in range(8):
+            wave = draw.uniform(-0.5, 0.5, 300)
+            path = folder / label / f"{number}.wav"
+            path.write_bytes(encode_wav(wave, 16_000))
+    return f"folder:{folder}"
+
+
 OWN = {
     "keras_genai.data.chorales": own_music,
     "keras_genai.data.images": own_pictures,
     "keras_genai.data.pairs": own_pictures,
+    "keras_genai.data.sounds": own_sounds,
     "keras_genai.data.text": own_text,
     "keras_genai.data.translation": own_pairs,
 }

@@ -51,6 +51,7 @@ METRICS = {
     "test_accuracy": Metric("accuracy on the test set, share", more_is_better=True),
     "test_loss": Metric("loss on the test set, nats a picture"),
     "test_nats_per_character": Metric("nats a character of the test text"),
+    "test_nats_per_sample": Metric("nats a sample of the test sounds"),
     "word_error_rate": Metric("word error rate, share"),
     "training_loss": Metric("loss on the training data, nats a picture"),
 }

@@ -143,7 +143,7 @@ def transcribed_folder(folder, rate):
     return of_files(paths, rate, {"texts": np.array([row[-1] for row in rows])})
 
 
-def crop_loader(recordings, batch_size, crop, seed=0, **settings):
+def crop_loader(recordings, batch_size, crop, seed=0, tail=0, **settings):
     """Batches of crops of recordings.
 
     Where a recording is longer than a crop, training ones begin at the recording's
@@ -154,12 +154,14 @@ def crop_loader(recordings, batch_size, crop, seed=0, **settings):
         batch_size: int.
         crop: int, samples. Shorter recordings are followed by silence.
         seed: int.
+        tail: int, samples of silence behind a recording that count as sound, so that
+            a model learns that it ends.
         **settings: of `DataLoader`; with `fixed` all begin at the beginning.
 
     Returns:
-        `DataLoader` of dicts of `"waves"`, float32 `(B, crop)`; `"samples"`, int32
-        `(B,)`, how many of them are sound; `"begins"`, int32 `(B,)`, 1 where a crop
-        begins with its sound; and what is known of each.
+        `DataLoader` whose `recordings` are these, of dicts of `"waves"`, float32
+        `(B, crop)`; `"samples"`, int32 `(B,)`, how many of them are sound; `"begins"`,
+        int32 `(B,)`, 1 where a crop begins with its sound; and what is known of each.
     """
     check_size("crop", crop, most=2**24)
     with tf.device("CPU:0"):
@@ -175,7 +177,7 @@ def crop_loader(recordings, batch_size, crop, seed=0, **settings):
             sound, tf.minimum(begin[:, None] + place, len(recordings.sound) - 1)
         )
         waves = tf.cast(samples, "float32") / LOUDEST
-        left = tf.minimum(length - start, crop)
+        left = tf.minimum(length + tail - start, crop)
         return {
             "waves": tf.where(place < length[:, None], waves, 0.0),
             "samples": tf.cast(left, "int32"),
@@ -188,6 +190,7 @@ def crop_loader(recordings, batch_size, crop, seed=0, **settings):
         {**rows, **recordings.about}, batch_size, seed=seed, transform=cut, **settings
     )
     loader.content = (loader.content, recordings.sound)
+    loader.recordings = recordings
     return loader
 
 

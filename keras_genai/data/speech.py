@@ -1,4 +1,4 @@
-"""Spoken digits: single ones as crops of waves, and strings of them for recognisers."""
+"""Spoken digits: what recordings there are, and strings of them for recognisers."""
 
 import dataclasses
 import functools
@@ -13,7 +13,7 @@ from keras_genai.files.paths import folders
 from keras_genai.modalities.audio import Audio
 from keras_genai.modalities.mel import Mel
 from keras_genai.modalities.speaker import Speaker
-from keras_genai.modalities.text import Label, Text
+from keras_genai.modalities.text import Text
 from keras_genai.padding import pad_sequence
 
 RATE = 8_000  # Hz
@@ -23,56 +23,6 @@ _TEST, _VALIDATION = 5, 8  # takes below the first test, those below the second 
 _FIXED = 20_200_620  # seed of what is the same in every run
 _LONGEST_WORD = 5  # letters
 _MOST_STRINGS = 2**20
-
-
-def spoken_digits(
-    batch_size, seed=0, data_dir=None, *, crop=4_096, left_out=None, stand_in=False
-):
-    """The Free Spoken Digit Dataset: 3,000 English digits of six speakers, 8 kHz.
-
-    Files are called `digit_speaker_take.wav`. Takes 0 to 4 test, as the data set says,
-    and takes 5 to 7 validate. Nobody may ship these files without their licence, CC
-    BY-SA 4.0: get them from https://github.com/Jakobovski/free-spoken-digit-dataset.
-
-    Args:
-        batch_size: int.
-        seed: int. Which crops come in which batch.
-        data_dir: path of the files, or of a folder with them in `fsdd`, in
-            `recordings`, or in both.
-        crop: int. Samples of each row of a batch.
-        left_out: str or `None`. A speaker of whom all takes test, and nobody else's.
-        stand_in: bool. If `True`, made-up tones of two speakers, which no one would
-            take for speech, for tests.
-
-    Returns:
-        `Splits` with `test`. See `recordings.crop_loader` for batches, with `"labels"`
-        and `"speakers"`, int32 `(B,)`; `held_out` and `test` are whole recordings, see
-        `recordings.Recordings.arrays`.
-
-    Raises:
-        FileNotFoundError: if the files are not there.
-        ValueError: if there is no such speaker, or a file is no sound.
-    """
-    parts, speakers = digit_parts(data_dir, left_out, stand_in)
-    train, held_out, test = parts
-    validation_size = min(batch_size, len(held_out))
-    return Splits(
-        recordings.crop_loader(train, batch_size, crop, seed),
-        recordings.crop_loader(
-            *(held_out, validation_size, crop),
-            shuffle=False,
-            drop_remainder=True,
-            fixed=True,
-        ),
-        held_out=held_out.arrays(),
-        test=test.arrays(),
-        name="spoken_digits",
-        kinds=(
-            Audio(RATE, cropped=True),
-            Label(10, WORDS),
-            Speaker(len(speakers), speakers),
-        ),
-    )
 
 
 def digit_strings(
@@ -90,14 +40,14 @@ def digit_strings(
 ):
     """Strings of one to six spoken digits, each string of one speaker.
 
-    A string is made of recordings of `spoken_digits` with silence between them, at
-    another speed, loudness and under another noise each. Validation and test strings
-    are the same in every run and of takes that never train.
+    A string is made of the recordings of `sounds.spoken_digits` with silence between
+    them, at another speed, loudness and under another noise each. Validation and test
+    strings are the same in every run and of takes that never train.
 
     Args:
         batch_size: int.
         seed: int. Which strings are made and come in which batch.
-        data_dir, left_out, stand_in: see `spoken_digits`.
+        data_dir, left_out, stand_in: see `sounds.spoken_digits`.
         mel: `Mel` or `None`. What batches have instead of waves.
         longest: int. Digits of the longest strings.
         strings: int. How many different ones are made for training.
@@ -164,13 +114,13 @@ def digit_parts(data_dir=None, left_out=None, stand_in=False):
     """All recordings of single digits.
 
     Args:
-        data_dir, left_out, stand_in: see `spoken_digits`.
+        data_dir, left_out, stand_in: see `sounds.spoken_digits`.
 
     Returns:
         `((train, validation, test), speakers)`: three `Recordings` with `"labels"`,
         `"speakers"` and `"takes"`, int32 `(N,)`, and tuple of str.
 
-    Raises: as `spoken_digits`.
+    Raises: as `sounds.spoken_digits`.
     """
     if stand_in:
         whole, speakers = synthetic_speech.digits(RATE)

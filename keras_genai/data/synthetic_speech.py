@@ -26,7 +26,9 @@ def digits(rate):
     Returns:
         `(recordings, speakers)`, as `keras_genai.data.speech.digit_parts` needs them.
     """
-    every = np.stack(np.meshgrid(range(10), (0, 1), range(_TAKES)), -1).reshape(-1, 3)
+    every = np.stack(
+        np.meshgrid(range(10), range(len(SPEAKERS)), range(_TAKES)), -1
+    ).reshape(-1, 3)
     waves = [_sound(digit, who, take, rate) for digit, who, take in every]
     about = dict(
         zip(("labels", "speakers", "takes"), every.T.astype("int32"), strict=True)

@@ -26,6 +26,8 @@ from .denoising import CrossAttention as CrossAttention
 from .denoising import DiTBlock as DiTBlock
 from .denoising import UNetBlock as UNetBlock
 from .dense import Dense as Dense
+from .dilated import CausalConv1D as CausalConv1D
+from .dilated import GatedResidual as GatedResidual
 from .embedding import TokenEmbedding as TokenEmbedding
 from .equalized import Equalized as Equalized
 from .feedforward import FeedForward as FeedForward

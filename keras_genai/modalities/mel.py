@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_genai.checks import check_integer
+from keras_genai.layers.griffin_lim import griffin_lim
 from keras_genai.layers.mel import LogMel
 from keras_genai.modalities import sound_pictures
 from keras_genai.modalities.audio import Audio
@@ -60,7 +61,7 @@ class Mel(LogMel, Modality):
 
     length: int | None = None
 
-    key, suffix, noun = "mels", ".npy", "spectrograms"
+    key, suffix, noun = "mels", ".wav", "spectrograms"
 
     def __post_init__(self):
         super().__post_init__()
@@ -73,7 +74,7 @@ class Mel(LogMel, Modality):
 
     @property
     def sizes(self):
-        return {"bands": self.bands}
+        return {"bands": self.bands, "hop": self.hop}
 
     @property
     def fields(self):
@@ -108,7 +109,17 @@ class Mel(LogMel, Modality):
         lengths = np.array([len(row) for row in rows], "int32")
         return {self.key: pad_sequence(rows), "frames": lengths}
 
+    def encode(self, value):
+        """bytes of one WAV file: sounds of the spectrograms, by Griffin-Lim."""
+        waves = [griffin_lim(self, mel[None])[0] for mel in _several(value)]
+        return Audio(self.rate).encode(waves)
+
     def picture(self, value):
         """bytes of a PNG: the first of the spectrograms, one below the other."""
-        value = [value] if getattr(value, "ndim", 3) == 2 else value
-        return sound_pictures.of_mels(value)
+        return sound_pictures.of_mels(_several(value))
+
+
+def _several(value):
+    """list of float `(T, bands)`: of one spectrogram, or of several."""
+    value = [value] if getattr(value, "ndim", 3) == 2 else value
+    return [np.asarray(mel) for mel in value]

@@ -47,4 +47,5 @@ from .vae import Autoencoder as Autoencoder
 from .vae import ConvolutionalAutoencoder as ConvolutionalAutoencoder
 from .vae import DenseAutoencoder as DenseAutoencoder
 from .vqvae import QuantizedAutoencoder as QuantizedAutoencoder
+from .wavenet import WaveNet as WaveNet
 from .whisper import Whisper as Whisper

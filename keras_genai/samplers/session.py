@@ -218,7 +218,7 @@ class Session:
         return start
 
 
-def compiled(owner, key, build, **options):
+def compiled(owner, key, build, jit_compile=None, **options):
     """The function that `build()` makes, compiled once for an object and a key.
 
     It lives in a plain attribute of the object that Keras neither tracks nor saves,
@@ -228,13 +228,15 @@ def compiled(owner, key, build, **options):
         owner: object; `owner.jit_generate` says whether XLA compiles, `True` without.
         key: hashable, all that the function depends on besides its arguments.
         build: function without arguments that returns one.
+        jit_compile: bool, or `None`: as the owner says.
         options: of `tf.function`.
     """
     functions = vars(owner).get("_compiled_loops")
     if functions is None:
         functions = collections.OrderedDict()
         object.__setattr__(owner, "_compiled_loops", functions)
-    jit_compile = getattr(owner, "jit_generate", True)
+    if jit_compile is None:
+        jit_compile = getattr(owner, "jit_generate", True)
     key = (key, jit_compile)
     function = functions.pop(key, None)
     if function is None:

@@ -85,3 +85,4 @@ from .variational import ImportanceBound as ImportanceBound
 from .variational import VAE as VAE
 from .vocabulary import add_tokens as add_tokens
 from .voices import NoteLM as NoteLM
+from .waveform import WaveformModel as WaveformModel

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_genai.data import recordings, speech
+from keras_genai.data import recordings, sounds, speech
 from keras_genai.files.wav import encode_wav
 from keras_genai.modalities import Mel
 
 
 @pytest.fixture(scope="module")
 def splits():
-    return speech.spoken_digits(batch_size=8, crop=700, stand_in=True)
+    return sounds.spoken_digits(batch_size=8, crop=700, tail=50, stand_in=True)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,8 @@ def test_a_speaker_who_is_left_out_is_only_in_the_test():
         left_out="synthetic_low", stand_in=True
     )
     assert set(test.about["speakers"]) == {1}
-    assert {*train.about["speakers"], *held_out.about["speakers"]} == {0}
+    others = {*train.about["speakers"], *held_out.about["speakers"]}
+    assert others == {0}
     assert train.about["takes"].min() >= 8
     assert len(test) == 160
     with pytest.raises(ValueError, match="`left_out` must be one of synthetic_high"):
@@ -62,7 +63,7 @@ def test_a_speaker_who_is_left_out_is_only_in_the_test():
 
 def test_what_is_missing_or_misnamed_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="digit_speaker_take"):
-        speech.spoken_digits(4, data_dir=tmp_path)
+        sounds.spoken_digits(4, data_dir=tmp_path)
     write(tmp_path, 3, "ann_b", 1)
     with pytest.raises(ValueError, match="must be called digit_speaker_take"):
         speech.digit_parts(tmp_path)
@@ -70,7 +71,8 @@ def test_what_is_missing_or_misnamed_is_said(tmp_path):
 
 def test_crops_are_what_the_recordings_hold_and_silence(splits):
     train = speech.digit_parts(stand_in=True)[0][0]
-    known = {bytes(train.wave(row)[:700].tobytes()) for row in range(len(train))}
+    waves = [np.pad(train.wave(row), (0, 50)) for row in range(len(train))]
+    known = {wave[:700].tobytes() for wave in waves}
     seen = set()
     for batch in splits.train.epoch():
         waves, samples, begins = (
@@ -79,6 +81,7 @@ def test_crops_are_what_the_recordings_hold_and_silence(splits):
         assert waves.shape == (8, 700)
         for wave, count, begin in zip(waves, samples, begins, strict=True):
             assert not wave[count:].any()
+            assert not wave[max(count - 50, 0) : count].any() or count == 700
             seen.add(int(begin))
             if begin:
                 assert wave[:count].tobytes() in known
@@ -100,7 +103,7 @@ def test_crops_fall_about_evenly_on_all_of_a_long_recording():
 
 
 def test_a_crop_depends_on_seed_and_step_and_nothing_else(splits):
-    again = speech.spoken_digits(batch_size=8, crop=700, stand_in=True)
+    again = sounds.spoken_digits(batch_size=8, crop=700, tail=50, stand_in=True)
     first = next(iter(splits.train.dataset(start=33)))
     for one, other in zip(
         tf.nest.flatten(first),
@@ -237,6 +240,28 @@ def test_folders_of_sounds_are_labelled_by_their_names(tmp_path):
     assert found.about["labels"].tolist() == [0, 0, 1]
     with pytest.raises(ValueError, match="must have sounds"):
         recordings.labelled_folder(tmp_path / "none", 8_000)
+
+
+def test_a_folder_of_ones_own_becomes_crops_of_all_its_sounds(tmp_path):
+    for owner in ("cats", "dogs"):
+        (tmp_path / owner).mkdir()
+        for take in range(10):
+            write(tmp_path / owner, take, "x", 0)
+    for spec in (str(tmp_path), f"folder:{tmp_path}"):
+        splits = sounds.source(spec)(4, crop=50)
+    audio, label = splits.kinds
+    assert (audio.rate, label.names) == (speech.RATE, ("cats", "dogs"))
+    counts = [len(part["labels"]) for part in (splits.held_out, splits.test)]
+    assert counts == [2, 2]
+    batch = next(iter(splits.train))
+    assert batch["waves"].shape == (4, 50)
+    assert len(splits.train.recordings) == 16
+    (no_labels,) = sounds.folder(4, path=tmp_path / "cats").kinds
+    assert no_labels == audio
+    with pytest.raises(FileNotFoundError, match="a folder that exists"):
+        sounds.source("folder:nowhere")
+    with pytest.raises(ValueError, match="folder:PATH or an existing folder"):
+        sounds.source("nowhere")
 
 
 def test_a_folder_with_transcripts_is_read_as_ljspeech_has_it(tmp_path):

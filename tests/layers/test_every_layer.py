@@ -33,6 +33,7 @@ from keras_genai.layers import (
     convolution_block,
     denoising,
     dense,
+    dilated,
     embedding,
     equalized,
     feedforward,
@@ -322,6 +323,10 @@ CASES = {
         4,
         8,
         inputs=[ints(LENGTH, most=9), ints(SOURCE, most=9)],
+    ),
+    "CausalConv1D": case(dilated.CausalConv1D, UNITS, 3, 2),
+    "GatedResidual": case(
+        dilated.GatedResidual, UNITS, 3, 2, 2, inputs=[TEXT, VECTOR[:, None]]
     ),
     "ResidualBlock": case(
         convolution.ResidualBlock, UNITS, 0.1, inputs=[PICTURES, VECTOR]

@@ -41,6 +41,7 @@ from keras_genai.networks.tcn import TCN
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import ConvolutionalAutoencoder, DenseAutoencoder
 from keras_genai.networks.vqvae import QuantizedAutoencoder
+from keras_genai.networks.wavenet import WaveNet
 from keras_genai.networks.whisper import Whisper
 
 VOCABULARY, LENGTH, SOURCE, SHAPE, CLASSES = 11, 5, 6, (8, 8, 1), 3
@@ -116,6 +117,23 @@ def denoiser(kind, **settings):
 
 
 CASES = {
+    "WaveNet": case(
+        WaveNet,
+        np.arange(9 * ROWS, dtype="int32").reshape(ROWS, 9) % VOCABULARY,
+        LABELS.astype("int32"),
+        LABELS.astype("int32"),
+        np.sin(np.arange(24.0 * ROWS, dtype="float32")).reshape(ROWS, 4, 6),
+        num_codes=VOCABULARY,
+        num_classes=CLASSES,
+        num_speakers=CLASSES,
+        bands=6,
+        hop=3,
+        dilations=(1, 2),
+        residual=4,
+        gate=6,
+        skip=4,
+        embedding=4,
+    ),
     "PixelCNN": case(
         PixelCNN,
         ints(4, 4, most=6),

@@ -24,10 +24,12 @@ from harness import (
 from keras_genai import registry, tasks
 from keras_genai.data.turns import CHATML
 from keras_genai.losses import GradientPenalty, Hinge, Wasserstein
+from keras_genai.modalities.audio import Audio
 from keras_genai.modalities.image import Image, Video
 from keras_genai.modalities.mel import Mel
 from keras_genai.modalities.notes import Notes
 from keras_genai.modalities.number import Number
+from keras_genai.modalities.speaker import Speaker
 from keras_genai.modalities.speech import Speech
 from keras_genai.modalities.text import Label, Text
 from keras_genai.networks.bert import BERT
@@ -50,6 +52,7 @@ from keras_genai.networks.tcn import TCN
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.networks.vqvae import QuantizedAutoencoder
+from keras_genai.networks.wavenet import WaveNet
 from keras_genai.networks.whisper import Whisper
 from keras_genai.preferences import Sigmoid
 from keras_genai.tasks.advantages import GAE, Exponential, LeaveOneOut
@@ -83,6 +86,7 @@ from keras_genai.tasks.truncated import TruncatedLM
 from keras_genai.tasks.unpaired import CycleGAN
 from keras_genai.tasks.variational import VAE
 from keras_genai.tasks.voices import NoteLM
+from keras_genai.tasks.waveform import WaveformModel
 
 VOCABULARY, LENGTH, SOURCE, SHAPE, CLASSES, CODES = 11, 5, 6, (8, 8, 1), 3, 6
 DRAWS = np.random.default_rng(0)
@@ -251,6 +255,16 @@ def rewarded(task, advantages, **more):
 PITCHES = np.where(DRAWS.random((ROWS, 4, 2)) < 0.2, 0, ints(4, 2, most=9) + 60)
 PITCHES[1, 3] = -1  # beyond the end
 MUSIC = Notes(2, 4, lowest=61, highest=68)
+HEARD = np.random.default_rng(1)
+WAVES = {
+    "waves": HEARD.uniform(-1, 1, (ROWS, 12)).astype("float32"),
+    "samples": np.array([12, 9, 12, 5], "int32"),
+    "begins": np.array([1, 1, 0, 1], "int32"),
+    "labels": np.arange(ROWS, dtype="int32") % CLASSES,
+    "speakers": np.arange(ROWS, dtype="int32") % 2,
+    "mels": HEARD.normal(0, 1, (ROWS, 4, 6)).astype("float32"),
+    "frames": np.array([4, 3, 4, 2], "int32"),
+}
 CASES = {
     "NoteLM": case(
         NoteLM,
@@ -263,6 +277,13 @@ CASES = {
         of(TCN, depth=1, width=6, kernel_size=2),
         MUSIC,
         inputs={"notes": PITCHES.astype("int32")},
+    ),
+    "WaveformModel": case(
+        WaveformModel,
+        of(WaveNet, dilations=(1, 2), residual=4, gate=6, skip=4, embedding=4),
+        Audio(8_000, cropped=True),
+        (LABEL, Speaker(2), Mel(8_000, 6, 4, 6)),
+        inputs=WAVES,
     ),
     "DiffusionTuning": rewarded(DiffusionTuning, LeaveOneOut(2)),
     "RewardWeightedRegression": rewarded(

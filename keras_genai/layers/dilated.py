@@ -1,0 +1,205 @@
+"""Causal dilated convolutions: over whole sequences, and step by step from a ring."""
+
+import keras
+from keras import ops
+
+from keras_genai.registry import register
+
+
+@register
+class CausalConv1D(keras.layers.Layer):
+    """Convolution over time that sees no later step, before the first one zeros.
+
+    Step by step it reads a ring, float `(slots, B, C)`: the inputs of as many steps as
+    the kernel reaches over. An input is written before the others are read, so that
+    XLA keeps the ring in its place and copies nothing.
+
+    Args:
+        filters: int.
+        kernel_size: int. Steps that are seen.
+        dilation: int. From one of them to the next.
+
+    Call arguments:
+        inputs: float `(B, T, C)`.
+
+    Returns:
+        float `(B, T, filters)`.
+
+    Reference: van den Oord et al. 2016, section 2.1, https://arxiv.org/abs/1609.03499;
+        Le Paine et al. 2016 (the rings), https://arxiv.org/abs/1611.09482
+    """
+
+    def __init__(self, filters, kernel_size=2, dilation=1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.dilation = dilation
+
+    @property
+    def reach(self):
+        """int: how many steps back the first one seen is."""
+        return (self.kernel_size - 1) * self.dilation
+
+    def build(self, inputs_shape):
+        self.channels = inputs_shape[-1]
+        self.kernel = self.add_weight(
+            (self.kernel_size, self.channels, self.filters),
+            initializer="glorot_uniform",
+            name="kernel",
+        )
+        self.bias = self.add_weight((self.filters,), initializer="zeros", name="bias")
+
+    def call(self, inputs):
+        padded = ops.pad(inputs, ((0, 0), (self.reach, 0), (0, 0)))
+        # TensorFlow's own dilated convolution has no gradient on CPUs.
+        seen = [
+            padded[:, self.reach - back : -back or None]
+            for back in range(self.reach, -1, -self.dilation)
+        ]
+        return self._combined(seen)
+
+    def compute_output_shape(self, inputs_shape):
+        return (*inputs_shape[:-1], self.filters)
+
+    def empty_ring(self, batch_size):
+        """float `(slots, B, C)`: that of sequences before their first step."""
+        shape = self.reach + 1, batch_size, self.channels
+        return ops.zeros(shape, self.compute_dtype)
+
+    def step(self, inputs, ring, time):
+        """What comes of one step.
+
+        Args:
+            inputs: float `(B, C)`.
+            ring: see `empty_ring`.
+            time: int32 scalar. Which step it is, the first 0.
+
+        Returns:
+            `(outputs, ring)`: float `(B, filters)`, and the ring with this step in it.
+        """
+        slots = self.reach + 1
+        ring = ops.slice_update(ring, (time % slots, 0, 0), inputs[None])
+        back = range(self.reach, -1, -self.dilation)
+        seen = [ring[(time - steps) % slots] for steps in back]
+        return self._combined(seen), ring
+
+    def _combined(self, seen):
+        """float `(..., filters)` of the inputs that are seen, the oldest first."""
+        kernel = ops.reshape(self.kernel, (-1, self.filters))
+        x = ops.concatenate(seen, axis=-1) @ ops.cast(kernel, self.compute_dtype)
+        return x + ops.cast(self.bias, self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "dilation": self.dilation,
+        }
+
+
+@register
+class GatedResidual(keras.layers.Layer):
+    """A causal convolution through a gate, beside a short cut, and what skips the rest.
+
+    Args:
+        gate: even int. Filters of the convolution; one half opens what the other half
+            says.
+        skip: int. Channels of what goes to the end.
+        kernel_size, dilation: see `CausalConv1D`.
+
+    Call arguments:
+        inputs: float `(B, T, C)`.
+        condition: float `(B, T, E)`, or `(B, 1, E)` of what holds all the time, or
+            `None`. `None` if the block was built without one.
+
+    Returns:
+        `(outputs, skipped)`: float `(B, T, C)` and `(B, T, skip)`.
+
+    Reference: van den Oord et al. 2016, sections 2.3 to 2.5,
+        https://arxiv.org/abs/1609.03499
+    """
+
+    def __init__(self, gate, skip, kernel_size=2, dilation=1, **kwargs):
+        super().__init__(**kwargs)
+        self.gate = gate
+        self.skip = skip
+        self.kernel_size = kernel_size
+        self.dilation = dilation
+        self.convolution = CausalConv1D(
+            *(gate, kernel_size, dilation), dtype=self.dtype_policy, name="convolution"
+        )
+        self.condition = keras.layers.Dense(
+            gate, use_bias=False, dtype=self.dtype_policy, name="condition"
+        )
+
+    def build(self, inputs_shape, condition_shape=None):
+        channels = inputs_shape[-1]
+        self.channels = channels
+        self.convolution.build(inputs_shape)
+        if condition_shape is not None:
+            self.condition.build(condition_shape)
+        # One matrix for both: half as many products a step.
+        self.output_projection = keras.layers.Dense(
+            channels + self.skip, dtype=self.dtype_policy, name="output_projection"
+        )
+        self.output_projection.build((*inputs_shape[:-1], self.gate // 2))
+
+    def call(self, inputs, condition=None):
+        x = self.convolution(inputs)
+        if condition is not None:
+            x = x + self.condition(condition)
+        return self._through(inputs, x)
+
+    def compute_output_shape(self, inputs_shape, condition_shape=None):
+        return tuple(inputs_shape), (*inputs_shape[:-1], self.skip)
+
+    def step(self, inputs, ring, time, told=None):
+        """What comes of one step.
+
+        Args:
+            inputs: float `(B, C)`.
+            ring, time: see `CausalConv1D.step`.
+            told: float `(B, gate)`, what `condition` makes of this step's, or `None`.
+
+        Returns:
+            `(outputs, skipped, ring)`: float `(B, C)` and `(B, skip)`, and the ring.
+        """
+        x, ring = self.convolution.step(inputs, ring, time)
+        outputs, skipped = self._through(inputs, x if told is None else x + told)
+        return outputs, skipped, ring
+
+    def _through(self, inputs, x):
+        said, opened = ops.split(x, 2, axis=-1)
+        both = self.output_projection(ops.tanh(said) * ops.sigmoid(opened))
+        return inputs + both[..., : self.channels], both[..., self.channels :]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "gate": self.gate,
+            "skip": self.skip,
+            "kernel_size": self.kernel_size,
+            "dilation": self.dilation,
+        }
+
+
+def between_frames(frames, hop, samples):
+    """Frames at every sample: on straight lines from one to the next.
+
+    Args:
+        frames: float `(B, F, C)`; frame f is of sample `f * hop`.
+        hop: int.
+        samples: int or int scalar tensor, T. What lies behind the last frame has its
+            values.
+
+    Returns:
+        float `(B, T, C)`.
+    """
+    last = ops.shape(frames)[1] - 1
+    place = ops.arange(samples)
+    first = ops.minimum(place // hop, last)
+    share = ops.cast(place % hop, frames.dtype) / hop
+    left = ops.take(frames, first, axis=1)
+    right = ops.take(frames, ops.minimum(first + 1, last), axis=1)
+    return left + share[:, None] * (right - left)

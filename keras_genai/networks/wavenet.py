@@ -1,0 +1,197 @@
+"""WaveNet: sounds sample by sample, by dilated causal convolutions."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_genai.declared import LATER, Levels, Size, Sizes
+from keras_genai.layers.conditioning import ClassEmbedding
+from keras_genai.layers.dilated import GatedResidual, between_frames
+from keras_genai.layers.embedding import TokenEmbedding
+from keras_genai.networks.base import Network
+from keras_genai.registry import register
+
+
+@register
+class WaveNet(Network):
+    """The next code of a sound, given all before it that it reaches back to.
+
+    It may be told, beside the codes, a class and a speaker, whose vectors are added,
+    and a spectrogram, which is spread over the samples between its frames.
+
+    Args:
+        num_codes: int.
+        num_classes: int or `None`. If given, it is told classes.
+        num_speakers: int or `None`. If given, it is told speakers.
+        bands: int or `None`. If given, it is told spectrograms of so many.
+        hop: int or `None`. Samples from one of their frames to the next.
+        dilations: tuple of int, a block each.
+        kernel_size: int.
+        residual: int. Channels from block to block.
+        gate: even int. See `GatedResidual`.
+        skip: int. Channels of what all blocks give to the end.
+        embedding: int. Numbers of what it is told.
+
+    Call arguments:
+        codes: int `(B, T)`.
+        labels: int `(B,)`, or `None` without classes.
+        speakers: int `(B,)`, or `None` without speakers.
+        mels: float `(B, F, bands)`, or `None` without spectrograms.
+
+    Returns:
+        float32 logits `(B, T, num_codes)`: those at t are of code t + 1.
+
+    Raises:
+        ValueError: if `gate` is odd, or bands are without a hop.
+
+    Reference: van den Oord et al. 2016, https://arxiv.org/abs/1609.03499; the sums of
+        skips are divided by the root of their number
+    """
+
+    num_codes: Levels = LATER
+    num_classes: Size | None = None
+    num_speakers: Size | None = None
+    bands: Size | None = None
+    hop: Size | None = None
+    dilations: Sizes = tuple(2**power for power in range(10)) * 2
+    kernel_size: Levels = 2
+    residual: Size = 32
+    gate: Levels = 64
+    skip: Size = 128
+    embedding: Size = 16
+
+    def check(self):
+        if self.gate % 2:
+            raise ValueError(f"`gate` must be even. Received: gate={self.gate}")
+        if self.bands and not self.hop:
+            raise ValueError("`hop` must be given with `bands`. Received: hop=None")
+
+    @property
+    def receptive_field(self):
+        """int: how many codes a logit depends on."""
+        return 1 + (self.kernel_size - 1) * sum(self.dilations)
+
+    def make(self):
+        policy = self.dtype_policy
+        self.codes = TokenEmbedding(
+            *(self.num_codes, self.residual),
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.5),
+            dtype=policy,
+            name="codes",
+        )
+        self.codes.build((None, None))
+        self._make_told(policy)
+        self.blocks = []
+        for index, dilation in enumerate(self.dilations):
+            block = GatedResidual(
+                *(self.gate, self.skip, self.kernel_size, dilation),
+                dtype=policy,
+                name=f"block_{index}",
+            )
+            told = (None, None, self.embedding) if self.is_told else None
+            block.build((None, None, self.residual), told)
+            self.blocks.append(block)
+        self.first_head = keras.layers.Dense(
+            self.skip, activation="relu", dtype=policy, name="first_head"
+        )
+        self.second_head = keras.layers.Dense(
+            self.num_codes, dtype=policy, name="second_head"
+        )
+        self.first_head.build((None, None, self.skip))
+        self.second_head.build((None, None, self.skip))
+
+    def _make_told(self, policy):
+        """Layers of what the network is told, `None` where it is not."""
+        self.labels = self.speakers = self.mels = None
+        if self.num_classes:
+            self.labels = self._class_embedding(self.num_classes, "labels", policy)
+        if self.num_speakers:
+            self.speakers = self._class_embedding(self.num_speakers, "speakers", policy)
+        if self.bands:
+            self.mels = keras.layers.Conv1D(
+                self.embedding, 5, padding="same", dtype=policy, name="mels"
+            )
+            self.mels.build((None, None, self.bands))
+
+    def _class_embedding(self, size, name, policy):
+        layer = ClassEmbedding(size, self.embedding, dtype=policy, name=name)
+        layer.build()
+        return layer
+
+    @property
+    def is_told(self):
+        """bool: whether it is told anything beside codes."""
+        return bool(self.num_classes or self.num_speakers or self.bands)
+
+    def call(self, codes, labels=None, speakers=None, mels=None):
+        given = {"labels": labels, "speakers": speakers, "mels": mels}
+        condition = self.condition(given, ops.shape(codes)[1])
+        x, total = self.codes(codes), 0
+        for block in self.blocks:
+            x, skipped = block(x, condition)
+            total = total + skipped
+        return self._logits(total)
+
+    def condition(self, given, samples):
+        """All that the network is told, as one tensor.
+
+        Args:
+            given: dict of tensors by name: `labels`, `speakers`, `mels`.
+            samples: int or int scalar tensor, T.
+
+        Returns:
+            float `(B, T, embedding)`, or `(B, 1, embedding)` without spectrograms, or
+            `None` if it is told nothing.
+        """
+        if not self.is_told:
+            return None
+        parts = [
+            layer(given[name])[:, None]
+            for name, layer in (("labels", self.labels), ("speakers", self.speakers))
+            if layer is not None
+        ]
+        if self.mels is not None:
+            frames = self.mels(given["mels"])
+            parts.append(between_frames(frames, self.hop, samples))
+        return sum(parts[1:], parts[0])
+
+    def empty_rings(self, batch_size):
+        """tuple of float `(slots, B, residual)`: those before the first code."""
+        return tuple(block.convolution.empty_ring(batch_size) for block in self.blocks)
+
+    def told_blocks(self, condition):
+        """What each block makes of what the network is told at one step.
+
+        Args:
+            condition: float `(B, embedding)`, or `None`.
+
+        Returns:
+            list of float `(B, gate)` or of `None`.
+        """
+        if condition is None:
+            return [None] * len(self.blocks)
+        return [block.condition(condition) for block in self.blocks]
+
+    def step(self, codes, rings, time, told):
+        """The logits of the code that follows one.
+
+        Args:
+            codes: int32 `(B,)`.
+            rings: see `empty_rings`.
+            time: int32 scalar. Which step it is, the first 0.
+            told: see `told_blocks`.
+
+        Returns:
+            `(logits, rings)`: float32 `(B, num_codes)`, and the rings with this code.
+        """
+        x, total, later = self.codes(codes), 0, []
+        for block, ring, known in zip(self.blocks, rings, told, strict=True):
+            x, skipped, ring = block.step(x, ring, time, known)
+            total = total + skipped
+            later.append(ring)
+        return self._logits(total), tuple(later)
+
+    def _logits(self, total):
+        x = ops.relu(total / math.sqrt(len(self.blocks)))
+        return ops.cast(self.second_head(self.first_head(x)), "float32")

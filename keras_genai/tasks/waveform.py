@@ -1,0 +1,347 @@
+"""WaveformModel: sounds sample by sample, each given all that came before it."""
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_genai import replicas
+from keras_genai.checks import MOST_NUMBERS, check_integer, check_number
+from keras_genai.likelihoods import MuLaw
+from keras_genai.modalities.audio import Audio
+from keras_genai.modalities.base import Modality
+from keras_genai.networks.base import Network
+from keras_genai.registry import register
+from keras_genai.samplers import draws
+from keras_genai.samplers.session import bucket, compiled
+from keras_genai.tasks import pictures
+from keras_genai.tasks.sample_task import SampleTask
+
+STEPS = 4_096  # samples made in one call of the loop
+_SCORED = 8  # sounds at once
+_LEAST = 1_024  # samples that sounds are padded to, to be scored
+_LONGEST = 2**31 - 1  # samples; time is an int32
+
+
+@register
+class WaveformModel(SampleTask):
+    """An autoregressive model of sounds, read as codes of their samples.
+
+    The loss is the mean cross-entropy of a code, in nats, of the samples that are
+    sound. Before a sound there is silence. In a crop that begins amid one, what came
+    before is not known: its first targets do not count, as many as the network reaches
+    back, but half of the crop at most.
+
+    Args:
+        network: such as `WaveNet`, with its `step` and `receptive_field`.
+        target: `Audio`.
+        given: `Label`, `Speaker` and `Mel`, as many of them as wanted.
+        likelihood: `MuLaw`, how samples are read as codes.
+
+    Call arguments:
+        inputs: dict of `waves`, float `(B, T)` in [-1, 1]; `samples`, int `(B,)`, and
+            `begins`, int `(B,)`, see `Audio`; and what `given` has. Other keys are
+            ignored.
+        training: bool.
+
+    Returns:
+        dict of `logits`, float32 `(B, T, levels)`; `codes`, int32 `(B, T)`, which they
+        predict; and `weights`, float32 `(B, T)`, 1 where that counts.
+
+    Raises:
+        ValueError: if a batch is of another shape.
+
+    Reference: van den Oord et al. 2016, https://arxiv.org/abs/1609.03499
+    """
+
+    network: Network
+    target: Audio
+    given: tuple[Modality, ...] = ()
+    likelihood: MuLaw = MuLaw()
+
+    casts_inputs = False  # bfloat16 cannot tell neighbouring samples
+
+    @property
+    def network_sizes(self):
+        return {**super().network_sizes, "num_codes": self.likelihood.levels}
+
+    def make(self):
+        self.jit_generate = self.network.jit_generate
+
+    @property
+    def rate(self):
+        """int: samples a second."""
+        return self.target.rate
+
+    def call(self, inputs, training=False):
+        batch = self.read(inputs)
+        codes = self.likelihood.codes(batch["waves"])
+        told = {kind.key: batch[kind.key] for kind in self.given}
+        silence = ops.full_like(codes[:, :1], self.likelihood.silence)
+        before = ops.concatenate([silence, codes[:, :-1]], axis=1)
+        logits = self.network(before, **told)
+        weights = self._weights(batch, ops.shape(codes)[1])
+        return {"logits": logits, "codes": codes, "weights": weights}
+
+    def _weights(self, batch, length):
+        """float32 `(B, T)`: 1 of what is sound, and has before it what came before."""
+        place = ops.arange(length)[None]
+        counts = ops.ones_like(batch["waves"], dtype="bool")
+        if "samples" in batch:
+            counts = counts & (place < batch["samples"][:, None])
+        if "begins" in batch:
+            unheard = ops.minimum(self.network.receptive_field, length // 2)
+            counts = counts & ((batch["begins"][:, None] == 1) | (place >= unheard))
+        return ops.cast(counts, "float32")
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        nats = _nats(y_pred)
+        total = ops.sum(replicas.weigh(nats, sample_weight))
+        return replicas.share(total / ops.maximum(ops.sum(y_pred["weights"]), 1.0))
+
+    def metric_inputs(self, x, y_pred):
+        return y_pred["codes"], y_pred["logits"]
+
+    def score(self, waves, **given):
+        """Cross-entropy of the codes of whole sounds.
+
+        Args:
+            waves: sounds, as `Audio.read` takes them.
+            **given: `labels`, `speakers`: one for all, or one of each. Spectrograms are
+                those of the sounds themselves.
+
+        Returns:
+            float32 array `(N,)`: nats a sample, averaged over each sound.
+
+        Raises:
+            ValueError: if something is missing, or is no sound.
+        """
+        rows = self.target.read(waves)
+        told = {kind.key: _own(kind, rows, given) for kind in self.given}
+        function = compiled(self, ("score",), lambda: self._score, jit_compile=False)
+        order = np.argsort([len(row) for row in rows], kind="stable")
+        found = np.zeros(len(rows), "float32")
+        for first in range(0, len(rows), _SCORED):
+            index = order[first : first + _SCORED]
+            longest = bucket(max(len(rows[i]) for i in index), _LEAST)
+            batch = self.target.batch([rows[i] for i in index])
+            missing = longest - batch["waves"].shape[1]
+            batch["waves"] = np.pad(batch["waves"], ((0, 0), (0, missing)))
+            for kind in self.given:
+                own = [told[kind.key][i] for i in index]
+                batch |= kind.batch(own) if kind.key == "mels" else {kind.key: own}
+            batch = {name: tf.constant(value) for name, value in batch.items()}
+            found[index] = function(batch).numpy()
+        return found
+
+    def _score(self, batch):
+        found = self(batch)
+        return ops.sum(_nats(found), axis=1) / ops.sum(found["weights"], axis=1)
+
+    def generate(self, count=None, seconds=0.5, seed=0, temperature=1.0, **given):
+        """New sounds, sample by sample in one compiled loop.
+
+        Row i is the same for a seed, whatever the other rows are.
+
+        Args:
+            count: int, or `None`: as many as there are spectrograms, or 1.
+            seconds: float. How long they are; with spectrograms, as long as these.
+            seed: int.
+            temperature: float > 0. Below 1, likelier codes are drawn more often.
+            **given: `labels` and `speakers`, one for all or one for each; by default
+                all of them in turn. `mels`, spectrograms as `Mel` makes them, or the
+                sounds or files whose spectrograms they are.
+
+        Returns:
+            float32 array `(count, T)` in [-1, 1].
+
+        Raises:
+            ValueError: if something that is given does not exist, or is missing.
+        """
+        chunks = self.stream(count, seconds, None, seed, temperature, **given)
+        return np.concatenate([*chunks], axis=1)
+
+    def stream(
+        self, count=None, seconds=0.5, chunk=0.1, seed=0, temperature=1.0, **given
+    ):
+        """The same sounds as those of `generate`, piece by piece as they are made.
+
+        Args:
+            count, seconds, seed, temperature, **given: see `generate`.
+            chunk: float, seconds of a piece; `None` for the largest.
+
+        Yields:
+            float32 array `(count, t)` in [-1, 1].
+
+        Raises:
+            ValueError: as `generate`, before anything is drawn.
+        """
+        check_integer("seed", seed, -(2**63))
+        for name, value in (("temperature", temperature), ("seconds", seconds)):
+            check_number(name, value, "above 0", lambda x: 0 < x < np.inf)
+        count, samples, told = self._asked(count, seconds, given)
+        steps = STEPS
+        if chunk is not None:
+            check_number("chunk", chunk, "above 0", lambda x: 0 < x < np.inf)
+            steps = max(1, min(samples, round(chunk * self.rate)))
+        key = tf.constant(np.array([seed], "int64").view("uint32"))
+        return self._chunks(count, samples, steps, told, key, float(temperature))
+
+    def _asked(self, count, seconds, given):
+        """How many sounds of how many samples, and what they are made from."""
+        keys = [kind.key for kind in self.given]
+        for name in given:
+            if name not in keys:
+                raise ValueError(
+                    f"`{name}` must be left out: this model is given "
+                    f"{', '.join(keys) or 'nothing'}. Received: {name}"
+                )
+        samples = max(1, round(seconds * self.rate))
+        if "mels" in keys:
+            mels = self._spectrograms(given)
+            count = count or len(mels)
+            given = {**given, "mels": mels}
+            samples = mels.shape[1] * self.network.hop
+        count = 1 if count is None else count
+        check_integer("count", count, 1)
+        if samples * count * self.network.residual > MOST_NUMBERS:
+            raise ValueError(
+                "`seconds` times `count` must be at most "
+                f"{MOST_NUMBERS // self.network.residual / self.rate:.0f}. "
+                f"Received: {count} of {samples / self.rate:.1f} seconds"
+            )
+        told = {
+            kind.key: kind.in_turn(count)
+            if given.get(kind.key) is None
+            else kind.rows(given[kind.key], count)
+            for kind in self.given
+            if kind.key != "mels"
+        }
+        if "mels" in keys:
+            mels = given["mels"]
+            if len(mels) not in (1, count):
+                raise ValueError(
+                    f"`mels` must be one, or as many as there are sounds, {count}. "
+                    f"Received: {len(mels)}"
+                )
+            told["mels"] = pictures.padded_rows(mels, count)
+        return count, samples, told
+
+    def _spectrograms(self, given):
+        """float32 `(N, F, bands)` of what somebody gave as `mels`."""
+        kind = next(kind for kind in self.given if kind.key == "mels")
+        value = given.get("mels")
+        if value is None:
+            raise ValueError("`mels` must be given. Received: None")
+        first = value[0] if isinstance(value, list) and value else value
+        if getattr(first, "ndim", 0) == 3 or getattr(first, "shape", ())[-1:] == (
+            kind.bands,
+        ):
+            rows = [value] if getattr(value, "ndim", 0) == 2 else [*value]
+        else:
+            rows = kind.read(value)
+        longest = max(len(row) for row in rows)
+        silence = np.log10(kind.floor) if kind.log10 else np.log(kind.floor)
+        return np.stack(
+            [
+                np.pad(row, ((0, longest - len(row)), (0, 0)), constant_values=silence)
+                for row in rows
+            ]
+        )
+
+    def _chunks(self, count, samples, steps, told, key, temperature):
+        size = pictures.few_sizes(count)
+        told = {name: pictures.padded_rows(rows, size) for name, rows in told.items()}
+        condition = self.network.condition(
+            {name: tf.constant(rows) for name, rows in told.items()}, samples
+        )
+        draw = compiled(
+            self, ("draw", size, steps), lambda: _Loop(self.network, size, steps)
+        )
+        codes = tf.fill([size], self.likelihood.silence)
+        rings = self.network.empty_rings(size)
+        for first in range(0, samples, steps):
+            left = min(steps, samples - first)
+            codes, rings, made = draw(
+                *(codes, rings, tf.constant(first), tf.constant(left)),
+                *(_part(condition, first, steps), key, tf.constant(temperature)),
+            )
+            yield self.likelihood.waves(made[:left]).numpy().T[:count]
+
+
+def _own(kind, waves, given):
+    """Rows of what sounds were made from: of spectrograms, their own."""
+    if kind.key == "mels":
+        return kind.read(waves)
+    if given.get(kind.key) is None:
+        raise ValueError(f"`{kind.key}` must be given. Received: None")
+    return kind.rows(given[kind.key], len(waves))
+
+
+class _Loop:
+    """The loop that draws one code after the other.
+
+    Args:
+        network: with `step` and `told_blocks`.
+        size: int, B, sounds at once.
+        steps: int, S, the most codes that one call draws.
+    """
+
+    def __init__(self, network, size, steps):
+        self.network = network
+        self.size = size
+        self.steps = steps
+
+    def __call__(self, codes, rings, first, left, condition, key, temperature):
+        """Draws codes.
+
+        Args:
+            codes: int32 `(B,)`, the last ones.
+            rings: of the network, before these codes.
+            first: int32 scalar. The step of the first one drawn.
+            left: int32 scalar. How many are drawn, at most S.
+            condition: float `(B, S or 1, E)`, or `None`.
+            key: uint32 `(2,)`, a seed.
+            temperature: float32 scalar.
+
+        Returns:
+            `(codes, rings, made)`: as they came, and int32 `(S, B)`.
+        """
+        always = condition is None or condition.shape[1] == 1
+        known = None if condition is None else condition[:, 0]
+        known = self.network.told_blocks(known)
+
+        def step(place, codes, rings, made):
+            told = known
+            if not always:
+                told = self.network.told_blocks(condition[:, place])
+            logits, rings = self.network.step(codes, rings, first + place, told)
+            chances = draws.uniform(key, tf.fill([self.size], first + place))
+            codes = draws.categorical(logits / temperature, chances)
+            made = ops.slice_update(made, (place, 0), codes[None])
+            return place + 1, codes, rings, made
+
+        made = tf.zeros((self.steps, self.size), "int32")
+        _, *found = tf.while_loop(
+            lambda place, *_: place < left,
+            step,
+            (tf.constant(0), codes, tuple(rings), made),
+        )
+        return tuple(found)
+
+
+def _part(condition, first, steps):
+    """What holds for some of the steps, padded: float `(B, steps or 1, E)`."""
+    if condition is None or condition.shape[1] == 1:
+        return condition
+    part = condition[:, first : first + steps]
+    return tf.pad(part, [[0, 0], [0, steps - part.shape[1]], [0, 0]])
+
+
+def _nats(found):
+    """float32 `(B, T)`: of each code that counts, of others 0."""
+    nats = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=found["codes"], logits=found["logits"]
+    )
+    return nats * found["weights"]

@@ -1,0 +1,61 @@
+"""Causal dilated convolutions: what they see, and the same step by step."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_genai.layers.dilated import CausalConv1D, GatedResidual, between_frames
+
+DRAWS = np.random.default_rng(0)
+
+
+def draw(*shape):
+    return DRAWS.normal(0, 1, shape).astype("float32")
+
+
+@pytest.mark.parametrize(("kernel_size", "dilation"), [(2, 1), (2, 4), (3, 2)])
+def test_a_convolution_is_the_sum_that_the_paper_writes(kernel_size, dilation):
+    layer = CausalConv1D(5, kernel_size, dilation)
+    x = draw(2, 11, 3)
+    found = layer(x).numpy()
+    kernel = layer.kernel.numpy()
+    expected = np.zeros((2, 11, 5)) + layer.bias.numpy()
+    for tap in range(kernel_size):
+        back = (kernel_size - 1 - tap) * dilation
+        expected[:, back:] += x[:, : 11 - back] @ kernel[tap]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_nothing_later_and_nothing_beyond_its_reach_is_seen():
+    layer = CausalConv1D(2, 3, 2)
+    x = draw(1, 12, 2)
+    before = layer(x).numpy()
+    x[0, 6] += 1
+    changed = np.abs(layer(x).numpy() - before)[0].max(axis=-1) > 1e-6
+    assert np.flatnonzero(changed).tolist() == [6, 8, 10]
+
+
+@pytest.mark.parametrize(("kernel_size", "dilation"), [(2, 1), (2, 3), (3, 2)])
+def test_step_by_step_is_the_same_as_all_at_once(kernel_size, dilation):
+    convolution = CausalConv1D(4, kernel_size, dilation)
+    block = GatedResidual(6, 5, kernel_size, dilation)
+    x, told = draw(3, 14, 4), draw(3, 1, 2)
+    for layer in (convolution, block):
+        whole = keras.tree.flatten(layer(x) if layer is convolution else layer(x, told))
+        ring = (layer if layer is convolution else layer.convolution).empty_ring(3)
+        known = () if layer is convolution else (layer.condition(told[:, 0]),)
+        step = tf.function(
+            lambda x, ring, time: layer.step(x, ring, time, *known),  # noqa: B023
+            jit_compile=dilation == 3 and layer is block,
+        )
+        for time in range(14):
+            *found, ring = step(x[:, time], ring, tf.constant(time))
+            for one, all_ in zip(found, whole, strict=True):
+                np.testing.assert_allclose(one, all_[:, time], atol=1e-5)
+
+
+def test_frames_are_joined_by_straight_lines_and_held_at_the_end():
+    frames = np.array([[[0.0], [4], [2]]], "float32")
+    found = between_frames(tf.constant(frames), 4, 11)[0, :, 0]
+    np.testing.assert_allclose(found, [0, 1, 2, 3, 4, 3.5, 3, 2.5, 2, 2, 2])

@@ -1,0 +1,216 @@
+"""Models of sounds: what counts, what they are told, and how they draw and stream."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_genai.likelihoods import MuLaw
+from keras_genai.modalities import Audio, Label, Mel
+from keras_genai.modalities.speaker import Speaker
+from keras_genai.networks.wavenet import WaveNet
+from keras_genai.samplers import draws
+from keras_genai.tasks.waveform import WaveformModel
+
+RATE = 1_000
+SMALL = dict(dilations=(1, 2, 4), residual=8, gate=8, skip=8, embedding=4)
+KINDS = (Label(3), Speaker(2))
+
+
+def make(*given, **settings):
+    keras.utils.set_random_seed(0)
+    network = WaveNet(**{**SMALL, **settings})
+    return WaveformModel(network, Audio(RATE, cropped=True), tuple(given))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make(*KINDS)
+
+
+def sounds(count=2, length=40, **more):
+    waves = np.random.default_rng(0).uniform(-1, 1, (count, length))
+    return {
+        "waves": waves.astype("float32"),
+        "samples": np.full(count, length, "int32"),
+        "begins": np.ones(count, "int32"),
+        "labels": np.arange(count, dtype="int32") % 3,
+        "speakers": np.arange(count, dtype="int32") % 2,
+        **more,
+    }
+
+
+def test_mu_law_is_that_of_the_telephone():
+    law = MuLaw()
+    assert law.codes(np.array([-1.0, 0, 1])).numpy().tolist() == [0, 128, 255]
+    codes = np.arange(256)
+    assert law.codes(law.waves(codes)).numpy().tolist() == codes.tolist()
+    x = np.linspace(-1, 1, 1_001)
+    f = np.sign(x) * np.log(1 + 255 * np.abs(x)) / np.log(256)
+    expected = np.floor((f + 1) / 2 * 255 + 0.5)
+    assert np.abs(law.codes(x).numpy() - expected).max() <= 1
+    np.testing.assert_allclose(law.waves(law.codes(x)), x, atol=0.023)
+
+
+def test_a_logit_depends_on_what_came_before_and_no_further_back(model):
+    network = model.network
+    assert network.receptive_field == 8
+    codes = np.random.default_rng(0).integers(0, 256, (1, 30))
+    told = {"labels": np.array([1]), "speakers": np.array([0])}
+    before = network(codes, **told).numpy()
+    codes[0, 12] = (codes[0, 12] + 99) % 256
+    changed = np.abs(network(codes, **told).numpy() - before)[0].max(axis=-1) > 0
+    assert np.flatnonzero(changed).tolist() == [*range(12, 20)]
+
+
+def test_everything_a_network_is_told_changes_what_it_says():
+    mel = Mel(RATE, 20, 10, 6)
+    model = make(*KINDS, mel)
+    inputs = sounds(mels=np.zeros((2, 5, 6), "float32"), frames=np.array([5, 5]))
+    before = model(inputs)["logits"].numpy()
+    for name, other in (
+        ("labels", [2, 2]),
+        ("speakers", [1, 0]),
+        ("mels", np.ones((2, 5, 6), "float32")),
+    ):
+        after = model({**inputs, name: np.array(other)})["logits"].numpy()
+        assert np.abs(after - before).max() > 1e-4
+
+
+def test_targets_without_their_past_and_padding_do_not_count(model):
+    inputs = sounds(3, begins=np.array([1, 0, 1]), samples=np.array([40, 40, 25]))
+    weights = model(inputs)["weights"].numpy()
+    assert weights.sum(axis=1).tolist() == [40, 32, 25]
+    assert not weights[1, :8].any()
+    assert not weights[2, 25:].any()
+    before = float(model.compute_loss(inputs, y_pred=model(inputs)))
+    inputs["waves"][1, 0] *= -1  # it is heard, but nobody is asked for it
+    inputs["waves"][2, 25:] = 0.3
+    found = model(inputs)
+    nats = keras.ops.sparse_categorical_crossentropy(
+        found["codes"], found["logits"], from_logits=True
+    )
+    expected = np.sum(nats * weights) / weights.sum()
+    loss = float(model.compute_loss(inputs, y_pred=found))
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    assert loss != before  # by what is heard
+    short = sounds(1, 10, begins=np.array([0]))
+    assert model(short)["weights"].numpy().sum() == 5  # half of a short crop
+
+
+def drawn_again(model, made, seed, temperature, **told):
+    """The sounds that the same chances draw, all at once, behind each beginning."""
+    count, length = made.shape
+    codes = model.likelihood.codes(made).numpy()
+    before = np.pad(codes[:, :-1], ((0, 0), (1, 0)), constant_values=128)
+    logits = model.network(before, **told) / temperature
+    key = tf.constant(np.array([seed], "int64").view("uint32"))
+    places = np.arange(length)
+    chances = [draws.uniform(key, tf.fill([count], place)) for place in places]
+    flat = tf.reshape(logits, (count * length, -1))
+    again = draws.categorical(flat, tf.reshape(tf.stack(chances, axis=1), [-1]))
+    return model.likelihood.waves(tf.reshape(again, (count, length))).numpy()
+
+
+def test_the_loop_draws_from_the_logits_of_the_whole_network(model):
+    told = {"labels": np.array([2, 0, 1]), "speakers": np.array([1, 0, 1])}
+    made = model.generate(3, 0.03, seed=5, temperature=0.7, **told)
+    assert made.shape == (3, 30)
+    expected = drawn_again(model, made, 5, 0.7, **told)
+    np.testing.assert_allclose(made, expected, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_loop_follows_spectrograms_too():
+    model = make(Mel(RATE, 20, 10, 6))
+    mels = 3 * np.random.default_rng(0).normal(0, 1, (2, 3, 6)).astype("float32")
+    pieces = [*model.stream(mels=mels, seed=1, chunk=0.012)]
+    assert [piece.shape for piece in pieces] == [(2, 12), (2, 12), (2, 6)]
+    made = np.concatenate(pieces, axis=1)
+    np.testing.assert_allclose(
+        made, drawn_again(model, made, 1, 1.0, mels=mels), atol=1e-4
+    )
+    wave = np.sin(np.arange(45.0))  # five frames
+    pieces = [*model.stream(mels=[wave, wave], chunk=0.012)]
+    assert sum(piece.shape[1] for piece in pieces) == 50
+
+
+@pytest.mark.slow
+def test_a_stream_is_the_same_sound_piece_by_piece_compiled_once(model):
+    whole = model.generate(3, 0.05, seed=3)
+    pieces = [*model.stream(3, 0.05, chunk=0.02, seed=3)]
+    assert [piece.shape for piece in pieces] == [(3, 20), (3, 20), (3, 10)]
+    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
+    [*model.stream(3, 0.04, chunk=0.02, seed=4, temperature=0.5)]
+    *_, function = vars(model)["_compiled_loops"].values()
+    assert function.experimental_get_tracing_count() == 1
+
+
+def test_a_row_is_the_same_whatever_the_others_are(model):
+    few = model.generate(3, 0.02, seed=3, labels=[1, 2, 0], speakers=0)
+    many = model.generate(4, 0.02, seed=3, labels=[1, 2, 0, 0], speakers=0)
+    np.testing.assert_array_equal(few, many[:3])
+    other = model.generate(3, 0.02, seed=4, labels=[1, 2, 0], speakers=0)
+    assert np.abs(few - other).max() > 0.1
+
+
+def test_a_score_is_that_of_the_sound_alone_whatever_is_beside_it(model):
+    waves = [sounds(1, samples)["waves"][0] for samples in (30, 55, 12)]
+    found = model.score(waves, labels=[0, 1, 2], speakers=1)
+    for row, wave in enumerate(waves):
+        alone = {
+            "waves": wave[None],
+            "samples": np.array([len(wave)]),
+            "begins": np.array([1]),
+            "labels": np.array([row]),
+            "speakers": np.array([1]),
+        }
+        nats = float(model.compute_loss(alone, y_pred=model(alone)))
+        np.testing.assert_allclose(found[row], nats, rtol=1e-4)
+    with pytest.raises(ValueError, match="`labels` must be given"):
+        model.score(waves, speakers=1)
+
+
+@pytest.mark.slow
+def test_sounds_are_learned_by_heart():
+    model = make(KINDS[0], residual=16, gate=32, skip=32)
+    tones = [np.sin(pitch * np.arange(60)) for pitch in (0.4, 0.9, 1.7)]
+    inputs = sounds(3, 60, waves=np.array(tones, "float32"))
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    first = model.evaluate(inputs, verbose=0, return_dict=True)["loss"]
+    model.fit(inputs, epochs=60, verbose=0)
+    last = model.evaluate(inputs, verbose=0, return_dict=True)["loss"]
+    assert first > 5
+    assert last < 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (dict(count=0), "`count` must be an int >= 1"),
+        (dict(seconds=0), "`seconds` must be above 0"),
+        (dict(seconds=float("inf")), "`seconds` must be above 0"),
+        (dict(seconds=1e9), "`seconds` times `count` must be at most"),
+        (dict(temperature=0), "`temperature` must be above 0"),
+        (dict(chunk=-1), "`chunk` must be above 0"),
+        (dict(labels=3), "`labels` must be an int"),
+        (dict(mels=[1]), "`mels` must be left out"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_before_it_is(model, settings, said):
+    with pytest.raises(ValueError, match=said) as caught:
+        model.stream(**settings)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match="`mels` must be given"):
+        make(Mel(RATE, 20, 10, 6)).generate()
+    with pytest.raises(ValueError, match="`gate` must be even"):
+        WaveNet(num_codes=8, gate=7)
+
+
+def test_a_preset_says_all_that_the_model_needs(model, tmp_path):
+    model.save_to_preset(tmp_path / "preset")
+    again = WaveformModel.from_preset(tmp_path / "preset")
+    assert again.target == model.target
+    assert again.given == model.given
+    inputs = sounds()
+    np.testing.assert_array_equal(again(inputs)["logits"], model(inputs)["logits"])
