@@ -12,8 +12,11 @@ from . import masking as masking
 from . import pairs as pairs
 from . import preferences as preferences
 from . import pronunciation as pronunciation
+from . import recordings as recordings
 from . import reviews as reviews
 from . import sentiment as sentiment
+from . import sounds as sounds
+from . import speech as speech
 from . import summarization as summarization
 from . import text as text
 from . import tokenizers as tokenizers
@@ -24,8 +27,6 @@ from .loading import Buckets as Buckets
 from .loading import DataLoader as DataLoader
 from .loading import Dataset as Dataset
 from .loading import Splits as Splits
-from .recordings import Recordings as Recordings
-from .speech import Strings as Strings
 from .turns import Turns as Turns
 from .windows import Stream as Stream
 from .windows import Windows as Windows
