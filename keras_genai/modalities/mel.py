@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_genai.checks import check_integer
-from keras_genai.layers.griffin_lim import griffin_lim
+from keras_genai.layers.phase_retrieval import griffin_lim
 from keras_genai.layers.mel import LogMel
 from keras_genai.modalities import sound_pictures
 from keras_genai.modalities.audio import Audio
