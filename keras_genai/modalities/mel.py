@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from keras_genai.checks import check_integer
-from keras_genai.layers.phase_retrieval import griffin_lim
 from keras_genai.layers.mel import LogMel
 from keras_genai.modalities import sound_pictures
 from keras_genai.modalities.audio import Audio
@@ -61,7 +60,7 @@ class Mel(LogMel, Modality):
 
     length: int | None = None
 
-    key, suffix, noun = "mels", ".wav", "spectrograms"
+    key, suffix, noun = "mels", ".npy", "spectrograms"
 
     def __post_init__(self):
         super().__post_init__()
@@ -108,11 +107,6 @@ class Mel(LogMel, Modality):
             return {self.key: rows}
         lengths = np.array([len(row) for row in rows], "int32")
         return {self.key: pad_sequence(rows), "frames": lengths}
-
-    def encode(self, value):
-        """bytes of one WAV file: sounds of the spectrograms, by Griffin-Lim."""
-        waves = [griffin_lim(self, mel[None])[0] for mel in _several(value)]
-        return Audio(self.rate).encode(waves)
 
     def picture(self, value):
         """bytes of a PNG: the first of the spectrograms, one below the other."""

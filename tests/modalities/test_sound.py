@@ -118,13 +118,6 @@ def test_spectrograms_read_whatever_audio_reads(path):
         fixed.read(tone(2_401))
 
 
-def test_spectrograms_are_written_as_sounds(tmp_path):
-    mel = Mel(8_000, 256, 80, 20)
-    path = mel.write(tmp_path / "a.npy", mel.read([tone(800), tone(800)]))
-    assert path.suffix == ".wav"
-    assert decode_wav(path.read_bytes())[0].shape == (880 + 2_000 + 880, 1)
-
-
 def test_settings_are_the_config_that_a_preset_keeps():
     for kind in (Audio(8_000), Mel(16_000, 400, 160, log10=True, length=3_000)):
         assert registry.from_plain(registry.to_plain(kind)) == kind
