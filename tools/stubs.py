@@ -44,8 +44,9 @@ PACKAGES = {
     "data": Public(
         modules=words(
             "answering augmentation captions chorales conversations countdown damage "
-            "dialogue images masking pairs preferences pronunciation recordings reviews "
-            "sentiment sounds speech summarization text tokenizers translation video"
+            "dialogue images masking pairs preferences pronunciation recordings "
+            "reviews sentiment sounds speech summarization text tokenizers translation "
+            "video"
         ),
         machinery=words("alphabet sentencepiece tokenizer"),
         hidden=words("Plan"),
