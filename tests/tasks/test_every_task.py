@@ -255,14 +255,14 @@ def rewarded(task, advantages, **more):
 PITCHES = np.where(DRAWS.random((ROWS, 4, 2)) < 0.2, 0, ints(4, 2, most=9) + 60)
 PITCHES[1, 3] = -1  # beyond the end
 MUSIC = Notes(2, 4, lowest=61, highest=68)
-HEARD = np.random.default_rng(1)
+LOUDNESS = np.random.default_rng(1)
 WAVES = {
-    "waves": HEARD.uniform(-1, 1, (ROWS, 12)).astype("float32"),
+    "waves": LOUDNESS.uniform(-1, 1, (ROWS, 12)).astype("float32"),
     "samples": np.array([12, 9, 12, 5], "int32"),
     "begins": np.array([1, 1, 0, 1], "int32"),
     "labels": np.arange(ROWS, dtype="int32") % CLASSES,
     "speakers": np.arange(ROWS, dtype="int32") % 2,
-    "mels": HEARD.normal(0, 1, (ROWS, 4, 6)).astype("float32"),
+    "mels": LOUDNESS.normal(0, 1, (ROWS, 4, 6)).astype("float32"),
     "frames": np.array([4, 3, 4, 2], "int32"),
 }
 CASES = {
