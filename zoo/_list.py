@@ -15,6 +15,8 @@ FAMILIES = (
     *("n-grams", "recurrent networks", "transformers", "encoder-decoders", "encoders"),
     *("alignment", "VAEs and codecs", "autoregressive pictures", "GANs", "diffusion"),
     "speech",
+    "sound",
+    "music",
 )
 
 
