@@ -74,6 +74,7 @@ class Matcha(Network):
     Reference: Mehta et al. 2024, section 2, https://arxiv.org/abs/2309.03199
     """
 
+    casts_inputs = False  # bfloat16 cannot tell neighbouring times
     jit_generate = False  # XLA's convolutions are slow on CPUs
 
     vocabulary_size: Size = LATER

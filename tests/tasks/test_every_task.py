@@ -361,6 +361,7 @@ CASES = {
             "frames": HEARD,
             "tokens": ints(2),
         },
+        draws=True,
     ),
     "CausalLM": case(CausalLM, gpt(), TEXT, inputs=TOKENS, targets=TARGETS),
     "CausalLM of conversations": case(
