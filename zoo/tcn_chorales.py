@@ -19,7 +19,7 @@ STEPS = 2_900  # a hundred epochs
 entry = Entry(
     task=ChordModel,
     networks=dict(network=TCN),
-    config=dict(depth=2, width=150, kernel_size=3, dropout=0.5),
+    config=dict(depth=2, width=220, kernel_size=3, dropout=0.6),
     tiny=dict(depth=1, width=8),
     source=functools.partial(chorales.chords, name="jsb"),
     recipe=Recipe(
