@@ -6,15 +6,39 @@ before alone; `nats_per_note` of one voice in one step, given all that was befor
 the order soprano, alto, tenor, bass.
 """
 
+import keras
 import numpy as np
 
 from keras_genai.data import chorales
 from keras_genai.modalities import scores
 from keras_genai.networks import ngram_tables
 from keras_genai.networks.ngram import NGram
+from zoo.entry import Recipe
 
+OF_FRAMES = (
+    "Nats a frame are of 88 keys that are independent given the frames before, "
+    "over frames from the second on; models that predict a chord note by note are not "
+    "to be compared with it."
+)
 ORDER = 13  # notes in an n-gram of the floor
 TRANSPOSE = 5  # semitones, up and down, by which training pieces are moved
+
+
+def chord_recipe(steps):
+    """How models of frames are trained: Adam, gradients cut, the best kept."""
+    return Recipe(
+        compile=lambda steps=steps: dict(
+            optimizer=keras.optimizers.Adam(
+                keras.optimizers.schedules.CosineDecay(2e-3, steps), global_clipnorm=0.4
+            ),
+            jit_compile=False,
+        ),
+        batch_size=8,
+        steps=steps,
+        log_every=50,
+        validate_every=100,
+        keep_best=True,
+    )
 
 
 def play(model, seed, count=1, steps=128):

@@ -10,7 +10,7 @@ from keras_genai.evaluation.transcription import word_error_rate
 from keras_genai.evaluation.translation import exact_match
 from keras_genai.modalities.speech import Speech
 from keras_genai.tasks.text_to_speech import PARTS
-from zoo import _places
+from zoo import _places, _speech
 from zoo._command import say
 
 # 32 ms windows, 10 ms apart.
@@ -84,9 +84,7 @@ def speakers_of(model, count):
 def _of_real_ones(model, splits, listener):
     test = splits.test
     texts = test["texts"].tolist()
-    waves = [
-        wave[:count] for wave, count in zip(test["waves"], test["samples"], strict=True)
-    ]
+    waves = _speech.spoken(test)
     again = [model.target.heard(mel) for mel in model.target.read(waves)]
     return {
         "digits_heard_real": 1 - word_error_rate(listener.transcribe(waves), texts),

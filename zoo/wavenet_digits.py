@@ -1,6 +1,6 @@
 """WaveNet on spoken digits: it says the digit it is asked for, in the voice asked for.
 
-A step takes about 0.8 s on two idle cores, so that a run takes some 80 minutes.
+It has not been trained yet.
 
 Run:       python train.py wavenet_digits --data-dir fsdd/recordings
            python -m zoo sample wavenet_digits --label 7 --count 6
@@ -24,7 +24,7 @@ entry = Entry(
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
             optimizer=_sound.adam(steps),
-            jit_compile=False,  # XLA's gradients take twice as long on CPUs
+            jit_compile=False,
         ),
         batch_size=4,
         steps=STEPS,

@@ -42,10 +42,10 @@ def _best(scores, ends, last):
 def _forward(scores, ends):
     """bool `(F, B, T)`: whether the best way to a symbol came from the one before."""
     count = tf.shape(scores)[0]
-    batch, places = tf.shape(scores)[1], tf.shape(scores)[2]
+    places = tf.shape(scores)[2]
     first = tf.where(tf.range(places)[None] == 0, scores[0], NEVER)
     shape = scores.shape[1:]
-    nowhere = tf.fill((batch, 1), NEVER)
+    nowhere = tf.fill((tf.shape(scores)[1], 1), NEVER)
 
     def body(frame, best, arrived):
         from_before = tf.concat([nowhere, best[:, :-1]], axis=1)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_genai.checks import check_sizes
 from keras_genai.registry import register
 
 
@@ -31,6 +32,7 @@ class CausalConv1D(keras.layers.Layer):
 
     def __init__(self, filters, kernel_size=2, dilation=1, **kwargs):
         super().__init__(**kwargs)
+        check_sizes(filters=filters, kernel_size=kernel_size, dilation=dilation)
         self.filters = filters
         self.kernel_size = kernel_size
         self.dilation = dilation
@@ -42,16 +44,20 @@ class CausalConv1D(keras.layers.Layer):
 
     def build(self, inputs_shape):
         self.channels = inputs_shape[-1]
-        self.kernel = self.add_weight(
-            (self.kernel_size, self.channels, self.filters),
-            initializer="glorot_uniform",
-            name="kernel",
-        )
+        self.make_kernel((self.kernel_size, self.channels, self.filters))
         self.bias = self.add_weight((self.filters,), initializer="zeros", name="bias")
+
+    def make_kernel(self, shape):
+        """Makes what `filter_bank` needs; `shape` is that of its result."""
+        self.kernel = self.add_weight(shape, "glorot_uniform", name="kernel")
+
+    def filter_bank(self):
+        """float `(kernel_size, C, filters)`."""
+        return self.kernel
 
     def call(self, inputs):
         padded = ops.pad(inputs, ((0, 0), (self.reach, 0), (0, 0)))
-        # TensorFlow's own dilated convolution has no gradient on CPUs.
+        # The same product as in `step`.
         seen = [
             padded[:, self.reach - back : -back or None]
             for back in range(self.reach, -1, -self.dilation)
@@ -78,6 +84,7 @@ class CausalConv1D(keras.layers.Layer):
             `(outputs, ring)`: float `(B, filters)`, and the ring with this step in it.
         """
         slots = self.reach + 1
+        inputs = ops.cast(inputs, ring.dtype)
         ring = ops.slice_update(ring, (time % slots, 0, 0), inputs[None])
         back = range(self.reach, -1, -self.dilation)
         seen = [ring[(time - steps) % slots] for steps in back]
@@ -85,7 +92,7 @@ class CausalConv1D(keras.layers.Layer):
 
     def _combined(self, seen):
         """float `(..., filters)` of the inputs that are seen, the oldest first."""
-        kernel = ops.reshape(self.kernel, (-1, self.filters))
+        kernel = ops.reshape(self.filter_bank(), (-1, self.filters))
         x = ops.concatenate(seen, axis=-1) @ ops.cast(kernel, self.compute_dtype)
         return x + ops.cast(self.bias, self.compute_dtype)
 

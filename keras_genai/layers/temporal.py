@@ -4,93 +4,30 @@ import keras
 from keras import ops
 
 from keras_genai.checks import check_rates, check_sizes
+from keras_genai.layers.dilated import CausalConv1D
 from keras_genai.registry import register
 
 
 @register
-class WeightNormalizedConv1D(keras.layers.Layer):
-    """A causal, dilated convolution over time whose filters have a length of their own.
-
-    Its output at a time depends on inputs up to it; before the first there is zero.
+class WeightNormalizedConv1D(CausalConv1D):
+    """A `CausalConv1D` whose filters have a length of their own.
 
     Args:
-        filters: int.
-        kernel_size: int.
-        dilation: int. Steps between the inputs that a filter sees.
-        initializer: of the directions of the filters.
+        filters, kernel_size, dilation: see `CausalConv1D`.
 
-    Call arguments:
-        inputs: float `(B, T, C)`.
-
-    Returns:
-        float `(B, T, filters)`.
+    Call arguments, returns: see there.
 
     Reference: Salimans & Kingma 2016, eq. 2, https://arxiv.org/abs/1602.07868
     """
 
-    def __init__(
-        self, filters, kernel_size, dilation=1, initializer="glorot_uniform", **kwargs
-    ):
-        super().__init__(**kwargs)
-        check_sizes(filters=filters, kernel_size=kernel_size, dilation=dilation)
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.dilation = dilation
-        self.initializer = keras.initializers.get(initializer)
-
-    def build(self, inputs_shape):
-        shape = (self.kernel_size, inputs_shape[-1], self.filters)
-        self.direction = self.add_weight(
-            shape, initializer=self.initializer, name="direction"
-        )
+    def make_kernel(self, shape):
+        self.direction = self.add_weight(shape, "glorot_uniform", name="direction")
         self.gain = self.add_weight((self.filters,), initializer="ones", name="gain")
-        self.bias = self.add_weight((self.filters,), initializer="zeros", name="bias")
 
-    @property
-    def reach(self):
-        """int: how many steps back the first input lies that a filter sees."""
-        return (self.kernel_size - 1) * self.dilation
-
-    def kernel(self):
-        """float `(kernel_size, C, filters)` of the compute dtype."""
+    def filter_bank(self):
         direction = ops.cast(self.direction, "float32")
         squares = ops.sum(ops.square(direction), axis=(0, 1))
-        kernel = direction * (ops.cast(self.gain, "float32") * ops.rsqrt(squares))
-        return ops.cast(kernel, self.compute_dtype)
-
-    def call(self, inputs):
-        padded = ops.pad(inputs, [[0, 0], [self.reach, 0], [0, 0]])
-        found = ops.conv(padded, self.kernel(), dilation_rate=self.dilation)
-        return found + ops.cast(self.bias, found.dtype)
-
-    def initial_cache(self, batch_size, channels):
-        """What was before the first step: float `(batch_size, reach, channels)`."""
-        return ops.zeros((batch_size, self.reach, channels), self.compute_dtype)
-
-    def step(self, inputs, cache):
-        """One step of time.
-
-        Args:
-            inputs: float `(B, C)`.
-            cache: float `(B, reach, C)`, the inputs of the steps before.
-
-        Returns:
-            float `(B, filters)`, and the cache of the next step.
-        """
-        inputs = ops.cast(inputs, self.compute_dtype)
-        seen = ops.concatenate([cache, inputs[:, None]], axis=1)
-        taps = seen[:, :: self.dilation]  # (B, kernel_size, C)
-        found = ops.einsum("bkc,kcf->bf", taps, self.kernel())
-        return found + ops.cast(self.bias, found.dtype), seen[:, 1:]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "dilation": self.dilation,
-            "initializer": keras.initializers.serialize(self.initializer),
-        }
+        return direction * (ops.cast(self.gain, "float32") * ops.rsqrt(squares))
 
 
 @register
@@ -151,22 +88,18 @@ class TemporalBlock(keras.layers.Layer):
             x = self.dropout(ops.relu(convolution(x)), training=training)
         return self._around(inputs, x)
 
-    def initial_cache(self, batch_size, channels):
-        """What was before the first step: a pair of tensors."""
-        sizes = channels, self.width
-        return tuple(
-            convolution.initial_cache(batch_size, size)
-            for convolution, size in zip(self.convolutions, sizes, strict=True)
-        )
+    def empty_rings(self, batch_size):
+        """Those of both convolutions, see `CausalConv1D.empty_ring`."""
+        return tuple(each.empty_ring(batch_size) for each in self.convolutions)
 
-    def step(self, inputs, cache):
-        """One step of time; see `WeightNormalizedConv1D.step`."""
-        x, kept = inputs, []
-        for convolution, seen in zip(self.convolutions, cache, strict=True):
-            x, seen = convolution.step(x, seen)
+    def step(self, inputs, rings, time):
+        """What comes of one step; see `CausalConv1D.step`."""
+        x, later = inputs, []
+        for convolution, ring in zip(self.convolutions, rings, strict=True):
+            x, ring = convolution.step(x, ring, time)
             x = ops.relu(x)
-            kept.append(seen)
-        return self._around(inputs, x), tuple(kept)
+            later.append(ring)
+        return self._around(inputs, x), tuple(later)
 
     def _around(self, inputs, x):
         inputs = ops.cast(inputs, x.dtype)

@@ -6,14 +6,12 @@ import keras
 from keras import ops
 
 from keras_genai.declared import LATER, Rate, Size
-from keras_genai.layers.attention import Attention
 from keras_genai.layers.conditioning import ClassEmbedding, Modulation, NoiseEmbedding
 from keras_genai.layers.convolution_block import ConvolutionBlock
 from keras_genai.layers.denoising import bare_norm, modulated
 from keras_genai.layers.embedding import TokenEmbedding
-from keras_genai.layers.feedforward import FeedForward
 from keras_genai.layers.positions import rotary_angles
-from keras_genai.layers.transformer import Block
+from keras_genai.layers.transformer import make_block
 from keras_genai.networks.base import Network
 from keras_genai.registry import register
 
@@ -152,18 +150,15 @@ class Matcha(Network):
         self.last.build(wide)
 
     def _block(self, index):
-        policy = self.dtype_policy
-        return Block(
-            Attention(
-                self.num_heads,
-                self.width // self.num_heads,
-                dtype=policy,
-                name="attention",
-            ),
-            FeedForward(4 * self.width, "gelu", dtype=policy, name="feedforward"),
+        return make_block(
+            self.width,
+            self.num_heads,
+            4 * self.width,
+            "gelu",
             lambda name: keras.layers.LayerNormalization(dtype="float32", name=name),
+            keras.initializers.GlorotUniform,
             dropout=self.dropout,
-            dtype=policy,
+            dtype=self.dtype_policy,
             name=f"block_{index}",
         )
 

@@ -72,28 +72,26 @@ class TCN(Network):
             x = block(x, training=training)
         return ops.cast(self.head(x), "float32")
 
-    def initial_cache(self, batch_size):
-        """What was before the first frame: a nest of tensors, the batch first."""
-        return [
-            block.initial_cache(batch_size, channels)
-            for channels, block in zip(self._sizes(), self.blocks, strict=True)
-        ]
+    def empty_rings(self, batch_size):
+        """tuple of pairs of tensors: what was before the first frame."""
+        return tuple(block.empty_rings(batch_size) for block in self.blocks)
 
-    def step(self, frame, cache):
-        """Reads one frame.
+    def step(self, frame, rings, time):
+        """The logits of the frame that follows one.
 
         Args:
             frame: float `(B, K)`.
-            cache: what `initial_cache` or the previous call returned.
+            rings: see `empty_rings`.
+            time: int32 scalar. Which step it is, the first 0.
 
         Returns:
-            float32 logits `(B, K)` of the next frame, and the next cache.
+            `(logits, rings)`: float32 `(B, K)`, and the rings with this frame.
         """
-        x, kept = frame, []
-        for block, seen in zip(self.blocks, cache, strict=True):
-            x, seen = block.step(x, seen)
-            kept.append(seen)
-        return ops.cast(self.head(x), "float32"), kept
+        x, later = frame, []
+        for block, ring in zip(self.blocks, rings, strict=True):
+            x, ring = block.step(x, ring, time)
+            later.append(ring)
+        return ops.cast(self.head(x), "float32"), tuple(later)
 
     def _sizes(self):
         """Channels of what enters each block."""

@@ -129,8 +129,8 @@ class ChordModel(SampleTask):
         """Function that draws frames behind those that are given."""
 
         def draw(forced, known, seed, temperature):
-            def step(place, frame, cache, frames):
-                logits, cache = self.network.step(frame, cache)
+            def step(place, frame, rings, frames):
+                logits, rings = self.network.step(frame, rings, place)
                 chance = tf.random.stateless_uniform(
                     logits.shape, pictures.key(seed, place)
                 )
@@ -139,13 +139,13 @@ class ChordModel(SampleTask):
                 frame = tf.where(place < known, given, drawn)
                 here = (tf.range(steps) == place)[None, :, None]
                 frames = tf.where(here, frame[:, None] > 0.5, frames)
-                return place + 1, frame, cache, frames
+                return place + 1, frame, rings, frames
 
             silent = tf.zeros((count, self.target.num_keys))
             start = (
                 tf.constant(0),
                 silent,
-                self.network.initial_cache(count),
+                self.network.empty_rings(count),
                 tf.zeros((count, steps, self.target.num_keys), tf.bool),
             )
             return tf.while_loop(lambda place, *_: place < steps, step, start)[-1]

@@ -153,12 +153,11 @@ class TextToSpeech(SampleTask):
         start = keras.random.uniform((), dtype="float32", seed=seed)
         rows = ops.shape(clean)[0]
         # Spread evenly over a batch.
-        places = (ops.arange(rows, dtype="float32") + start) / ops.cast(rows, "float32")
-        time = places[:, None, None]
-        kept = 1.0 - self.least_noise
-        noisy = (1.0 - kept * time) * noise + time * clean
+        time = (ops.arange(rows, dtype="float32") + start) / ops.cast(rows, "float32")
+        wide, kept = time[:, None, None], 1.0 - self.least_noise
+        noisy = (1.0 - kept * wide) * noise + wide * clean
         said = self.network(
-            noisy, places, found.means, found.real, speakers, training=training
+            noisy, time, found.means, found.real, speakers, training=training
         )
         return ops.mean(ops.square(said - (clean - kept * noise)), axis=-1)
 

@@ -36,9 +36,9 @@ def test_steps_are_the_full_call(network, jit_compile):
     read = frames(40)
     full = ops.convert_to_numpy(network(read))
     step = tf.function(network.step, jit_compile=jit_compile)
-    cache = network.initial_cache(2)
+    rings = network.empty_rings(2)
     for place in range(40):
-        logits, cache = step(tf.constant(read[:, place]), cache)
+        logits, rings = step(tf.constant(read[:, place]), rings, tf.constant(place))
         np.testing.assert_allclose(logits, full[:, place], atol=1e-5)
 
 
@@ -46,9 +46,9 @@ def test_filters_have_the_length_of_their_gain():
     layer = WeightNormalizedConv1D(3, 2, 2)
     layer.build((None, None, 4))
     layer.gain.assign([1.0, 2.0, 0.5])
-    lengths = np.sqrt(np.square(layer.kernel()).sum(axis=(0, 1)))
+    lengths = np.sqrt(np.square(layer.filter_bank()).sum(axis=(0, 1)))
     np.testing.assert_allclose(lengths, [1, 2, 0.5], rtol=1e-6)
     layer.direction.assign(7 * layer.direction)
     np.testing.assert_allclose(
-        np.sqrt(np.square(layer.kernel()).sum(axis=(0, 1))), lengths, rtol=1e-6
+        np.sqrt(np.square(layer.filter_bank()).sum(axis=(0, 1))), lengths, rtol=1e-6
     )
