@@ -18,7 +18,7 @@ from keras_genai.tasks.voices import NoteLM
 from zoo import _music
 from zoo.entry import Entry, Recipe
 
-STEPS = 5_000
+STEPS = 4_000
 
 entry = Entry(
     task=NoteLM,
