@@ -6,14 +6,14 @@ from keras_genai.evaluation.pronunciation import pronunciation_errors
 from keras_genai.evaluation.translation import translate
 from keras_genai.losses import SparseSmoothedCrossentropy
 from keras_genai.networks.encoder_decoder import EncoderDecoderStyle
-from keras_genai.optimizers import muon
+from keras_genai.optimizers import adamw
 from keras_genai.samplers import GenerationSettings
 from keras_genai.schedules import warmup_cosine
 from zoo import _translation
 from zoo.entry import Recipe
 
 WORDS = ("photograph", "thorough", "keyboard", "queue", "pseudonym")
-TOKENS = 4_096  # of each side of a batch
+TOKENS = 2_048  # of each side of a batch
 LONGEST = 40  # letters or sounds
 CONFIG = dict(
     context=LONGEST,
@@ -31,10 +31,10 @@ _WINDOWS = (2, 1, 0)
 
 
 def recipe(steps):
-    """Muon with a warm-up over batches of 4,096 tokens a side, labels smoothed."""
+    """AdamW with a warm-up over batches of 2,048 tokens a side, labels smoothed."""
     return Recipe(
         compile=lambda steps=steps: dict(
-            optimizer=muon(warmup_cosine(3e-3, steps // 20, steps)),
+            optimizer=adamw(warmup_cosine(1.5e-3, steps // 20, steps)),
             loss=SparseSmoothedCrossentropy(0.1),
             weighted_metrics=[],
             jit_compile=False,

@@ -26,7 +26,7 @@ entry = Entry(
     tiny=_pronunciation.TINY,
     source=functools.partial(pronunciation.cmudict, max_tokens=_pronunciation.TOKENS),
     alphabet=True,
-    recipe=_pronunciation.recipe(steps=5_000),
+    recipe=_pronunciation.recipe(steps=6_000),
     evaluate=_pronunciation.score,
     sample=_pronunciation.write,
     family="encoder-decoders",
