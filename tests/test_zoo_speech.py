@@ -117,6 +117,16 @@ def test_what_is_no_sound_is_said_before_a_model_is_opened(tmp_path, capsys):
         assert "`FILE` must be a sound file, or a folder with some" in said
 
 
+def test_what_is_said_can_be_looked_at(tmp_path, capsys):
+    entry = zoo.get("tts_digits")
+    preset, out = tmp_path / "preset", tmp_path / "a.wav"
+    entry.build(entry.stand_in(), **entry.tiny).save_to_preset(preset)
+    arguments = ["speak", str(preset), "two", "one", "--out", str(out)]
+    assert not command.main([*arguments, "--picture", str(tmp_path / "a.png")])
+    assert capsys.readouterr().out.endswith(f"seconds in {out}\n")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_speaker_may_be_left_out_on_the_command_line():
     entry = zoo.get("ctc_digits")
     found = read_overrides(entry, ["left_out=theo"])

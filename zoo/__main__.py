@@ -187,6 +187,7 @@ def add_speak(add):
     add("--speed", type=float, default=1.0, help="2 is twice as fast (1.0)")
     add("--seed", type=ANY_SEED, default=0)
     add("--out", help=f"the file that it goes to ({OUT})")
+    add("--picture", help="also draw into this PNG which letter is heard when")
 
 
 def add_playing(verb):

@@ -7,14 +7,31 @@ OUT = "speech.wav"
 
 
 def speak(options):
-    """Says texts into a WAV file, one after the other."""
+    """Says texts into a WAV file, one after the other.
+
+    The picture shows the first ones: which letter each moment belongs to, and how loud
+    it is in each band of pitch.
+    """
     out = output_file(options.out or OUT, "--out")
+    picture = options.picture and output_file(options.picture, "--picture")
     place = locate(options.name, options.preset)
     model = open_model(place, options.name, "speak", options.int8)
     texts = options.text or [line.strip() for line in input_lines() if line.strip()]
     if not texts:
         raise ValueError("`TEXT` must be given, or a line of standard input for each")
-    waves = model.speak(texts, options.speaker, speed=options.speed, seed=options.seed)
+    mels = model.generate(
+        texts, options.speaker, speed=options.speed, seed=options.seed
+    )
+    waves = [model.target.heard(mel) for mel in mels]
     path = model.target.write(out, waves)
+    if picture:
+        _draw(picture, model, texts, mels, options.speaker)
     seconds = sum(len(wave) for wave in waves) / model.target.rate
     print(f"{seconds:.1f} seconds in {path}")
+
+
+def _draw(path, model, texts, mels, speaker):
+    from keras_genai.evaluation.alignment_plot import plot_alignment
+    from keras_genai.files.writing import write_bytes
+
+    write_bytes(path, plot_alignment(model, texts, mels, speaker))

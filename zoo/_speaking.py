@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_genai import from_preset
 from keras_genai.data import speech
+from keras_genai.evaluation.alignment_plot import plot_alignment
 from keras_genai.evaluation.transcription import word_error_rate
 from keras_genai.evaluation.translation import exact_match
 from keras_genai.modalities.speech import Speech
@@ -30,6 +31,7 @@ SOURCE = functools.partial(
 LISTENER = "ctc_digits"
 SCORED = 200  # utterances
 SEED = 20_220_601  # of their texts
+PLOTTED = 2  # of either kind
 SHOWN = ("four two seven", "one nine eight three", "zero six five", "two two")
 
 
@@ -105,3 +107,22 @@ def speak(model, seed, texts=SHOWN):
         list of float32 `(T,)`.
     """
     return model.speak(list(texts), speakers_of(model, len(texts)), seed=seed)
+
+
+def plot(model, source=None):
+    """Which letters the moments of sounds belong to: PNG bytes.
+
+    Two test strings, and below them two that the model says; without data of its own,
+    made-up sounds that are no speech instead of the former.
+    """
+    source = source or functools.partial(SOURCE, stand_in=True)
+    part = source(batch_size=2).test
+    waves = _speech.spoken(part, slice(PLOTTED))
+    texts, speakers = part["texts"][:PLOTTED].tolist(), part["speakers"][:PLOTTED]
+    said = model.generate(list(SHOWN[:PLOTTED]), speakers)
+    return plot_alignment(
+        model,
+        [*texts, *SHOWN[:PLOTTED]],
+        [*model.target.read(waves), *said],
+        np.concatenate([speakers, speakers]),
+    )

@@ -42,6 +42,7 @@ entry = Entry(
     ),
     evaluate=_speaking.score,
     sample=_speaking.speak,
+    plot=_speaking.plot,
     family="speech",
     paper="Mehta et al. 2024, https://arxiv.org/abs/2309.03199",
 )

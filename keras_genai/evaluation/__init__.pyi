@@ -1,4 +1,5 @@
 # Written by tools/stubs.py.
+from .alignment_plot import plot_alignment as plot_alignment
 from .answering import score_answers as score_answers
 from .attempts import pass_at as pass_at
 from .attention_plot import plot_attention as plot_attention

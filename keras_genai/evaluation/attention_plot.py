@@ -64,8 +64,8 @@ def draw_attention(weights, inputs, outputs):
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(inputs)), [_label(name) for name in inputs])
-    axes.set_yticks(range(len(outputs)), [_label(name) for name in outputs])
+    axes.set_xticks(range(len(inputs)), [shown(name) for name in inputs])
+    axes.set_yticks(range(len(outputs)), [shown(name) for name in outputs])
     axes.tick_params(axis="x", labelrotation=0 if _is_short(inputs) else 90)
     axes.xaxis.tick_top()
     axes.set(xlabel="input", ylabel="output")
@@ -79,8 +79,8 @@ def _is_short(names):
     return all(len(name) <= 1 for name in names)
 
 
-def _label(name):
+def shown(name):
     """A token as it can be seen; matplotlib reads `$` as mathematics."""
-    shown = name.strip().replace("$", r"\$")
-    shown = "".join(each if each.isprintable() else "\ufffd" for each in shown)
-    return shown or "\N{OPEN BOX}"
+    seen = name.strip().replace("$", r"\$")
+    seen = "".join(each if each.isprintable() else "\ufffd" for each in seen)
+    return seen or "\N{OPEN BOX}"

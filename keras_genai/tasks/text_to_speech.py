@@ -18,6 +18,7 @@ from keras_genai.networks.base import Network
 from keras_genai.registry import register
 from keras_genai.samplers.session import bucket, compiled
 from keras_genai.tasks.sample_task import SampleTask
+from keras_genai.tasks.sources import Sources
 
 PARTS = ("prior", "duration", "flow")
 LEAST_FRAMES, LEAST_TOKENS = 64, 8  # of what is compiled once
@@ -172,20 +173,38 @@ class TextToSpeech(SampleTask):
         error = y_pred["flow"][:, None]
         return ops.zeros_like(error), error
 
-    def align(self, inputs):
-        """Which symbol each frame of sounds belongs to.
+    def alignment(self, prompts, sounds, speakers=None):
+        """Which symbol of its text each frame of a sound belongs to.
 
         Args:
-            inputs: a batch, see above.
+            prompts: str, list of str, or int tokens `(count, length)`.
+            sounds: one of each text: list of log-mels `(F, bands)`, or what the target
+                reads, such as a path, samples, or several.
+            speakers: see `generate`.
 
         Returns:
-            int32 array `(B, F)`: places in `2 T + 1` symbols. Odd ones are the tokens.
+            list of int32 arrays `(F,)`: places in `2 T + 1` symbols. Token i is symbol
+            `2 i + 1`; even ones are before, between and behind the tokens.
+
+        Raises:
+            ValueError: if there are not as many sounds as texts, or one cannot be read.
         """
-        batch = self.read({key: ops.convert_to_tensor(x) for key, x in inputs.items()})
-        clean = self._standard(batch["mels"])
-        speakers = batch.get("speakers")
-        found = self._align(batch["tokens"], speakers, clean, batch["frames"])
-        return found.symbols.numpy()
+        tokens = self.given[0].read(prompts, "prompts")
+        mels = Sources(self.target, sounds).rows
+        if len(mels) != len(tokens):
+            raise ValueError(
+                f"`sounds` must be one of each text, {len(tokens)}. "
+                f"Received: {len(mels)}"
+            )
+        batch = self.target.batch(mels)
+        found = self._align(
+            ops.convert_to_tensor(tokens),
+            self._voices(speakers, len(tokens)),
+            self._standard(batch["mels"]),
+            ops.convert_to_tensor(batch["frames"]),
+        )
+        ways = found.symbols.numpy()
+        return [way[: len(mel)] for way, mel in zip(ways, mels, strict=True)]
 
     def generate(
         self, prompts, speakers=None, speed=1.0, steps=10, temperature=0.667, seed=0

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from keras_genai.data import tokenizers
+from keras_genai.evaluation import alignment_plot
+from keras_genai.evaluation.alignment_plot import draw_alignments
 from keras_genai.modalities.speaker import Speaker
 from keras_genai.modalities.speech import Speech
 from keras_genai.modalities.text import Label, Text
@@ -38,14 +40,18 @@ def built(**fields):
     return TextToSpeech(network, Speech(**MEL), given, **fields)
 
 
+@pytest.fixture(scope="module")
+def model():
+    return built(voices=(Speaker(2, ("ann", "bo")),))
+
+
 def batch(model, texts, mels, speakers=None):
     more = {} if speakers is None else {"speakers": speakers}
     tokens = model.given[0].read(texts)
     return {"tokens": tokens, **model.target.batch(mels), **more}
 
 
-def test_rows_are_the_same_in_any_company():
-    model = built(voices=(Speaker(2),))
+def test_rows_are_the_same_in_any_company(model):
     texts, mels = sounds(3)
     speakers = np.array([0, 1, 1], "int32")
     whole = batch(model, texts, mels, speakers)
@@ -58,6 +64,50 @@ def test_rows_are_the_same_in_any_company():
     np.testing.assert_allclose(together[0], alone[0], atol=1e-4)
 
 
+def test_an_alignment_goes_through_all_symbols_of_each_text_in_order(model):
+    texts, mels = sounds(3)
+    ways = model.alignment(texts, mels, ["bo", "ann", "bo"])
+    for text, mel, way in zip(texts, mels, ways, strict=True):
+        assert way.shape == (len(mel),)
+        assert set(np.diff(way)) <= {0, 1}
+        assert (way[0], way[-1]) == (0, 2 * len(text))
+    alone = model.alignment(texts[1], mels[1:2], "ann")[0]
+    np.testing.assert_array_equal(alone, ways[1])
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, 640).astype("float32")
+    assert len(model.alignment("ab", wave)[0]) == 640 // 32 + 1
+    with pytest.raises(ValueError, match="`sounds` must be one of each text, 2"):
+        model.alignment(["a", "b"], mels[:1])
+
+
+def test_a_picture_has_a_row_of_each_letter_and_names_who_speaks(model, monkeypatch):
+    drawn = {}
+
+    def draw(*given):
+        names = "ways", "mels", "letters", "titles", "seconds"
+        drawn.update(zip(names, given, strict=True))
+        return draw_alignments(*given)
+
+    monkeypatch.setattr(alignment_plot, "draw_alignments", draw)
+    texts, mels = sounds(2)
+    picture = alignment_plot.plot_alignment(model, texts, mels, "bo")
+    assert picture.startswith(b"\x89PNG")
+    assert drawn["letters"] == [list(text) for text in texts]
+    assert drawn["titles"] == [f"\u201c{text}\u201d, bo" for text in texts]
+    assert drawn["seconds"] == 32 / 2_000
+    monkeypatch.setattr(TextToSpeech, "generate", lambda *given, **more: mels[1:])
+    alignment_plot.plot_alignment(model, "cab")
+    np.testing.assert_array_equal(drawn["mels"][0], mels[1])
+    way = model.alignment("cab", mels[1:])[0]
+    np.testing.assert_array_equal(drawn["ways"][0], way)
+
+
+def test_what_cannot_be_drawn_is_said():
+    way, mel = np.zeros(3, "int32"), np.zeros((3, 4))
+    for names, frames in (("", 3), ("a" * 81, 3), ("ab", 2)):
+        with pytest.raises(ValueError, match="`letters` must be 1 to 80, and `ways`"):
+            draw_alignments([way[:frames]], [mel], [list(names)], ["x"], 0.01)
+
+
 @pytest.mark.slow
 def test_it_learns_which_frames_a_letter_has_and_how_they_sound():
     keras.utils.set_random_seed(0)
@@ -67,11 +117,11 @@ def test_it_learns_which_frames_a_letter_has_and_how_they_sound():
     texts, mels = sounds(64)
     data = batch(model, texts, mels)
     model.fit(data, batch_size=16, epochs=120, verbose=0)
-    ways = model.align(data)
+    ways = model.alignment(texts, mels)
     right = []
-    for text, way, mel in zip(texts, ways, mels, strict=True):
+    for text, way in zip(texts, ways, strict=True):
         letters = np.repeat(np.arange(len(text)), [FRAMES[x] for x in text])
-        right.append(np.abs(way[: len(mel)] / 2 - 0.5 - letters) <= 0.5)
+        right.append(np.abs(way / 2 - 0.5 - letters) <= 0.5)
     assert np.concatenate(right).mean() > 0.9
     said = model.generate(["cab", "bc"], temperature=0.0)
     for text, mel in zip(["cab", "bc"], said, strict=True):
