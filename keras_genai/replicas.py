@@ -17,6 +17,7 @@ __all__ = [
     "as_rows",
     "count",
     "gather",
+    "masked_mean",
     "on_several_workers",
     "one_by_one",
     "own_rows",
@@ -108,6 +109,22 @@ def weighted_mean(values, sample_weight=None):
         float scalar: the sum of weighted values over their number.
     """
     return keras.ops.mean(weigh(values, sample_weight))
+
+
+def masked_mean(values, mask, sample_weight=None):
+    """The mean of the values that count, of which some examples count more.
+
+    Args:
+        values: float `(B, ...)`.
+        mask: float `(B, ...)`, 1 where a value counts, else 0.
+        sample_weight: numbers `(B,)`, or `None`: all count 1.
+
+    Returns:
+        float scalar: the sum of weighted values over the number of those that count;
+        0 if none does.
+    """
+    total = keras.ops.sum(weigh(values * mask, sample_weight))
+    return total / keras.ops.maximum(keras.ops.sum(mask), 1.0)
 
 
 def weigh(values, sample_weight=None):

@@ -60,9 +60,8 @@ class ChordModel(SampleTask):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        real = replicas.weigh(y_pred["real"], sample_weight)
-        nats = ops.sum(_nats(y_pred) * real)
-        return replicas.share(nats / ops.maximum(ops.sum(y_pred["real"]), 1.0))
+        nats, real = _nats(y_pred), y_pred["real"]
+        return replicas.share(replicas.masked_mean(nats, real, sample_weight))
 
     def metric_inputs(self, x, y_pred):
         return y_pred["keys"], y_pred["logits"]

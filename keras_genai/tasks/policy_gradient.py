@@ -153,8 +153,7 @@ class PolicyGradient(RolloutTuning):
 
     def _track(self, name, values, mask):
         """Logs the mean over the places of a batch."""
-        mean = ops.sum(values * mask) / ops.maximum(ops.sum(mask), 1.0)
-        self.trackers[name].update_state(mean)
+        self.trackers[name].update_state(replicas.masked_mean(values, mask))
 
     # What happens between steps, on the host.
 
@@ -277,7 +276,7 @@ def _seen(nats, reference, mask):
         reference: float32 `(B, L)`, or `None` where nothing is kept of it.
         mask: float32 `(B, L)`.
     """
-    figures = {ENTROPY: -ops.sum(nats * mask) / ops.maximum(ops.sum(mask), 1.0)}
+    figures = {ENTROPY: -replicas.masked_mean(nats, mask)}
     if reference is not None:
         figures["kl"] = ops.mean(ops.sum((nats - reference) * mask, axis=1))
     return figures

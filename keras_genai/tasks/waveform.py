@@ -96,9 +96,8 @@ class WaveformModel(SampleTask):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        nats = _nats(y_pred)
-        total = ops.sum(replicas.weigh(nats, sample_weight))
-        return replicas.share(total / ops.maximum(ops.sum(y_pred["weights"]), 1.0))
+        nats, weights = _nats(y_pred), y_pred["weights"]
+        return replicas.share(replicas.masked_mean(nats, weights, sample_weight))
 
     def metric_inputs(self, x, y_pred):
         return y_pred["codes"], y_pred["logits"]
@@ -137,7 +136,8 @@ class WaveformModel(SampleTask):
 
     def _score(self, batch):
         found = self(batch)
-        return ops.sum(_nats(found), axis=1) / ops.sum(found["weights"], axis=1)
+        nats, weights = _nats(found), found["weights"]
+        return ops.sum(nats * weights, axis=1) / ops.sum(weights, axis=1)
 
     def generate(self, count=None, seconds=0.5, seed=0, temperature=1.0, **given):
         """New sounds, sample by sample in one compiled loop.
@@ -340,8 +340,7 @@ def _part(condition, first, steps):
 
 
 def _nats(found):
-    """float32 `(B, T)`: of each code that counts, of others 0."""
-    nats = tf.nn.sparse_softmax_cross_entropy_with_logits(
+    """float32 `(B, T)`: of each code."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(
         labels=found["codes"], logits=found["logits"]
     )
-    return nats * found["weights"]
