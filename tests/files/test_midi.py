@@ -1,7 +1,9 @@
 """MIDI files: what is written comes back, and no file does harm."""
 
+import io
 import struct
 
+import mido
 import numpy as np
 import pytest
 
@@ -29,9 +31,6 @@ def test_notes_come_back_from_the_file_that_they_were_written_to():
 
 
 def test_a_written_file_is_read_by_others():
-    mido = pytest.importorskip("mido")
-    import io
-
     content = encode_midi([[Note(0, 1, 72), Note(1, 2, 74)], [Note(0, 2, 48)]], 90)
     file = mido.MidiFile(file=io.BytesIO(content))
     assert file.type == 1
@@ -41,7 +40,6 @@ def test_a_written_file_is_read_by_others():
 
 
 def test_what_others_write_is_read(tmp_path):
-    mido = pytest.importorskip("mido")
     track = mido.MidiTrack()
     for kind, note, time in (
         ("note_on", 60, 0),
