@@ -1,8 +1,10 @@
 """TCN on chorales of Bach in quarters: 88 keys, independent given all frames before.
 
-Run:       python train.py tcn_chorales --data-dir FOLDER_WITH_JSB_Chorales.mat
+Run:       python train.py tcn_chorales --data-dir FOLDER
 Reference: 8.10 nats a frame of the test (Bai et al. 2018, table 1, 300k parameters;
            these are 534k, as validation chose).
+
+FOLDER has JSB_Chorales.mat, itself or in its folder music.
 """
 
 import functools

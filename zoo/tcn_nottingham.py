@@ -1,7 +1,9 @@
 """TCN on folk tunes with chords, in eighths: 88 keys, independent given all before.
 
-Run:       python train.py tcn_nottingham --data-dir FOLDER_WITH_Nottingham.mat
+Run:       python train.py tcn_nottingham --data-dir FOLDER
 Reference: 3.07 nats a frame of the test (Bai et al. 2018, table 1, 1M parameters).
+
+FOLDER has Nottingham.mat, itself or in its folder music.
 """
 
 import functools

@@ -21,7 +21,7 @@ from keras_genai.data.arguments import check_count
 from keras_genai.data.batching import padded
 from keras_genai.data.extras import require
 from keras_genai.data.loading import Buckets, DataLoader, Splits
-from keras_genai.files.paths import as_path
+from keras_genai.files.paths import as_path, folders
 from keras_genai.files.pickled_arrays import read_array_lists
 from keras_genai.files.text import read_text
 from keras_genai.files.walking import files_below
@@ -55,7 +55,8 @@ def chorales(
     Args:
         batch_size: int, windows a batch.
         seed: int.
-        data_dir: path of a folder with `Jsb16thSeparated.npz`.
+        data_dir: path of a folder with `Jsb16thSeparated.npz`, or of one that has it
+            in `music`.
         steps: int, of a window.
         transpose: int >= 0, the most semitones that a window is moved by.
         shuffled: bool. Whether the bars of every piece are in random order: a control,
@@ -110,7 +111,8 @@ def chords(batch_size, seed=0, data_dir=None, *, name="jsb", path=None, stand_in
     Args:
         batch_size: int, pieces a batch, of similar length.
         seed: int.
-        data_dir: path of a folder with the `.mat` file.
+        data_dir: path of a folder with the `.mat` file, or of one that has it in
+            `music`.
         name: str. `"jsb"`: chorales of Bach; `"nottingham"`: folk tunes with chords, on
             a grid of eighths.
         path: path or `None`: a folder of MIDI files, to be learned instead.
@@ -155,7 +157,8 @@ def quarters(data_dir):
     """The chorales on a grid of quarters, as lists of chords.
 
     Args:
-        data_dir: path of a folder with `jsb-chorales-quarter.json`.
+        data_dir: path of a folder with `jsb-chorales-quarter.json`, or of one that has
+            it in `music`.
 
     Returns:
         dict of `train`, `valid` and `test`: lists of int8 `(T, V)`.
@@ -258,13 +261,13 @@ def _found(data_dir, file):
     Raises:
         FileNotFoundError: if it is not there.
     """
-    path = None if data_dir is None else as_path(data_dir, "data_dir") / file
-    if path is None or not path.is_file():
-        raise FileNotFoundError(
-            f"`data_dir` must be a folder with {file}, which is not shipped because "
-            f"nobody states its terms. Received: data_dir={data_dir}"
-        )
-    return path
+    for folder in folders(data_dir, "music"):
+        if (folder / file).is_file():
+            return folder / file
+    raise FileNotFoundError(
+        f"`data_dir` must have {file}, itself or in its folder music. It is not shipped "
+        f"because nobody states its terms. Received: data_dir={data_dir!s}"
+    )
 
 
 def _sixteenths(data_dir):

@@ -1,6 +1,7 @@
 """Chorales, rolls and folders of MIDI become windows and pieces."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -105,8 +106,18 @@ def test_chords_of_quarters_are_read(tmp_path):
 @pytest.mark.parametrize("make", [chorales.chorales, chorales.chords])
 def test_files_that_are_not_there_are_named(make, tmp_path):
     for data_dir in (None, tmp_path):
-        with pytest.raises(FileNotFoundError, match="`data_dir` must be a folder with"):
+        with pytest.raises(
+            FileNotFoundError, match=r"`data_dir` must have J.*, itself or in .* music"
+        ):
             make(2, data_dir=data_dir)
+
+
+def test_files_may_lie_in_a_folder_of_all_music(folder, tmp_path_factory):
+    shared = tmp_path_factory.mktemp("shared")
+    shutil.copytree(folder, shared / "music")
+    own, other = (chorales.chords(2, data_dir=place) for place in (folder, shared))
+    np.testing.assert_array_equal(own.test["notes"], other.test["notes"])
+    assert chorales.chorales(2, data_dir=shared).name == "jsb_chorales"
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):
