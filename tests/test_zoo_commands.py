@@ -208,10 +208,13 @@ def test_verify_fails_where_the_record_is_missed_and_leaves_it_alone(verified, c
 
 
 def test_verify_records_where_it_is_told_to(verified, tmp_path, capsys):
-    (tmp_path / "mine").mkdir()
-    assert verified(1.5, "--record", str(tmp_path / "mine")) == (None, 2.0)
-    found = json.loads((tmp_path / "mine" / "ngram_names.json").read_text("utf-8"))
-    assert found["value"] == 1.5
+    mine = tmp_path / "new" / "mine"
+    for _ in range(2):  # a folder that is made, and one that is there
+        assert verified(1.5, "--record", str(mine)) == (None, 2.0)
+        found = json.loads((mine / "ngram_names.json").read_text("utf-8"))
+        assert found["value"] == 1.5
+    assert verified(1.5, "--record", str(mine / "ngram_names.json")) == (2, 2.0)
+    assert "`--record` must be a folder" in capsys.readouterr().err
     # Its own records are only those of a checkout.
     assert verified(1.5, "--record") == (2, 2.0)
     assert "zoo is installed" in capsys.readouterr().err

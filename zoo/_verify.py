@@ -78,13 +78,14 @@ def _compare(entry, result, tolerance):
 
 
 def _records(options):
-    """The folder that records go to; `""` is the one beside the entry's file."""
+    """The folder that records go to, made now; `""` is the one beside the entry's."""
     from keras_genai.files.paths import as_path
 
     if options.record:
         found = as_path(options.record, "--record")
-        if not found.is_dir():
+        if found.exists() and not found.is_dir():
             raise ValueError(f"`--record` must be a folder. Received: {found}")
+        found.mkdir(parents=True, exist_ok=True)
         return found
     found = zoo.records(options.name)
     own = found.parent == pathlib.Path(zoo.__file__).parent
