@@ -264,14 +264,32 @@ def test_few_tokens_are_written_by_a_loop_that_xla_has_not_compiled(folders):
 
 
 def test_the_prefix_of_an_entry_is_that_of_its_data():
-    assert _tasks._prefix_of_entry(_Named("t5_scitldr")) == "summarize: "
-    assert _tasks._prefix_of_entry(_Named("bart_scitldr")) == ""
-    assert _tasks._prefix_of_entry(_Named("some/folder")) == ""
+    def prefix(*names):
+        return _tasks._prefix(_tasks._entry(*names))
+
+    assert prefix("t5_scitldr", "anything") == "summarize: "
+    assert prefix("some/folder", "t5_scitldr") == "summarize: "
+    assert prefix("bart_scitldr") == ""
+    assert prefix("some/folder") == ""
 
 
-class _Named:
-    def __init__(self, name):
-        self.name = name
+@pytest.mark.usefixtures("eager")
+def test_words_in_capitals_are_read_as_the_data_has_them(run, folders, monkeypatch):
+    model = from_preset(folders / "writer", name="g2p_cmudict")
+    model.save_to_preset(folders / "sounds")
+    asked = []
+
+    def translate(model, texts, **_):
+        asked.extend(texts)
+        return list(texts)
+
+    monkeypatch.setattr("keras_genai.evaluation.translation.translate", translate)
+    words = "Photograph", "T-SHIRT", "it's"
+    lines, errors = run("translate", "sounds", *words)
+    assert lines == asked == ["photograph", "t-shirt", "it's"]
+    assert not errors
+    run("translate", "writer", "A Cat")  # of an entry that says nothing of it
+    assert asked[3:] == ["A Cat"]
 
 
 @pytest.mark.parametrize(

@@ -150,15 +150,17 @@ def _rewrite(options, verb, task):
 
     known = {} if options.prefix is not None else _published(place, task)
     chosen = _choose(known, getattr(options, "languages", None))
+    entry = _entry(options.name, model.name)
     prefix = options.prefix
     if prefix is None:
-        prefix = chosen.get("prefix", _prefix_of_entry(options))
+        prefix = chosen.get("prefix", _prefix(entry))
+    read = getattr(entry, "reads", None) or str
     model.generation = _settings(model.generation, chosen)
     if options.text:  # compiling would take longer than a few texts
         model.jit_generate = False
 
     def work(texts):
-        texts = [prefix + text for text in texts]
+        texts = [prefix + read(text) for text in texts]
         _say_what_is_cut(model, texts)
         found = translate(model, texts, max_length=options.max_length)
         return [" ".join(text.split()) for text in found]
@@ -197,13 +199,17 @@ def _choose(known, languages):
     return pairs[languages]
 
 
-def _prefix_of_entry(options):
+def _entry(*names):
+    """The `Entry` that the first of these is of, or `None`."""
+    known = zoo.names()
+    return next((zoo.get(name) for name in names if name in known), None)
+
+
+def _prefix(entry):
     """What an entry's training data has before each text."""
-    if options.name not in zoo.names():
-        return ""
     from zoo.entry import unwrapped
 
-    return unwrapped(zoo.get(options.name).source)[1].get("prefix", "")
+    return "" if entry is None else unwrapped(entry.source)[1].get("prefix", "")
 
 
 def _settings(own, published):

@@ -106,6 +106,8 @@ class Entry:
             that are trained on, where a model has a part in making them, such as
             completions that it draws; or `None`: those of the source.
         hub: str. Name of a pretrained checkpoint on the Hugging Face hub.
+        reads: callable `reads(text)` that writes what a person types as the data have
+            it, such as `str.lower` where they have small letters only; or `None`.
         plot: callable `plot(model)` that returns the bytes of a PNG about the trained
             model, for its run folder; or `None`.
         needs: names of modules of the `eval` extra that `evaluate` imports.
@@ -127,6 +129,7 @@ class Entry:
     parts: dict[str, str] = dataclasses.field(default_factory=dict)
     feed: Callable | None = None
     hub: str = ""
+    reads: Callable[[str], str] | None = None
     plot: Callable | None = None
     needs: tuple[str, ...] = ()
     networks: dict[str, Callable] = dataclasses.field(default_factory=dict)

@@ -1,14 +1,15 @@
 """English spelling to American sounds (CMUdict) by an encoder-decoder transformer.
 
 Run:       python train.py g2p_cmudict --data-dir FOLDER
-Try:       python -m zoo translate g2p_cmudict photograph
+Try:       python -m zoo translate g2p_cmudict Photograph
 Reference: WER 0.335 and PER 0.061 of an 8-gram transducer on the same words
            (balacoon/en_us_pronunciation); a Transformer of 3 x 256 has WER 0.302 on
            CMU Sphinx's own split (cmusphinx/g2p-seq2seq)
 
 FOLDER has CMUdict and the two published word lists; see
 `keras_genai.data.pronunciation.cmudict`. A word is right if it is any of its
-pronunciations in the dictionary. Words are given in small letters: capitals are sounds.
+pronunciations in the dictionary. In code words are given in small letters, because
+capitals are sounds; what is typed after `translate` may have both.
 """
 
 import functools
@@ -26,6 +27,7 @@ entry = Entry(
     tiny=_pronunciation.TINY,
     source=functools.partial(pronunciation.cmudict, max_tokens=_pronunciation.TOKENS),
     alphabet=True,
+    reads=str.lower,
     recipe=_pronunciation.recipe(steps=6_000),
     evaluate=_pronunciation.score,
     sample=_pronunciation.write,

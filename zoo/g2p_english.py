@@ -25,6 +25,7 @@ entry = Entry(
     source=functools.partial(
         pronunciation.sigmorphon, max_tokens=_pronunciation.TOKENS
     ),
+    reads=str.lower,
     recipe=_pronunciation.recipe(steps=2_500),
     evaluate=_pronunciation.score,
     sample=_pronunciation.write,

@@ -265,8 +265,8 @@ def _found(data_dir, file):
         if (folder / file).is_file():
             return folder / file
     raise FileNotFoundError(
-        f"`data_dir` must have {file}, itself or in its folder music. It is not shipped "
-        f"because nobody states its terms. Received: data_dir={data_dir!s}"
+        f"`data_dir` must have {file}, itself or in its folder music. It is not "
+        f"shipped: nobody states its terms. Received: data_dir={data_dir!s}"
     )
 
 
