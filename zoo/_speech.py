@@ -20,21 +20,31 @@ from zoo._translation import uncompiled
 
 # 25 ms windows, 10 ms apart.
 MEL = Mel(
-    speech.RATE, window=200, hop=80, bands=40, fft_size=256, normalization="utterance"
+    speech.RATE,
+    window=200,
+    hop=80,
+    bands=40,
+    fft_size=256,
+    log10=True,
+    floor=1e-6,  # softer than the noise of recordings: silence of zeros is like it
+    # Not by utterance: bands of a single vowel, each made to have mean 0, say little.
+    normalization="whisper",
 )
 AUGMENTATION = SpecAugment(
     band_masks=2, band_width=6, frame_masks=2, frame_width=12, frame_share=0.1
 )
-SOURCE = functools.partial(speech.digit_strings, mel=MEL)
+# A third of the strings is cut as the single recordings are.
+SOURCE = functools.partial(speech.digit_strings, mel=MEL, gap=(0.0, 0.3), bare=0.3)
 SHOWN = 8  # strings of a sample
 _SIDE = 24  # frames and bands of the floor
 _TOGETHER = 64  # recordings whose spectra are taken at once
 
 
 def optimizer(steps, rate, **more):
-    """AdamW with a warm-up, as arguments of `compile`."""
+    """AdamW with a warm-up and averaged weights, as arguments of `compile`."""
     schedule = warmup_cosine(rate, max(1, steps // 20), steps)
-    return dict(optimizer=adamw(schedule, **more))
+    average = dict(use_ema=True, ema_momentum=max(0.5, min(0.999, 1 - 30 / steps)))
+    return dict(optimizer=adamw(schedule, **average, **more))
 
 
 def spoken(part, rows=slice(None)):

@@ -17,7 +17,7 @@ from keras_genai.tasks.transcription import CTC
 from zoo import _speech
 from zoo.entry import Entry, Recipe
 
-STEPS = 2_500
+STEPS = 3_000
 
 entry = Entry(
     task=CTC,
@@ -25,6 +25,7 @@ entry = Entry(
     given=("mels",),
     config=dict(
         filters=128,
+        strides=(1, 2, 2),
         units=128,
         num_layers=2,
         dropout=0.3,

@@ -52,7 +52,7 @@ def digit_strings(
         longest: int. Digits of the longest strings.
         strings: int. How many different ones are made for training.
         spelled: bool. Whether tokens are letters, and not words.
-        **sound: of `Strings`: `gap`, `speed`, `gain` and `noise`, ranges.
+        **sound: of `Strings`: `gap`, `speed`, `gain` and `noise`, ranges, and `bare`.
 
     Returns:
         `Splits` with `test`. Batches are dicts of `"waves"`, float32 `(B, T)`, and
@@ -153,7 +153,11 @@ class Strings:
         gap: `(least, most)`, seconds of silence before, between and after digits.
         speed: `(least, most)`, of the digits of a string; pitch goes along.
         gain: `(least, most)`, what waves are multiplied by.
-        noise: `(least, most)`, standard deviation of what is added.
+        noise: `(least, most)`, standard deviation of what is added, in parts of that of
+            the softest digit: recordings of one voice may be twenty times as loud as
+            those of another, and would hide in a noise that is the same for all.
+        bare: float in [0, 1]. Share of the strings without silence at their ends, as
+            recordings are that somebody cut.
 
     Raises:
         TypeError: if a range is not of numbers.
@@ -167,7 +171,8 @@ class Strings:
     gap: tuple = (0.02, 0.3)
     speed: tuple = (0.9, 1.1)
     gain: tuple = (0.5, 1.0)
-    noise: tuple = (0.0, 0.01)
+    noise: tuple = (0.0, 0.15)
+    bare: float = 0.0
 
     def __post_init__(self):
         for name, least, most in (
@@ -177,6 +182,7 @@ class Strings:
             ("noise", 0, 1),
         ):
             _check_range(name, getattr(self, name), least, most)
+        check_number("bare", self.bare, "in [0, 1]", lambda x: 0 <= x <= 1)
 
     def __len__(self):
         return self.count
@@ -209,7 +215,7 @@ class Strings:
         speakers = draws.choice(np.unique(self.digits.about["speakers"]), count)
         spoken = draws.integers(0, 10, (count, longest))
         gaps = draws.uniform(*self.gap, (count, longest + 1)) * self.digits.rate
-        return {
+        plan = {
             "size": draws.integers(1, longest + 1, count),
             "rows": self._rows(spoken, speakers, draws.random((count, longest))),
             "gaps": gaps.astype("int64"),
@@ -217,6 +223,18 @@ class Strings:
             "gain": draws.uniform(*self.gain, count),
             "noise": draws.uniform(*self.noise, count),
         }
+        beyond = np.arange(longest) >= plan["size"][:, None]
+        softest = np.where(beyond, np.inf, self.loudness[plan["rows"]]).min(axis=1)
+        plan["noise"] *= plan["gain"] * softest
+        bare = np.flatnonzero(draws.random(count) < self.bare)
+        plan["gaps"][bare, 0] = plan["gaps"][bare, plan["size"][bare]] = 0
+        return plan
+
+    @functools.cached_property
+    def loudness(self):
+        """float `(N,)`: standard deviation of each recording."""
+        every = range(len(self.digits))
+        return np.array([self.digits.wave(index).std() for index in every])
 
     @functools.cached_property
     def lengths(self):

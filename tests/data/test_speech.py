@@ -160,14 +160,40 @@ def test_speed_gain_and_noise_are_as_they_were_asked_for():
         speech.Strings(train, 5, **settings, noise=(0, 0), gain=(1, 1), speed=(x, x))
         for x in (1, 2)
     )
-    loud = speech.Strings(
-        train, 5, **settings, noise=(0.1, 0.1), gain=(0, 0), speed=(1, 1)
+    noisy = speech.Strings(
+        train, 5, **settings, noise=(0.1, 0.1), gain=(0.5, 0.5), speed=(1, 1)
     )
     for index in range(5):
         wave = plain[index]["waves"]
         assert abs(len(fast[index]["waves"]) - len(wave) / 2) <= 1
         np.testing.assert_array_equal(fast[index]["waves"][:300], wave[:600:2])
-        assert abs(loud[index]["waves"].std() - 0.1) < 0.01
+        noise = noisy[index]["waves"] - 0.5 * wave
+        assert abs(noise.std() / wave.std() - 0.05) < 0.005
+
+
+def test_noise_is_that_of_the_softest_digit():
+    (train, _, _), _ = speech.digit_parts(stand_in=True)
+    every = [train.wave(index) for index in range(len(train))]
+    every[::2] = [wave / 20 for wave in every[::2]]
+    quiet = recordings.of_waves(every, train.rate, train.about)
+    made = speech.Strings(quiet, 30, noise=(0.1, 0.1), gain=(1, 1))
+    for size, rows, noise in zip(
+        *(made.plan[key] for key in ("size", "rows", "noise")), strict=True
+    ):
+        softest = min(quiet.wave(row).std() for row in rows[:size])
+        np.testing.assert_allclose(noise, 0.1 * softest)
+
+
+def test_bare_strings_begin_and_end_with_a_digit():
+    (train, _, _), _ = speech.digit_parts(stand_in=True)
+    made = speech.Strings(train, 200, gap=(0.05, 0.1), bare=0.3)
+    ends = [
+        (gaps[0] == 0, gaps[size] == 0)
+        for size, gaps in zip(made.plan["size"], made.plan["gaps"], strict=True)
+    ]
+    assert all(first == last for first, last in ends)
+    assert 30 < sum(first for first, _ in ends) < 90
+    assert speech.Strings(train, 20, gap=(0.05, 0.1)).plan["gaps"].min() > 0
 
 
 def test_strings_come_as_waves_and_tokens_of_similar_length(strings):
@@ -216,6 +242,7 @@ def test_strings_depend_on_seed_and_step_and_nothing_else(strings):
     [
         ("gap", (0.2, 0.1)),
         ("gap", 0.1),
+        ("bare", 1.5),
         ("speed", (0, 1)),
         ("noise", (0, float("nan"))),
         ("gain", (0, "x")),
