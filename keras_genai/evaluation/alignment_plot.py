@@ -7,7 +7,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from keras_genai.evaluation.attention_plot import shown
-from keras_genai.tasks.sources import Sources
 
 MOST = 8  # sounds in a picture
 LARGEST = 80  # letters of one; more could not be read
@@ -35,7 +34,7 @@ def plot_alignment(model, texts, sounds=None, speakers=None, seed=0):
     texts = [texts] if isinstance(texts, str) else list(texts)
     if sounds is None:
         sounds = model.generate(texts, speakers, seed=seed)
-    mels = Sources(model.target, sounds).rows
+    mels = model.spectrograms(sounds)
     ways = model.alignment(texts, mels, speakers)
     names = [_letters(model.tokenizer, text) for text in texts]
     titles = _titles(model, texts, speakers)

@@ -190,7 +190,7 @@ class TextToSpeech(SampleTask):
             ValueError: if there are not as many sounds as texts, or one cannot be read.
         """
         tokens = self.given[0].read(prompts, "prompts")
-        mels = Sources(self.target, sounds).rows
+        mels = self.spectrograms(sounds)
         if len(mels) != len(tokens):
             raise ValueError(
                 f"`sounds` must be one of each text, {len(tokens)}. "
@@ -205,6 +205,10 @@ class TextToSpeech(SampleTask):
         )
         ways = found.symbols.numpy()
         return [way[: len(mel)] for way, mel in zip(ways, mels, strict=True)]
+
+    def spectrograms(self, sounds):
+        """list of float32 `(F, bands)`: of sounds, see `alignment`."""
+        return Sources(self.target, sounds).rows
 
     def generate(
         self, prompts, speakers=None, speed=1.0, steps=10, temperature=0.667, seed=0
