@@ -12,7 +12,7 @@ from keras_genai.tasks.waveform import WaveformModel
 from zoo import _sound
 from zoo.entry import Entry, Recipe
 
-STEPS = 6_000
+STEPS = 4_000
 
 entry = Entry(
     task=WaveformModel,

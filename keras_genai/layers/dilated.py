@@ -121,7 +121,8 @@ class GatedResidual(keras.layers.Layer):
             `None`. `None` if the block was built without one.
 
     Returns:
-        `(outputs, skipped)`: float `(B, T, C)` and `(B, T, skip)`.
+        `(outputs, gates)`: float `(B, T, C)` and `(B, T, gate / 2)`, of which
+        `sum_of_skips` makes what skips the rest.
 
     Reference: van den Oord et al. 2016, sections 2.3 to 2.5,
         https://arxiv.org/abs/1609.03499
@@ -153,13 +154,26 @@ class GatedResidual(keras.layers.Layer):
         self.output_projection.build((*inputs_shape[:-1], self.gate // 2))
 
     def call(self, inputs, condition=None):
+        gates = _gate(self._convolved(inputs, condition))
+        kernel, bias = self._projection()
+        through = gates @ kernel[:, : self.channels] + bias[: self.channels]
+        return inputs + through, gates
+
+    def skip_weights(self):
+        """`(kernel, bias)` from gates to what skips the rest."""
+        kernel, bias = self._projection()
+        return kernel[:, self.channels :], bias[self.channels :]
+
+    def _projection(self):
+        dense = self.output_projection
+        return [ops.cast(x, self.compute_dtype) for x in (dense.kernel, dense.bias)]
+
+    def _convolved(self, inputs, condition):
         x = self.convolution(inputs)
-        if condition is not None:
-            x = x + self.condition(condition)
-        return self._through(inputs, x)
+        return x if condition is None else x + self.condition(condition)
 
     def compute_output_shape(self, inputs_shape, condition_shape=None):
-        return tuple(inputs_shape), (*inputs_shape[:-1], self.skip)
+        return tuple(inputs_shape), (*inputs_shape[:-1], self.gate // 2)
 
     def step(self, inputs, ring, time, told=None):
         """What comes of one step.
@@ -173,13 +187,10 @@ class GatedResidual(keras.layers.Layer):
             `(outputs, skipped, ring)`: float `(B, C)` and `(B, skip)`, and the ring.
         """
         x, ring = self.convolution.step(inputs, ring, time)
-        outputs, skipped = self._through(inputs, x if told is None else x + told)
-        return outputs, skipped, ring
-
-    def _through(self, inputs, x):
-        said, opened = ops.split(x, 2, axis=-1)
-        both = self.output_projection(ops.tanh(said) * ops.sigmoid(opened))
-        return inputs + both[..., : self.channels], both[..., self.channels :]
+        gates = _gate(x if told is None else x + told)
+        both = self.output_projection(gates)
+        outputs = inputs + both[..., : self.channels]
+        return outputs, both[..., self.channels :], ring
 
     def get_config(self):
         return {
@@ -189,6 +200,30 @@ class GatedResidual(keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "dilation": self.dilation,
         }
+
+
+def sum_of_skips(blocks, gates):
+    """What all blocks give to the end, by one product.
+
+    A product a block, and the sum of them, would write the widest tensor of the network
+    as often as there are blocks.
+
+    Args:
+        blocks: list of `GatedResidual`.
+        gates: list of float `(B, T, gate / 2)`, of each; see `GatedResidual`.
+
+    Returns:
+        float `(B, T, skip)`.
+    """
+    kernels, biases = zip(*(block.skip_weights() for block in blocks), strict=True)
+    kernel = ops.concatenate(kernels, axis=0)
+    return ops.concatenate(gates, axis=-1) @ kernel + sum(biases)
+
+
+def _gate(x):
+    """One half of the channels, as far as the other half opens."""
+    said, opened = ops.split(x, 2, axis=-1)
+    return ops.tanh(said) * ops.sigmoid(opened)
 
 
 def between_frames(frames, hop, samples):

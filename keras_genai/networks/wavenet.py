@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_genai.declared import LATER, Levels, Size, Sizes
 from keras_genai.layers.conditioning import ClassEmbedding
-from keras_genai.layers.dilated import GatedResidual, between_frames
+from keras_genai.layers.dilated import GatedResidual, between_frames, sum_of_skips
 from keras_genai.layers.embedding import TokenEmbedding
 from keras_genai.networks.base import Network
 from keras_genai.registry import register
@@ -127,11 +127,11 @@ class WaveNet(Network):
     def call(self, codes, labels=None, speakers=None, mels=None):
         given = {"labels": labels, "speakers": speakers, "mels": mels}
         condition = self.condition(given, ops.shape(codes)[1])
-        x, total = self.codes(codes), 0
+        x, gates = self.codes(codes), []
         for block in self.blocks:
-            x, skipped = block(x, condition)
-            total = total + skipped
-        return self._logits(total)
+            x, gate = block(x, condition)
+            gates.append(gate)
+        return self._logits(sum_of_skips(self.blocks, gates))
 
     def condition(self, given, samples):
         """All that the network is told, as one tensor.

@@ -1,11 +1,15 @@
 """Causal dilated convolutions: what they see, and the same step by step."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_genai.layers.dilated import CausalConv1D, GatedResidual, between_frames
+from keras_genai.layers.dilated import (
+    CausalConv1D,
+    GatedResidual,
+    between_frames,
+    sum_of_skips,
+)
 
 DRAWS = np.random.default_rng(0)
 
@@ -42,7 +46,11 @@ def test_step_by_step_is_the_same_as_all_at_once(kernel_size, dilation):
     block = GatedResidual(6, 5, kernel_size, dilation)
     x, told = draw(3, 14, 4), draw(3, 1, 2)
     for layer in (convolution, block):
-        whole = keras.tree.flatten(layer(x) if layer is convolution else layer(x, told))
+        if layer is convolution:
+            whole = [layer(x)]
+        else:
+            outputs, gates = layer(x, told)
+            whole = [outputs, sum_of_skips([layer], [gates])]
         ring = (layer if layer is convolution else layer.convolution).empty_ring(3)
         known = () if layer is convolution else (layer.condition(told[:, 0]),)
         step = tf.function(
@@ -53,6 +61,19 @@ def test_step_by_step_is_the_same_as_all_at_once(kernel_size, dilation):
             *found, ring = step(x[:, time], ring, tf.constant(time))
             for one, all_ in zip(found, whole, strict=True):
                 np.testing.assert_allclose(one, all_[:, time], atol=1e-5)
+
+
+def test_one_product_is_the_sum_of_what_all_blocks_give():
+    blocks = [GatedResidual(6, 5) for _ in range(3)]
+    gates = [draw(2, 7, 3) for _ in blocks]
+    for block in blocks:
+        block.build((None, None, 4))
+        block.output_projection.bias.assign(draw(9))
+    expected = sum(
+        block.output_projection(gate)[..., 4:]
+        for block, gate in zip(blocks, gates, strict=True)
+    )
+    np.testing.assert_allclose(sum_of_skips(blocks, gates), expected, atol=1e-5)
 
 
 def test_frames_are_joined_by_straight_lines_and_held_at_the_end():
