@@ -1,5 +1,7 @@
 """Recognisers of the zoo: how they are scored, fed, and asked to transcribe."""
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,7 +9,7 @@ import tensorflow as tf
 import zoo
 from keras_genai.files.wav import encode_wav
 from zoo import __main__ as command
-from zoo import _speech
+from zoo import _speech, _vocoder
 from zoo._settings import read_overrides
 
 
@@ -125,6 +127,41 @@ def test_what_is_said_can_be_looked_at(tmp_path, capsys):
     assert not command.main([*arguments, "--picture", str(tmp_path / "a.png")])
     assert capsys.readouterr().out.endswith(f"seconds in {out}\n")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+class Echo:
+    """A vocoder that makes noise of any spectrogram, as long as that is."""
+
+    given = (_vocoder.MEL,)
+
+    def generate(self, mels, seed):
+        longest = max(len(mel) for mel in mels)
+        return np.random.default_rng(seed).normal(0, 0.1, (len(mels), 80 * longest))
+
+    def score(self, waves):
+        return np.array([len(wave) == len(waves[0]) for wave in waves], "float32")
+
+
+def test_a_vocoder_is_scored_beside_griffin_lim_and_another_sound():
+    part = zoo.get("vocoder_digits").stand_in().test
+    few = {name: rows[:3] for name, rows in part.items()}
+    few["samples"] = np.array([620, 600, 620])  # of as many frames
+    found = _vocoder.score(Echo(), types.SimpleNamespace(test=few))
+    assert next(iter(found)) == "log_mel_distance"
+    assert 0 < found["log_mel_distance_griffin_lim"] < found["log_mel_distance"]
+    assert found["log_mel_distance_other"] > found["log_mel_distance_griffin_lim"]
+    counts = few["samples"]
+    share = counts[counts == counts[0]].sum() / counts.sum()
+    assert found["test_nats_per_sample"] == pytest.approx(share)
+
+
+def test_what_is_made_anew_keeps_its_place_and_its_length():
+    mels = [np.full((count, 40), -5.0, "float32") for count in (5, 2, 9)]
+    found = _vocoder.revoiced(Echo(), mels)
+    assert [len(wave) for wave in found] == [400, 160, 720]
+    wave = np.random.default_rng(0).normal(0, 0.1, 900).astype("float32")
+    assert _vocoder.distance([wave, wave[:0]], [wave, 0 * wave]) == 0
+    assert _vocoder.distance([wave / np.e], [wave]) == pytest.approx(2, abs=0.2)
 
 
 def test_a_speaker_may_be_left_out_on_the_command_line():

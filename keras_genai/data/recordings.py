@@ -143,7 +143,7 @@ def transcribed_folder(folder, rate):
     return of_files(paths, rate, {"texts": np.array([row[-1] for row in rows])})
 
 
-def crop_loader(recordings, batch_size, crop, seed=0, tail=0, **settings):
+def crop_loader(recordings, batch_size, crop, seed=0, tail=0, mel=None, **settings):
     """Batches of crops of recordings.
 
     Where a recording is longer than a crop, training ones begin at the recording's
@@ -156,14 +156,30 @@ def crop_loader(recordings, batch_size, crop, seed=0, tail=0, **settings):
         seed: int.
         tail: int, samples of silence behind a recording that count as sound, so that
             a model learns that it ends.
+        mel: `Mel` or `None`. If given, crops begin where one of its frames does, and
+            batches have its spectrograms, cut out of those of whole recordings. A crop
+            of `n` hops has `n + 1` frames, that at its first and that behind its last
+            sample among them.
         **settings: of `DataLoader`; with `fixed` all begin at the beginning.
 
     Returns:
         `DataLoader` whose `recordings` are these, of dicts of `"waves"`, float32
         `(B, crop)`; `"samples"`, int32 `(B,)`, how many of them are sound; `"begins"`,
-        int32 `(B,)`, 1 where a crop begins with its sound; and what is known of each.
+        int32 `(B,)`, 1 where a crop begins with its sound; with a `mel`, `"mels"`,
+        float32 `(B, F, bands)`, and `"frames"`, int32 `(B,)`, how many of them are of
+        the recording; and what is known of each.
+
+    Raises:
+        ValueError: if `crop` is no multiple of the hop of `mel`.
     """
     check_size("crop", crop, most=2**24)
+    if mel is not None and crop % mel.hop:
+        raise ValueError(
+            f"`crop` must be a multiple of the hop of `mel`, {mel.hop}. "
+            f"Received: {crop=}"
+        )
+    hop = 1 if mel is None else mel.hop
+    spectra = None if mel is None else _Spectra(recordings, mel)
     with tf.device("CPU:0"):
         sound = tf.constant(recordings.sound)
     anywhere = not settings.get("fixed", False)
@@ -172,26 +188,68 @@ def crop_loader(recordings, batch_size, crop, seed=0, tail=0, **settings):
         batch = dict(batch)
         begin, length = batch.pop("begin"), batch.pop("length")
         start = _starts(length, crop, seed) if anywhere else tf.zeros_like(length)
+        start -= start % hop
         place = start[:, None] + tf.range(crop, dtype="int64")
         samples = tf.gather(
             sound, tf.minimum(begin[:, None] + place, len(recordings.sound) - 1)
         )
         waves = tf.cast(samples, "float32") / LOUDEST
         left = tf.minimum(length + tail - start, crop)
+        told = {}
+        if spectra is not None:
+            told = spectra.cut(batch.pop("row"), start // hop, crop // hop + 1)
         return {
             "waves": tf.where(place < length[:, None], waves, 0.0),
             "samples": tf.cast(left, "int32"),
             "begins": tf.cast(start == 0, "int32"),
+            **told,
             **batch,
         }
 
     rows = {"begin": recordings.begins, "length": recordings.lengths}
+    if spectra is not None:
+        rows["row"] = np.arange(len(recordings))
     loader = DataLoader(
         {**rows, **recordings.about}, batch_size, seed=seed, transform=cut, **settings
     )
     loader.content = (loader.content, recordings.sound)
     loader.recordings = recordings
     return loader
+
+
+class _Spectra:
+    """The spectrograms of recordings, one after the other.
+
+    Args:
+        recordings: `Recordings`.
+        mel: `Mel` without a length.
+    """
+
+    def __init__(self, recordings, mel):
+        rows = mel.read([recordings.wave(index) for index in range(len(recordings))])
+        counts = np.array([len(row) for row in rows])
+        with tf.device("CPU:0"):
+            self.frames = tf.constant(np.concatenate(rows))
+            self.counts = tf.constant(counts)
+            self.begins = tf.constant(np.cumsum(counts) - counts)
+
+    def cut(self, row, first, length):
+        """Some frames of each of some recordings, see `crop_loader`.
+
+        Args:
+            row, first: int64 `(B,)`: which recording, and its first frame.
+            length: int, F.
+
+        Returns:
+            dict of `"mels"` and `"frames"`.
+        """
+        place = first[:, None] + tf.range(length, dtype="int64")
+        counts = tf.gather(self.counts, row)[:, None]
+        index = tf.gather(self.begins, row)[:, None] + tf.minimum(place, counts - 1)
+        left = tf.minimum(counts[:, 0] - first, length)
+        inside = tf.cast(place < counts, "float32")[..., None]
+        mels = tf.gather(self.frames, index) * inside
+        return {"mels": mels, "frames": tf.cast(left, "int32")}
 
 
 def _starts(lengths, crop, seed):

@@ -4,12 +4,13 @@ import functools
 
 import numpy as np
 
-from keras_genai.checks import check_size
+from keras_genai.checks import check_instance, check_size
 from keras_genai.data import recordings
 from keras_genai.data.loading import Splits
 from keras_genai.data.speech import RATE, WORDS, digit_parts
 from keras_genai.files.paths import as_path
 from keras_genai.modalities.audio import Audio
+from keras_genai.modalities.mel import Mel
 from keras_genai.modalities.speaker import Speaker
 from keras_genai.modalities.text import Label
 
@@ -24,6 +25,7 @@ def spoken_digits(
     *,
     crop=4_096,
     tail=1_024,
+    mel=None,
     left_out=None,
     stand_in=False,
 ):
@@ -40,6 +42,7 @@ def spoken_digits(
             `recordings`, or in both.
         crop: int. Samples of each row of a batch.
         tail: int. Samples of silence that are learned behind each recording.
+        mel: `Mel` or `None`, whose spectrograms batches have, too.
         left_out: str or `None`. A speaker of whom all takes test, and nobody else's.
         stand_in: bool. If `True`, made-up tones of two speakers, which no one would
             take for speech, for tests.
@@ -55,7 +58,7 @@ def spoken_digits(
     """
     check_size("tail", tail, least=0)
     parts, speakers = digit_parts(data_dir, left_out, stand_in)
-    kinds = Label(10, WORDS), Speaker(len(speakers), speakers)
+    kinds = Label(10, WORDS), Speaker(len(speakers), speakers), *_told(mel, RATE)
     return _splits(
         parts,
         (Audio(RATE, cropped=True), *kinds),
@@ -64,10 +67,21 @@ def spoken_digits(
         seed=seed,
         crop=crop,
         tail=tail,
+        mel=mel,
     )
 
 
-def folder(batch_size, seed=0, data_dir=None, *, path, rate=RATE, crop=4_096, tail=0):
+def folder(
+    batch_size,
+    seed=0,
+    data_dir=None,
+    *,
+    path,
+    rate=RATE,
+    crop=4_096,
+    tail=0,
+    mel=None,
+):
     """The user's own sounds, a class for each inner folder.
 
     A fixed shuffle keeps a tenth, at most 300, for each of validation and test.
@@ -78,7 +92,7 @@ def folder(batch_size, seed=0, data_dir=None, *, path, rate=RATE, crop=4_096, ta
         data_dir: unused.
         path: path of a folder of sound files, see `keras_genai.files.sound`.
         rate: int, Hz, that all are read at.
-        crop, tail: see `spoken_digits`.
+        crop, tail, mel: see `spoken_digits`.
 
     Returns:
         `Splits` with `test`, as `spoken_digits` has them, without speakers; where no
@@ -100,12 +114,13 @@ def folder(batch_size, seed=0, data_dir=None, *, path, rate=RATE, crop=4_096, ta
     labels = [Label(len(names), names)] if len(names) > 1 else []
     return _splits(
         (train, held_out, test),
-        (Audio(rate, cropped=True), *labels),
+        (Audio(rate, cropped=True), *labels, *_told(mel, rate)),
         as_path(path).name,
         batch_size=batch_size,
         seed=seed,
         crop=crop,
         tail=tail,
+        mel=mel,
     )
 
 
@@ -137,14 +152,24 @@ def source(spec):
     )
 
 
-def _splits(parts, kinds, name, *, batch_size, seed, crop, tail):
+def _told(mel, rate):
+    """tuple of a `Mel`, or of nothing."""
+    if mel is None:
+        return ()
+    check_instance("mel", mel, Mel)
+    if mel.rate != rate:
+        raise ValueError(f"`mel` must be of {rate} Hz. Received: {mel.rate}")
+    return (mel,)
+
+
+def _splits(parts, kinds, name, *, batch_size, seed, crop, tail, mel=None):
     """`Splits` of `Recordings` that train, validate and test."""
     train, held_out, test = parts
     size = min(batch_size, len(held_out))
     fixed = dict(shuffle=False, drop_remainder=True, fixed=True)
     return Splits(
-        recordings.crop_loader(train, batch_size, crop, seed, tail),
-        recordings.crop_loader(held_out, size, crop, **fixed),
+        recordings.crop_loader(train, batch_size, crop, seed, tail, mel),
+        recordings.crop_loader(held_out, size, crop, mel=mel, **fixed),
         held_out=held_out.arrays(),
         test=test.arrays(),
         name=name,

@@ -12,6 +12,8 @@ from keras_genai.layers.embedding import TokenEmbedding
 from keras_genai.networks.base import Network
 from keras_genai.registry import register
 
+ASIDE = 2  # frames on either side that are seen with one
+
 
 @register
 class WaveNet(Network):
@@ -38,6 +40,8 @@ class WaveNet(Network):
         labels: int `(B,)`, or `None` without classes.
         speakers: int `(B,)`, or `None` without speakers.
         mels: float `(B, F, bands)`, or `None` without spectrograms.
+        frames: int `(B,)`, how many of each spectrogram are sound, or `None`: all. What
+            follows is not seen: the last one holds on.
 
     Returns:
         float32 logits `(B, T, num_codes)`: those at t are of code t + 1.
@@ -110,7 +114,7 @@ class WaveNet(Network):
             self.speakers = self._class_embedding(self.num_speakers, "speakers", policy)
         if self.bands:
             self.mels = keras.layers.Conv1D(
-                self.embedding, 5, padding="same", dtype=policy, name="mels"
+                self.embedding, 2 * ASIDE + 1, dtype=policy, name="mels"
             )
             self.mels.build((None, None, self.bands))
 
@@ -124,8 +128,8 @@ class WaveNet(Network):
         """bool: whether it is told anything beside codes."""
         return bool(self.num_classes or self.num_speakers or self.bands)
 
-    def call(self, codes, labels=None, speakers=None, mels=None):
-        given = {"labels": labels, "speakers": speakers, "mels": mels}
+    def call(self, codes, labels=None, speakers=None, mels=None, frames=None):
+        given = {"labels": labels, "speakers": speakers, "mels": mels, "frames": frames}
         condition = self.condition(given, ops.shape(codes)[1])
         x, gates = self.codes(codes), []
         for block in self.blocks:
@@ -137,7 +141,7 @@ class WaveNet(Network):
         """All that the network is told, as one tensor.
 
         Args:
-            given: dict of tensors by name: `labels`, `speakers`, `mels`.
+            given: dict of tensors by name: `labels`, `speakers`, `mels`, `frames`.
             samples: int or int scalar tensor, T.
 
         Returns:
@@ -152,9 +156,24 @@ class WaveNet(Network):
             if layer is not None
         ]
         if self.mels is not None:
-            frames = self.mels(given["mels"])
+            frames = self._seen_frames(given["mels"], given.get("frames"))
             parts.append(between_frames(frames, self.hop, samples))
         return sum(parts[1:], parts[0])
+
+    def _seen_frames(self, mels, counts):
+        """float `(B, F, embedding)`: each frame with those around it.
+
+        At both ends the outermost one holds on, whatever padding follows it, so that a
+        sound is the same in any company.
+        """
+        length = ops.shape(mels)[1]
+        last = length - 1 if counts is None else ops.cast(counts, "int32")[:, None] - 1
+        last = ops.broadcast_to(last, (ops.shape(mels)[0], 1))
+        places = ops.arange(-ASIDE, length + ASIDE)[None]
+        places = ops.minimum(ops.maximum(places, 0), last)
+        seen = self.mels(ops.take_along_axis(mels, places[..., None], axis=1))
+        places = ops.minimum(ops.arange(length)[None], last)
+        return ops.take_along_axis(seen, places[..., None], axis=1)
 
     def empty_rings(self, batch_size):
         """tuple of float `(slots, B, residual)`: those before the first code."""

@@ -10,6 +10,7 @@ from keras_genai.likelihoods import MuLaw
 from keras_genai.modalities.audio import Audio
 from keras_genai.modalities.base import Modality
 from keras_genai.networks.base import Network
+from keras_genai.padding import pad_sequence
 from keras_genai.registry import register
 from keras_genai.samplers import draws
 from keras_genai.samplers.session import bucket, compiled
@@ -75,12 +76,16 @@ class WaveformModel(SampleTask):
     def call(self, inputs, training=False):
         batch = self.read(inputs)
         codes = self.likelihood.codes(batch["waves"])
-        told = {kind.key: batch[kind.key] for kind in self.given}
+        told = {name: batch[name] for name in self._told_fields()}
         silence = ops.full_like(codes[:, :1], self.likelihood.silence)
         before = ops.concatenate([silence, codes[:, :-1]], axis=1)
         logits = self.network(before, **told)
         weights = self._weights(batch, ops.shape(codes)[1])
         return {"logits": logits, "codes": codes, "weights": weights}
+
+    def _told_fields(self):
+        """Names of what the network is told in a batch."""
+        return [name for kind in self.given for name in kind.fields]
 
     def _weights(self, batch, length):
         """float32 `(B, T)`: 1 of what is sound, and has before it what came before."""
@@ -146,7 +151,8 @@ class WaveformModel(SampleTask):
 
         Args:
             count: int, or `None`: as many as there are spectrograms, or 1.
-            seconds: float. How long they are; with spectrograms, as long as these.
+            seconds: float. How long they are. With spectrograms, a hop for each frame,
+                and silence behind the shorter ones.
             seed: int.
             temperature: float > 0. Below 1, likelier codes are drawn more often.
             **given: `labels` and `speakers`, one for all or one for each; by default
@@ -199,9 +205,8 @@ class WaveformModel(SampleTask):
                 )
         samples = max(1, round(seconds * self.rate))
         if "mels" in keys:
-            mels = self._spectrograms(given)
+            mels, frames = self._spectrograms(given)
             count = count or len(mels)
-            given = {**given, "mels": mels}
             samples = mels.shape[1] * self.network.hop
         count = 1 if count is None else count
         check_integer("count", count, 1)
@@ -219,17 +224,17 @@ class WaveformModel(SampleTask):
             if kind.key != "mels"
         }
         if "mels" in keys:
-            mels = given["mels"]
             if len(mels) not in (1, count):
                 raise ValueError(
                     f"`mels` must be one, or as many as there are sounds, {count}. "
                     f"Received: {len(mels)}"
                 )
             told["mels"] = pictures.padded_rows(mels, count)
+            told["frames"] = pictures.padded_rows(frames, count)
         return count, samples, told
 
     def _spectrograms(self, given):
-        """float32 `(N, F, bands)` of what somebody gave as `mels`."""
+        """Of what somebody gave as `mels`: float32 `(N, F, bands)`, int32 `(N,)`."""
         kind = next(kind for kind in self.given if kind.key == "mels")
         value = given.get("mels")
         if value is None:
@@ -241,14 +246,8 @@ class WaveformModel(SampleTask):
             rows = [value] if getattr(value, "ndim", 0) == 2 else [*value]
         else:
             rows = kind.read(value)
-        longest = max(len(row) for row in rows)
-        silence = np.log10(kind.floor) if kind.log10 else np.log(kind.floor)
-        return np.stack(
-            [
-                np.pad(row, ((0, longest - len(row)), (0, 0)), constant_values=silence)
-                for row in rows
-            ]
-        )
+        counts = np.array([len(row) for row in rows], "int32")
+        return pad_sequence([np.asarray(row, "float32") for row in rows]), counts
 
     def _chunks(self, count, samples, steps, told, key, temperature):
         size = pictures.few_sizes(count)
@@ -259,6 +258,9 @@ class WaveformModel(SampleTask):
         draw = compiled(
             self, ("draw", size, steps), lambda: _Loop(self.network, size, steps)
         )
+        ends = np.full(size, samples)
+        if "frames" in told:
+            ends = told["frames"] * self.network.hop
         codes = tf.fill([size], self.likelihood.silence)
         rings = self.network.empty_rings(size)
         for first in range(0, samples, steps):
@@ -267,7 +269,9 @@ class WaveformModel(SampleTask):
                 *(codes, rings, tf.constant(first), tf.constant(left)),
                 *(_part(condition, first, steps), key, tf.constant(temperature)),
             )
-            yield self.likelihood.waves(made[:left]).numpy().T[:count]
+            waves = self.likelihood.waves(made[:left]).numpy().T
+            is_sound = first + np.arange(left) < ends[:, None]
+            yield np.where(is_sound, waves, np.float32(0))[:count]
 
 
 def _own(kind, waves, given):

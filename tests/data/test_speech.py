@@ -303,3 +303,37 @@ def test_a_folder_with_transcripts_is_read_as_ljspeech_has_it(tmp_path):
     table.write_text("1_x_0|It is 5.\n2_x_5\n")
     with pytest.raises(ValueError, match="line 2, must be a name"):
         recordings.transcribed_folder(tmp_path, 4_000)
+
+
+def test_crops_have_the_spectrograms_of_their_part_of_the_whole_recording():
+    mel = Mel(8_000, window=256, hop=80, bands=6)
+    splits = sounds.spoken_digits(4, crop=400, tail=100, mel=mel, stand_in=True)
+    assert splits.kind("mels") is mel
+    loader = splits.train
+    assert loader.recordings.lengths.min() > 400
+    waves = [loader.recordings.wave(i) for i in range(len(loader.recordings))]
+    amid = ends = 0
+    for batch in loader.take(6):
+        batch = {name: value.numpy() for name, value in batch.items()}
+        assert batch["mels"].shape == (4, 400 // 80 + 1, 6)
+        for row, crop in enumerate(batch["waves"]):
+            index, start = _found(waves, crop[:200])
+            frames = batch["frames"][row]
+            expected = mel.read(waves[index])[0][start // 80 :][: 400 // 80 + 1]
+            assert (start % 80, frames) == (0, len(expected))
+            np.testing.assert_array_equal(batch["mels"][row, :frames], expected)
+            assert not batch["mels"][row, frames:].any()
+            amid, ends = amid + (start > 0), ends + (frames < 6)
+    assert amid
+    assert ends
+    with pytest.raises(ValueError, match="`crop` must be a multiple of the hop"):
+        sounds.spoken_digits(4, crop=810, mel=mel, stand_in=True)
+
+
+def _found(waves, part):
+    """Which of some waves has a part, and where."""
+    for index, wave in enumerate(waves):
+        for start in range(0, len(wave) - len(part) + 1, 80):
+            if np.array_equal(wave[start : start + len(part)], part):
+                return index, start
+    raise AssertionError("no recording has such a crop")

@@ -120,6 +120,34 @@ def test_the_loop_draws_from_the_logits_of_the_whole_network(model):
     np.testing.assert_allclose(made, expected, atol=1e-4)
 
 
+def test_a_told_sound_is_the_same_in_any_company_to_its_last_sample():
+    mel = Mel(RATE, 20, 10, 6)
+    model = make(mel)
+    waves = [0.5 * np.sin(np.arange(float(count))) for count in (47, 90)]
+    together = model.score(waves)
+    np.testing.assert_allclose(model.score(waves[:1]), together[:1], rtol=1e-5)
+    mels = mel.batch(mel.read(waves))
+    assert mels["frames"].tolist() == [47 // 10 + 1, 90 // 10 + 1]
+    told = model.network.condition(mels, 50).numpy()[:1]
+    alone = {
+        name: rows[:1, :5] if rows.ndim > 1 else rows[:1] for name, rows in mels.items()
+    }
+    np.testing.assert_allclose(model.network.condition(alone, 50), told, atol=1e-6)
+    # What is behind the last frame is as that frame is.
+    np.testing.assert_array_equal(told[:, 40:], told[:, 40:41].repeat(10, axis=1))
+
+
+@pytest.mark.slow
+def test_a_sound_of_a_shorter_spectrogram_ends_in_silence():
+    model = make(Mel(RATE, 20, 10, 6))
+    draws = np.random.default_rng(0)
+    mels = [draws.normal(0, 1, (count, 6)).astype("float32") for count in (2, 4)]
+    made = model.generate(mels=mels, seed=2)
+    assert made.shape == (2, 40)
+    assert not made[0, 20:].any()
+    np.testing.assert_array_equal(made[:1, :20], model.generate(mels=mels[:1], seed=2))
+
+
 @pytest.mark.slow
 def test_the_loop_follows_spectrograms_too():
     model = make(Mel(RATE, 20, 10, 6))
