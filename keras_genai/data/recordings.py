@@ -226,7 +226,13 @@ class _Spectra:
     """
 
     def __init__(self, recordings, mel):
-        rows = mel.read([recordings.wave(index) for index in range(len(recordings))])
+        hear = tf.function(  # of thousands; each alone would take as long as its ops
+            lambda wave: mel(wave[None])[0],
+            input_signature=[tf.TensorSpec((None,), "float32")],
+            autograph=False,
+        )
+        every = range(len(recordings))
+        rows = [hear(recordings.wave(index)).numpy() for index in every]
         counts = np.array([len(row) for row in rows])
         with tf.device("CPU:0"):
             self.frames = tf.constant(np.concatenate(rows))
