@@ -1,5 +1,6 @@
 """Weights that ship with the zoo: whole, small enough, and as good as recorded."""
 
+import pathlib
 import shutil
 
 import numpy as np
@@ -41,6 +42,20 @@ def test_every_file_is_the_one_that_was_measured(name):
     measured = zoo.record(name)
     if measured.exists():
         assert Result.model_validate_json(measured.read_bytes()).metric == record.metric
+
+
+def test_the_page_of_results_says_what_ships_how_and_at_which_score():
+    page = (pathlib.Path(__file__).parents[1] / "docs" / "results.md").read_text(
+        "utf-8"
+    )
+    section = page.partition("## Weights that ship\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{name}` | {record.dtype} | {record.size:,} | {record.metric} | "
+        f"{record.trained:.4f} | {record.shipped:.4f} |"
+        for name in _weights.names()
+        if (record := _weights.record(name))
+    ]
 
 
 @pytest.mark.parametrize("name", SAMPLED)

@@ -128,6 +128,8 @@ def add_ship(add):
     """The options of `ship`."""
     add("name")
     add("--run", dest="run_folder", metavar="FOLDER", help="finished run (runs/NAME)")
+    again = "round the weights that ship already, instead of those of a run"
+    add("--again", action="store_true", help=again)
     stored = "how the file holds weights; models compute as before (bfloat16)"
     add("--dtype", choices=DTYPES, default="bfloat16", help=stored)
     add("--data-dir", help="where prepared or hand-placed data sets lie")

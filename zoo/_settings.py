@@ -129,7 +129,10 @@ class Settings:
 
     def evaluate(self, model, splits):
         """The figures of a trained model; see `Entry`."""
-        return self.entry.with_parts(**self.parts).evaluate(model, splits)
+        evaluate = self.entry.evaluate
+        wanted = inspect.signature(evaluate).parameters.keys() & self.entry.parts.keys()
+        parts = self.parts if wanted else {}  # which may be nowhere any more
+        return self.entry.with_parts(**parts).evaluate(model, splits)
 
     def callbacks(self, splits, folder):
         """The recipe's own callbacks; `folder` is that of the run's samples."""

@@ -24,7 +24,8 @@ class NotAsGoodError(ValueError):
 def ship(options):
     """Puts the trained weights of a finished run into the zoo, in fewer bytes.
 
-    They are scored again from the files that ship, and nothing is changed if the
+    With --again it is those that ship already, which are rounded once more. They are
+    scored again from the files that ship, and nothing is changed if the
     figure is worse than the tolerance allows.
     """
     zoo.describe(options.name)
@@ -33,9 +34,9 @@ def ship(options):
     from zoo import _smaller
 
     target = _target(options.name)
-    run = _finished(options)
+    run = _shipped(options) if options.again else _finished(options)
     with _replacing(target) as scratch:
-        _smaller.write(run.folder / "preset", scratch, options.dtype, _card(run))
+        _smaller.write(run.preset, scratch, options.dtype, run.card)
         record = _record(run, scratch, options.tolerance)
         _check(record, options.name)
     write_text(f"{target}.json", record.model_dump_json(indent=1) + "\n")
@@ -47,13 +48,14 @@ def ship(options):
 
 @dataclasses.dataclass(frozen=True)
 class _Run:
-    """A finished run: its folder, `Settings`, `Splits`, `Result`, and such a model."""
+    """What a run left: a preset and its card, and how it was scored."""
 
-    folder: pathlib.Path
+    preset: pathlib.Path
+    card: str
     settings: Any
     splits: Any
-    result: Any
-    model: Any
+    metric: str
+    trained: float
 
 
 def _target(name):
@@ -74,30 +76,67 @@ def _finished(options):
             recipe's own.
     """
     from keras_genai import training as runs
-    from zoo import _settings
     from zoo.entry import Result
 
-    entry = zoo.get(options.name)
     folder = _folder(options)
     result = Result.model_validate_json((folder / "result.json").read_bytes())
+    settings, splits = _settings(options, result.seed)
+    recipe = settings.fingerprint(settings.build(splits), splits)
+    changed = _changed(
+        {**recipe, "steps": settings.steps},
+        {**runs.RunFolder(folder).stored(), "steps": result.steps},
+    )
+    if changed:
+        raise ValueError(
+            f"`--run` must be a run of {options.name} by its own recipe, with any "
+            f"seed. Received: {folder}, with another {', '.join(changed)}"
+        )
+    preset = folder / "preset"
+    card = _card(preset, settings.entry, splits, result)
+    return _Run(preset, card, settings, splits, result.metric, result.value)
+
+
+def _shipped(options):
+    """What is left of the run whose weights ship.
+
+    Raises:
+        ValueError: if none do, or if a run is given, too.
+    """
+    from keras_genai.files.text import read_text
+    from keras_genai.tasks.manifests import CARD
+
+    if options.run_folder is not None:
+        raise ValueError(
+            "`--run` must not be given with --again, which takes what ships. "
+            f"Received: {options.run_folder}"
+        )
+    record, preset = _weights.record(options.name), _weights.folder(options.name)
+    if record is None:
+        raise ValueError(
+            "`--again` must be of an entry whose weights ship: "
+            f"{', '.join(_weights.names())}. Received: {options.name}"
+        )
+    settings, splits = _settings(options, record.seed)
+    card = read_text(preset / CARD)
+    return _Run(preset, card, settings, splits, record.metric, record.trained)
+
+
+def _settings(options, seed):
+    """The recipe's settings and its data, which may be passed on."""
+    from keras_genai import training as runs
+    from zoo import _settings
+
+    entry = zoo.get(options.name)
     settings = _settings.Settings.of(
         entry,
-        seed=result.seed,
+        seed=seed,
         data_dir=options.data_dir,
         **_settings.read_overrides(entry, options.set),
     )
-    runs.deterministic(settings.seed)
+    runs.deterministic(seed)
     splits = settings.splits()
     licence(splits.name)
-    model = settings.build(splits)
-    run = _Run(folder, settings, splits, result, model)
-    changed = _changed(run, runs.RunFolder(folder).stored())
-    if changed:
-        raise ValueError(
-            f"`--run` must be a run of {entry.name} by its own recipe, with any seed. "
-            f"Received: {folder}, with another {', '.join(changed)}"
-        )
-    return run
+    return settings, splits
 
 
 def _folder(options):
@@ -113,13 +152,10 @@ def _folder(options):
     return folder
 
 
-def _changed(run, stored):
+def _changed(recipe, stored):
     """What of a run was not as the recipe has it: sorted names."""
-    recipe = run.settings.fingerprint(run.model, run.splits)
-    recipe = {**recipe, "steps": run.settings.steps}
-    stored = {**stored, "steps": run.result.steps}
-    recipe["data_dir"] = stored.get("data_dir")  # the same data may have moved
-    recipe = json.loads(json.dumps(recipe))
+    moved = {"data_dir": stored.get("data_dir")}  # it may be the same data
+    recipe = json.loads(json.dumps({**recipe, **moved}))
     return sorted(key for key in recipe if recipe[key] != stored.get(key))
 
 
@@ -134,16 +170,15 @@ def _replacing(target):
         yield scratch
 
 
-def _card(run):
+def _card(preset, entry, splits, result):
     """The text of README.md: where the weights are from, and on which terms."""
     from keras_genai import from_preset
     from keras_genai.tasks import cards
 
-    result, entry = run.result, run.settings.entry
-    trained = from_preset(run.folder / "preset")  # of counts, as many as there are
+    trained = from_preset(preset)  # of counts, as many as there are
     facts = {
-        "data": run.splits.name,
-        "licence of the data": licence(run.splits.name),
+        "data": splits.name,
+        "licence of the data": licence(splits.name),
         "trained": f"{result.steps:,} steps, seed {result.seed}, {result.date}",
         f"{result.metric} as trained": f"{result.value:.4f}",
     }
@@ -161,11 +196,12 @@ def _record(run, folder, tolerance):
         sha256=manifests.read_manifest(folder),
         data=run.splits.name,
         licence=licence(run.splits.name),
-        metric=run.result.metric,
-        trained=run.result.value,
+        metric=run.metric,
+        trained=run.trained,
         shipped=_score(run, folder),
         tolerance=tolerance,
         date=datetime.date.today().isoformat(),
+        seed=run.settings.seed,
     )
 
 

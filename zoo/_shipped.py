@@ -17,6 +17,7 @@ class Shipped(pydantic.BaseModel):
         shipped: the score measured again from the files here.
         tolerance: how much worse it may be, as a share of `trained`.
         date: when it was measured, ISO 8601.
+        seed: of the run.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -31,3 +32,4 @@ class Shipped(pydantic.BaseModel):
     shipped: float
     tolerance: float
     date: str
+    seed: int = 0

@@ -1,45 +1,39 @@
 """A preset written again with the same model in fewer bytes."""
 
 import collections
-import contextlib
 import math
-import pathlib
 import shutil
-import tempfile
 
 import ml_dtypes
 from safetensors.numpy import save_file
 
-from keras_genai import from_preset
+from keras_genai.files import int8
 from keras_genai.files.tensors import read_header
-from keras_genai.layers.quantized import quantize
 from keras_genai.tasks import manifests, presets
 
 
 def write(preset, folder, dtype, card):
     """Writes a preset whose weights are stored in another dtype.
 
-    The model computes in the dtype that it had: bfloat16 only saves room in the file.
-    Integers, and tables such as counts, stay as they are.
+    The model that is opened is of the dtype that it had: fewer bits only save room in
+    the file. Integers, and tables such as counts, stay as they are.
 
     Args:
         preset: path of a preset.
         folder: path of an empty folder.
-        dtype: str: `"float32"` changes nothing, `"bfloat16"` rounds floats of 32
-            bits, `"int8"` makes matrices 8-bit integers for good.
+        dtype: str: `"float32"` changes nothing; `"bfloat16"` rounds floats; `"int8"`
+            makes integers of large matrices and kernels, as `keras_genai.files.int8`
+            says, and rounds the other floats to bfloat16.
         card: str, the text of README.md.
 
     Raises:
-        ValueError: if a file of `preset` is damaged, or if `dtype` is `"int8"` and
-            there is no matrix.
+        ValueError: if a file of `preset` is damaged.
     """
-    opened = _quantized(preset) if dtype == "int8" else contextlib.nullcontext(preset)
-    with opened as source:
-        sums = manifests.read_manifest(source)
-        manifests.check(source, sums, sums.keys() - {manifests.CARD})
-        for name in sums.keys() - {manifests.CARD, manifests.WEIGHTS}:
-            shutil.copyfile(source / name, folder / name)
-        save_file(_arrays(source, dtype), folder / manifests.WEIGHTS)
+    sums = manifests.read_manifest(preset)
+    manifests.check(preset, sums, sums.keys() - {manifests.CARD})
+    for name in sums.keys() - {manifests.CARD, manifests.WEIGHTS}:
+        shutil.copyfile(preset / name, folder / name)
+    save_file(_arrays(preset, dtype), folder / manifests.WEIGHTS)
     manifests.seal(folder, card)
 
 
@@ -52,22 +46,18 @@ def main_dtype(folder):
     return sizes.most_common(1)[0][0]
 
 
-@contextlib.contextmanager
-def _quantized(preset):
-    """Context with a folder of the same model, its matrices 8-bit integers."""
-    model = from_preset(preset)
-    quantize(model)
-    with tempfile.TemporaryDirectory() as folder:
-        made = pathlib.Path(folder) / "preset"
-        model.save_to_preset(made)
-        yield made
-
-
 def _arrays(preset, dtype):
     tables = presets.read_json(preset / manifests.CONFIG).get("tables", [])
     arrays = {}
-    for name, tensor in read_header(preset / manifests.WEIGHTS).items():
-        arrays[name] = tensor.read()
-        if dtype == "bfloat16" and tensor.dtype == "F32" and name not in tables:
-            arrays[name] = arrays[name].astype(ml_dtypes.bfloat16)
+    for name, tensor in int8.joined(read_header(preset / manifests.WEIGHTS)).items():
+        array = tensor.read()
+        is_float = array.dtype.name in ("float32", "bfloat16")
+        kept = dtype == "float32" or name in tables or not is_float
+        arrays.update({name: array} if kept else _rounded(name, array, dtype))
     return arrays
+
+
+def _rounded(name, array, dtype):
+    if dtype == "int8" and int8.is_worth_it(array.shape):
+        return int8.split(name, array)
+    return {name: array.astype(ml_dtypes.bfloat16)}

@@ -12,13 +12,12 @@ import tensorflow as tf
 from keras import ops
 
 from keras_genai import compat
+from keras_genai.files.int8 import to_int8
 from keras_genai.layers.dense import Dense
 from keras_genai.layers.low_rank import AdaptedDense
 from keras_genai.layers.replacing import name_scopes, replace
 from keras_genai.registry import register
 from keras_genai.xla import is_vector_in_xla
-
-LARGEST = 127
 
 
 @register
@@ -149,22 +148,6 @@ class Int8Embedding(keras.layers.Layer):
         return ops.cast(self.table, self.compute_dtype) * scale
 
 
-def to_int8(matrix):
-    """The nearest 8-bit matrix, each row with a scale of its own.
-
-    Args:
-        matrix: float `(outputs, inputs)`.
-
-    Returns:
-        `(values, scale)`: int8 `(outputs, inputs)` from -127 to 127, and float32
-        `(outputs,)`; their product is at most half a scale from `matrix`.
-    """
-    matrix = ops.convert_to_numpy(matrix).astype("float32")
-    largest = np.abs(matrix).max(axis=1)
-    scale = np.where(largest > 0, largest / LARGEST, 1.0).astype("float32")
-    return np.rint(matrix / scale[:, None]).astype("int8"), scale
-
-
 def _quantized(layer):
     """The 8-bit layer that stands for `layer`, or `None`."""
     made = _emptied(layer)
@@ -183,7 +166,7 @@ def _emptied(layer):
 
 
 def _fill(matrix, scales, values):
-    rounded, scale = to_int8(values)
+    rounded, scale = to_int8(ops.convert_to_numpy(values))
     matrix.assign(rounded)
     scales.assign(scale)
 

@@ -5,6 +5,8 @@ weights, `tokenizer.json` the tokenizer, `README.md` says what it is, and
 `manifest.json` the sha256 of each. A folder is written beside its place and
 moved there whole; it is read only if every file but the card is what the manifest
 says, and no weight takes memory before all names and shapes have been compared.
+Weights may be stored in 16 bits, or in 8 as `keras_genai.files.int8` says; the model
+is of the dtype that its arguments say.
 
 Other formats make themselves known by `add_format`; their folders get a manifest too
 when we write them, and need none to be read.
@@ -26,7 +28,7 @@ from safetensors.numpy import save_file
 
 from keras_genai import registry
 from keras_genai.data.tokenizer import Tokenizer
-from keras_genai.files import plain
+from keras_genai.files import int8, plain
 from keras_genai.files.folders import real_folder, replacing_folder
 from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.files.tensors import is_finite, read_header
@@ -305,6 +307,7 @@ def _open(folder, sums, config, overrides):
         with as_preset_error():
             tensors = read_header(folder / WEIGHTS)
             tables = _take(tensors, config.tables, folder)
+            tensors = int8.joined(tensors)
             model = build_filled(build, find_readers, sizes.Allowance(tensors.values()))
             if tables:
                 model.set_tables({name: table.read() for name, table in tables.items()})

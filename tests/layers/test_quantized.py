@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from keras_genai import from_preset
+from keras_genai.files.int8 import to_int8
 from keras_genai.layers import adapters
-from keras_genai.layers.quantized import quantize, size_in_bytes, to_int8
+from keras_genai.layers.quantized import quantize, size_in_bytes
 from keras_genai.networks.gpt import GPT, GPT2, LLAMA
 from keras_genai.networks.t5 import T5
 from keras_genai.samplers import Greedy
