@@ -10,18 +10,19 @@ music by Bach and no measure of it.
 """
 
 import functools
+import itertools
 import json
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.checks import check_flag, check_one_of
+from keras_genai.checks import check_flag, check_one_of, check_size
 from keras_genai.data.arguments import check_count
 from keras_genai.data.batching import padded
-from keras_genai.data.extras import require
 from keras_genai.data.loading import Buckets, DataLoader, Splits
 from keras_genai.files.paths import as_path, folders
+from keras_genai.files.matlab import read_cells
 from keras_genai.files.pickled_arrays import read_array_lists
 from keras_genai.files.text import read_text
 from keras_genai.files.walking import files_below
@@ -30,7 +31,8 @@ from keras_genai.modalities.notes import Notes
 
 SIXTEENTHS, QUARTERS = "Jsb16thSeparated.npz", "jsb-chorales-quarter.json"
 ROLLS = {"jsb": "JSB_Chorales.mat", "nottingham": "Nottingham.mat"}
-_FIRST_KEY = 21  # the pitch of the lowest of 88 keys
+_PARTS = "train", "valid", "test"
+_FIRST_KEY, _KEYS = 21, 88  # the pitch of the lowest key of a piano, and their number
 _ALIGN = 16  # steps between the begins of windows: a bar of sixteenths
 _HELD_OUT = 0.1  # of a folder of files, for each of validation and test
 _SCALE = np.array([0, 2, 4, 5, 7, 9, 11])  # of a major key, in semitones
@@ -76,7 +78,7 @@ def chorales(
         the split is that of Boulanger-Lewandowski et al. 2012,
         https://arxiv.org/abs/1206.6392
     """
-    check_count("steps", steps)
+    check_size("steps", steps, most=scores.MOST_STEPS)
     check_count("transpose", transpose, 0)
     check_flag("shuffled", shuffled)
     if stand_in:
@@ -89,7 +91,13 @@ def chorales(
         name = f"{name}_shuffled"
         parts = {key: shuffled_bars(pieces) for key, pieces in parts.items()}
     low, high = _span(parts)
-    low, high = max(low - transpose, 1), min(high + transpose, 127)
+    most = min(low - 1, 127 - high)
+    if transpose > most:
+        raise ValueError(
+            f"`transpose` must be at most {most}, or pitches from {low} to {high} "
+            f"leave those from 1 to 127. Received: {transpose=}"
+        )
+    low, high = low - transpose, high + transpose
     kind = Notes(4, steps, lowest=low, highest=high)
     moved = functools.partial(_moved, transpose=transpose)
     return Splits(
@@ -123,7 +131,6 @@ def chords(batch_size, seed=0, data_dir=None, *, name="jsb", path=None, stand_in
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ImportError: if SciPy is missing, which reads it.
         ValueError: if the files hold something else.
 
     Reference: Boulanger-Lewandowski et al. 2012, https://arxiv.org/abs/1206.6392
@@ -168,9 +175,17 @@ def quarters(data_dir):
         ValueError: if it holds something else.
     """
     path = _found(data_dir, QUARTERS)
-    parts = json.loads(read_text(path))
-    if not isinstance(parts, dict) or {*parts} != {"train", "valid", "test"}:
+    try:
+        parts = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} must be JSON. Received: {error}") from None
+    if not isinstance(parts, dict) or {*parts} != {*_PARTS}:
         raise ValueError(f"{path} must have the parts train, valid and test")
+    if not _are_chords(parts.values()):
+        raise ValueError(
+            f"{path} must have lists of pieces, which are lists of chords, which are "
+            "lists of ints from 1 to 127"
+        )
     return {key: [_of_chords(piece) for piece in part] for key, part in parts.items()}
 
 
@@ -271,35 +286,71 @@ def _found(data_dir, file):
 
 
 def _sixteenths(data_dir):
-    parts = read_array_lists(_found(data_dir, SIXTEENTHS))
-    if {*parts} != {"train", "valid", "test"}:
-        raise ValueError(f"{SIXTEENTHS} must have train, valid and test")
-    for piece in (piece for pieces in parts.values() for piece in pieces):
-        if piece.ndim != 2 or piece.shape[1] != 4 or not len(piece):
-            raise ValueError(
-                f"{SIXTEENTHS} must have pieces of shape (steps, 4). "
-                f"Received: {piece.shape}"
-            )
+    path = _found(data_dir, SIXTEENTHS)
+    parts = read_array_lists(path)
+    if {*parts} != {*_PARTS}:
+        raise ValueError(f"{path} must have train, valid and test")
     # What is no number is silence.
-    return {
-        key: [np.nan_to_num(piece, nan=0).astype("int8") for piece in pieces]
-        for key, pieces in parts.items()
-    }
+    return _of_pitches(
+        path,
+        {
+            part: [np.where(np.isnan(piece), scores.SILENT, piece) for piece in pieces]
+            for part, pieces in parts.items()
+        },
+        4,
+    )
 
 
 def _rolls(data_dir, name):
     """The pieces of a `.mat` file: 88 keys, 1 where one is down."""
     path = _found(data_dir, ROLLS[name])
-    loaded = require("scipy.io", f"{path.name}").loadmat(str(path))
-    keys = {part: f"{part}data" for part in ("train", "valid", "test")}
+    loaded = read_cells(path)
+    keys = {part: f"{part}data" for part in _PARTS}
     if not {*keys.values()} <= {*loaded}:
         raise ValueError(f"{path} must have {', '.join(keys.values())}")
+    rolls = {part: loaded[key] for part, key in keys.items()}
+    for roll in itertools.chain(*rolls.values()):
+        if roll.shape[1] != _KEYS or not len(roll) or not np.isin(roll, (0, 1)).all():
+            raise ValueError(
+                f"{path} must have rolls of shape (steps, {_KEYS}), of 0 and 1. "
+                f"Received: {roll.dtype} of shape {roll.shape}"
+            )
+    return _of_pitches(
+        path,
+        {
+            part: [scores.to_voices(roll, lowest=_FIRST_KEY) for roll in pieces]
+            for part, pieces in rolls.items()
+        },
+    )
+
+
+def _of_pitches(path, parts, voices=None):
+    """The pieces of a file as int8 `(T, V)`.
+
+    Args:
+        path: what errors name.
+        parts: dict of lists of arrays.
+        voices: int, V, or `None`: any.
+
+    Raises:
+        ValueError: if a part has no pieces, no pitch sounds, or one has anything else.
+    """
+    if not all(parts.values()):
+        raise ValueError(f"{path} must have at least one piece in every part")
+    every = list(itertools.chain(*parts.values()))
+    for piece in every:
+        good = piece.ndim == 2 and len(piece) and voices in (None, piece.shape[1])
+        if not good or not ((piece >= scores.SILENT) & (piece <= 127)).all():
+            raise ValueError(
+                f"{path} must have pieces of shape (steps, {voices or 'voices'}), of "
+                f"pitches up to 127, or 0. Received: {piece.dtype} of shape "
+                f"{piece.shape}, from {piece.min(initial=0)} to {piece.max(initial=0)}"
+            )
+    if not any(piece.any() for piece in every):
+        raise ValueError(f"{path} must have notes. Received: silence alone")
     return {
-        part: [
-            scores.to_voices(roll, lowest=_FIRST_KEY).astype("int8")
-            for roll in loaded[key][0]
-        ]
-        for part, key in keys.items()
+        part: [piece.astype("int8") for piece in pieces]
+        for part, pieces in parts.items()
     }
 
 
@@ -333,6 +384,22 @@ def _is_midi(path):
 def _narrow(piece):
     """A piece without the voices that never sound."""
     return piece[:, (piece > scores.SILENT).any(axis=0)]
+
+
+def _are_chords(parts):
+    """Whether parts are lists of pieces, which are lists of lists of pitches."""
+    return all(
+        isinstance(part, list)
+        and all(isinstance(piece, list) and piece for piece in part)
+        and all(isinstance(chord, list) for piece in part for chord in piece)
+        and all(
+            type(pitch) is int and 1 <= pitch <= 127
+            for piece in part
+            for chord in piece
+            for pitch in chord
+        )
+        for part in parts
+    )
 
 
 def _of_chords(chords):

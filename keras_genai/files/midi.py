@@ -13,7 +13,7 @@ from keras_genai.files.text import read_bytes
 
 __all__ = ["Note", "encode_midi", "parse_midi", "read_midi"]
 
-LARGEST_FILE = 2**24  # bytes; of a file within it, every event is looked at once
+LARGEST_FILE = 2**20  # bytes; of a file within it, every event is looked at once
 DRUMS = 9  # the channel whose numbers are instruments and no pitches
 TICKS = 480  # in a quarter of what is written
 _OFF, _ON, _SYSEX, _ESCAPE, _META = 0x80, 0x90, 0xF0, 0xF7, 0xFF
@@ -46,7 +46,7 @@ def read_midi(path: AnyPath) -> list[Note]:
 
     Raises:
         OSError: if it cannot be read.
-        ValueError: if it is larger than 16 MiB, or as `parse_midi` says.
+        ValueError: if it is larger than 1 MiB, or as `parse_midi` says.
     """
     return parse_midi(read_bytes(path, LARGEST_FILE), str(path))
 
@@ -220,10 +220,11 @@ def _quarters_per_tick(division: int, tempo: int, name: str) -> fractions.Fracti
 
 def _scaled(tracks: list[_Track], scale: fractions.Fraction) -> Iterator[Note]:
     numbers: dict[tuple[int, int], int] = {}
+    up, down = scale.as_integer_ratio()
     for index, track in enumerate(tracks):
         for begin, end, pitch, channel in sorted(track.notes):
             part = numbers.setdefault((index, channel), len(numbers))
-            yield Note(float(begin * scale), float(end * scale), pitch, part)
+            yield Note(begin * up / down, end * up / down, pitch, part)
 
 
 def _opening(tempo: float, meter: tuple[int, int]) -> bytes:

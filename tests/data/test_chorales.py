@@ -154,3 +154,70 @@ def test_a_folder_of_files_is_a_source(tmp_path):
     (tmp_path / "bad").mkdir()
     with pytest.raises(ValueError, match=r"at least three \.mid files. Received: 0"):
         chorales.source(tmp_path / "bad")(1)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda piece: piece + 100,
+        lambda piece: piece - 90,
+        lambda piece: piece * np.inf,
+        lambda piece: piece[:, :3],
+        lambda piece: piece[0],
+        lambda piece: piece[:0],
+    ],
+)
+def test_pieces_that_are_no_pitches_of_four_voices_are_refused(harm, tmp_path):
+    parts = {"train": objects(piece(20), harm(piece(20)))}
+    parts |= {"valid": objects(piece(20)), "test": objects(piece(20))}
+    np.savez(tmp_path / chorales.SIXTEENTHS, **parts)
+    with pytest.raises(ValueError, match=r"must have pieces of shape \(steps, 4\)"):
+        chorales.chorales(1, data_dir=tmp_path, steps=16)
+
+
+def test_empty_parts_and_silence_are_refused(tmp_path):
+    for parts, said in (
+        ({"train": objects(piece(20)), "valid": objects()}, "at least one piece"),
+        ({"train": objects(0 * piece(20)), "valid": objects(0 * piece(9))}, "notes"),
+    ):
+        parts["test"] = parts["train"]
+        np.savez(tmp_path / chorales.SIXTEENTHS, **parts)
+        with pytest.raises(ValueError, match=f"must have {said}"):
+            chorales.chorales(1, data_dir=tmp_path, steps=16)
+
+
+def test_pieces_are_not_moved_beyond_the_pitches_that_there_are():
+    with pytest.raises(
+        ValueError, match=r"`transpose` must be at most \d+, or pitches"
+    ):
+        chorales.chorales(2, stand_in=True, steps=8, transpose=60)
+
+
+def test_windows_have_an_end():
+    with pytest.raises(ValueError, match="`steps` must be an int >= 1, at most 16384"):
+        chorales.chorales(2, stand_in=True, steps=10**9)
+
+
+@pytest.mark.parametrize("rows", [np.ones((4, 200)), np.zeros((0, 88)), 2 * np.eye(88)])
+def test_rolls_of_anything_but_88_keys_are_refused(rows, folder):
+    rolls = {f"{k}data": objects(rows)[None] for k in ("train", "valid", "test")}
+    scipy.io.savemat(folder / chorales.ROLLS["jsb"], rolls)
+    with pytest.raises(ValueError, match=r"rolls of shape \(steps, 88\), of 0 and 1"):
+        chorales.chords(1, data_dir=folder)
+
+
+@pytest.mark.parametrize(
+    "piece", ["null", "[]", "[60]", "[[0]]", "[[200]]", "[[60.5]]"]
+)
+def test_chords_that_are_no_lists_of_pitches_are_refused(piece, tmp_path):
+    text = f'{{"train": [{piece}], "valid": [], "test": []}}'
+    (tmp_path / chorales.QUARTERS).write_text(text)
+    with pytest.raises(ValueError, match="lists of ints from 1 to 127"):
+        chorales.quarters(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000])
+def test_files_of_no_json_are_named(text, tmp_path):
+    (tmp_path / chorales.QUARTERS).write_text(text)
+    with pytest.raises(ValueError, match=r"quarter\.json must be JSON"):
+        chorales.quarters(tmp_path)

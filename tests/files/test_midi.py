@@ -1,6 +1,7 @@
 """MIDI files: what is written comes back, and no file does harm."""
 
 import io
+import os
 import struct
 
 import mido
@@ -147,3 +148,11 @@ def test_times_may_be_as_late_as_they_can():
     late = b"\xff\xff\xff\x7f\x90\x3c\x40\xff\xff\xff\x7f\x80\x3c\x00" + END
     (note,) = parse_midi(midi(late))
     assert note.end == 2 * note.begin == 2 * (2**28 - 1) / 96
+
+
+def test_a_file_that_would_take_minutes_is_refused(tmp_path):
+    path = tmp_path / "a.mid"
+    path.write_bytes(b"MThd")
+    os.truncate(path, 2**20 + 1)
+    with pytest.raises(ValueError, match="must be of at most 1,048,576 bytes"):
+        read_midi(path)
