@@ -21,8 +21,8 @@ from keras_genai.checks import check_flag, check_one_of, check_size
 from keras_genai.data.arguments import check_count
 from keras_genai.data.batching import padded
 from keras_genai.data.loading import Buckets, DataLoader, Splits
-from keras_genai.files.paths import as_path, folders
 from keras_genai.files.matlab import read_cells
+from keras_genai.files.paths import as_path, folders
 from keras_genai.files.pickled_arrays import read_array_lists
 from keras_genai.files.text import read_text
 from keras_genai.files.walking import files_below

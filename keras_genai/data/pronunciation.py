@@ -255,6 +255,11 @@ def _shuffled(known):
 def _listed(known, listed):
     """Three parts of a dictionary, by the published lists."""
     train, test = ([word for word in part if word in known] for part in listed)
+    if len(train) < 2 or not test:
+        raise ValueError(
+            "`train_words` and `test_words` must have words of the dictionary, at "
+            f"least two and one. Received: {len(train)} and {len(test)}"
+        )
     trained, held_out = _validating(_in_fixed_order(train))
     return [{w: known[w] for w in chosen} for chosen in (trained, held_out, test)]
 
@@ -276,16 +281,16 @@ def _shipped():
 
 def _dictionary(text):
     """dict of a word to its pronunciations, from any of the formats of CMUdict."""
-    known = {}
+    known, sounds_of_it = {}, {*_VOWELS, *_CONSONANTS}
     for line in lines(text):
         word, *sounds = line.partition(" #")[0].split() or [";;;"]
         if word.startswith(";;;"):
             continue
         if sounds and sounds[0].isdecimal():  # NLTK numbers what others put in brackets
             sounds = sounds[1:]
-        if not sounds:
+        if not sounds or not {_STRESS.sub("", s) for s in sounds} <= sounds_of_it:
             raise ValueError(
-                "a line of CMUdict must have a word and its sounds. "
+                "a line of CMUdict must have a word and its sounds, of ARPAbet. "
                 f"Received: {line[:60]!r}"
             )
         word = _VARIANT.sub("", word).lower()
@@ -311,11 +316,17 @@ def _read_dictionary(data_dir):
 def _text_of(path):
     content = read_bytes(path, LARGEST)
     if path.suffix == ".zip":
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            member = archive.getinfo("cmudict/cmudict")
-            if member.file_size > LARGEST:
-                raise ValueError(f"{path} must hold at most {LARGEST:,} bytes")
-            content = archive.read(member)
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                member = archive.getinfo("cmudict/cmudict")
+                if member.file_size > LARGEST:
+                    raise ValueError(f"a file of {member.file_size:,} bytes")
+                content = archive.read(member)
+        except Exception as error:  # of a damaged archive there are all kinds
+            raise ValueError(
+                f"{path} must be an archive with cmudict/cmudict, at most {LARGEST:,} "
+                f"bytes. Received: {error}"
+            ) from None
     # A few comments of 0.7b are no UTF-8.
     return content.decode("latin-1").replace("\r", "")
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -129,12 +130,16 @@ def transcribed_folder(folder, rate):
 
     Raises:
         OSError: if a file is not there.
-        ValueError: if a line has no text.
+        ValueError: if there are no lines, or one has no text, or names a file outside
+            of `wavs`.
     """
     place = folder / "metadata.csv"
     rows = [line.split("|") for line in lines(read_text(place)) if line.strip()]
+    if not rows:
+        raise ValueError(f"{place} must have at least one line")
     for number, row in enumerate(rows, 1):
-        if len(row) < 2 or not row[-1].strip():
+        name = pathlib.PurePath(row[0])
+        if len(row) < 2 or not row[-1].strip() or name.anchor or ".." in name.parts:
             raise ValueError(
                 f"{place}, line {number}, must be a name, | and a text. "
                 f"Received: {'|'.join(row)[:60]!r}"

@@ -102,6 +102,7 @@ def folder(
         ValueError: if there are fewer than three sounds, or a file is none.
     """
     check_size("tail", tail, least=0)
+    kind = Audio(rate, cropped=True)
     whole, names = recordings.labelled_folder(as_path(path), rate)
     if len(whole) < 3:
         raise ValueError(
@@ -114,7 +115,7 @@ def folder(
     labels = [Label(len(names), names)] if len(names) > 1 else []
     return _splits(
         (train, held_out, test),
-        (Audio(rate, cropped=True), *labels, *_told(mel, rate)),
+        (kind, *labels, *_told(mel, rate)),
         as_path(path).name,
         batch_size=batch_size,
         seed=seed,

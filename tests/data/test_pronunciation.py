@@ -152,3 +152,41 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path):
         pronunciation.words(4, path=path)
     with pytest.raises(ValueError, match="did you mean 'cmudict'"):
         pronunciation.source("cmudct")
+
+
+@pytest.mark.parametrize(
+    "line", ["WORD  QQ1 AH0", "W\0O\0R\0D  \0A\0H", "WORD 1", "WORD"]
+)
+def test_lines_without_sounds_of_arpabet_are_refused(line, tmp_path):
+    (tmp_path / "cmudict.dict").write_text(PLAIN + line)
+    with pytest.raises(ValueError, match="must have a word and its sounds, of ARPAbet"):
+        pronunciation.cmudict(4, data_dir=tmp_path)
+
+
+def archive(name, content):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"text",
+        archive("other", NLTK),
+        archive("cmudict/cmudict", NLTK).replace(b"CATS", b"DOGS"),
+    ],
+)
+def test_a_damaged_archive_is_named(content, tmp_path):
+    (tmp_path / "cmudict.zip").write_bytes(content)
+    with pytest.raises(ValueError, match=r"cmudict\.zip must be an archive with"):
+        pronunciation.cmudict(4, data_dir=tmp_path)
+
+
+def test_lists_of_other_words_are_refused(tmp_path):
+    write_dictionary(tmp_path)
+    (tmp_path / "train_words").write_text("cat cats read")
+    (tmp_path / "test_words").write_text("nothing")
+    with pytest.raises(ValueError, match=r"two and one\. Received: 3 and 0"):
+        pronunciation.cmudict(4, data_dir=tmp_path)

@@ -339,3 +339,22 @@ def _found(waves, part):
             if np.array_equal(wave[start : start + len(part)], part):
                 return index, start
     raise AssertionError("no recording has such a crop")
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x"])
+def test_a_folder_with_transcripts_names_no_file_outside(name, tmp_path):
+    (tmp_path / "metadata.csv").write_text(f"{name}|text\n")
+    with pytest.raises(ValueError, match=r"line 1, must be a name, \| and a text"):
+        recordings.transcribed_folder(tmp_path, 4_000)
+
+
+def test_a_folder_with_transcripts_has_some(tmp_path):
+    (tmp_path / "metadata.csv").write_text("\n")
+    with pytest.raises(ValueError, match=r"metadata\.csv must have at least one line"):
+        recordings.transcribed_folder(tmp_path, 4_000)
+
+
+@pytest.mark.parametrize("rate", [0, 4_000.5])
+def test_a_rate_that_is_none_is_refused_before_a_file_is_read(rate, tmp_path):
+    with pytest.raises((TypeError, ValueError), match="`rate` must be an int >= 1000"):
+        sounds.folder(1, path=tmp_path, rate=rate)
