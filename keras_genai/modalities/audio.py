@@ -17,6 +17,7 @@ from keras_genai.registry import register
 GAP = 0.25  # seconds of silence between the sounds of one file
 _ROUNDING = 1e-3
 _LOUDEST = 2.0**15  # of 16-bit integers
+_MOST_CHANNELS = 8  # as many rows of as few samples are no sounds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Audio(Modality):
     def fields(self):
         fields = {self.key: Waves(self.length)}
         if self.length is None:
-            fields["samples"] = Lengths()
+            fields["samples"] = Lengths(self.key)
         if self.cropped:
             fields["begins"] = Labels(2)
         return fields
@@ -112,6 +113,7 @@ class Audio(Modality):
             ValueError: if samples are not as they must be, or longer than `length`.
         """
         name = name or self.key
+        _check_shape(name, value)
         rows = [self._one(each, name) for each in _several(value)]
         if self.length is None:
             return rows
@@ -161,3 +163,20 @@ def _several(value):
         return list(value)
     array = np.asarray(value)
     return [array] if array.ndim == 1 else list(array)
+
+
+def _check_shape(name, value):
+    """Raises unless a value is a path, a list, or an array with a row a sound."""
+    if isinstance(value, str | os.PathLike | list | tuple):
+        return
+    shape = np.shape(value)
+    if len(shape) not in (1, 2):
+        raise ValueError(
+            f"`{name}` must be a path, samples (T,), or several of them. "
+            f"Received: {type(value).__name__} of shape {shape}"
+        )
+    if shape[-1] <= _MOST_CHANNELS < shape[0] and len(shape) == 2:
+        raise ValueError(
+            f"`{name}` must be samples (T,), or (N, T) of several; channels are mixed "
+            f"by waves.mean(axis=1). Received: shape {shape}"
+        )

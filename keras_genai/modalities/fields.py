@@ -171,10 +171,19 @@ class Tokens(Field):
 
 @dataclasses.dataclass(frozen=True)
 class Lengths(Field):
-    """How many steps of each row are sample, where padding follows."""
+    """How many steps of each row are sample, where padding follows.
+
+    Args:
+        of: str, the field whose second axis are the steps.
+    """
+
+    of: str
 
     kinds, dtype = "iu", "int32"
-    allowed = "ints >= 1 of shape (batch,)"
+
+    @property
+    def allowed(self):
+        return f"ints from 1 to the steps of `{self.of}`, of shape (batch,)"
 
     def span(self):
         return 1, np.iinfo("int32").max

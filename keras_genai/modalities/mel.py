@@ -78,7 +78,7 @@ class Mel(LogMel, Modality):
     @property
     def fields(self):
         mels = {self.key: Frames(self.length, self.bands)}
-        return mels if self.length else {**mels, "frames": Lengths()}
+        return mels if self.length else {**mels, "frames": Lengths(self.key)}
 
     def read(self, value, name=None):
         """Spectrograms of sounds that a person has.

@@ -10,7 +10,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.modalities.fields import Weights
+from keras_genai.modalities.fields import Lengths, Weights
 
 REFUSED, SHAPE = "refused values", "refused shape"
 OFTEN = 16  # batches
@@ -89,7 +89,13 @@ def check_arrays(batch, fields):
         ValueError: for another rank, shape or dtype, or values out of range.
     """
     for name, field in fields.items():
-        field.check(name, np.asarray(batch[name]))
+        array = np.asarray(batch[name])
+        field.check(name, array)
+        if (
+            isinstance(field, Lengths)
+            and array.max(initial=0) > batch[field.of].shape[1]
+        ):
+            raise field.refusal(name, float(array.min()), float(array.max()))
 
 
 def assert_values(batch, fields, index):
@@ -107,7 +113,8 @@ def assert_values(batch, fields, index):
 
     def look():
         checks = [
-            _assertion(name, batch[name], field) for name, field in fields.items()
+            _assertion(name, batch[name], field, batch)
+            for name, field in fields.items()
         ]
         with tf.control_dependencies(checks):
             return tf.constant(True)
@@ -150,10 +157,13 @@ def _all_equal(sizes, expected):
     return tf.reduce_all(tf.equal(padded, known) | (known == any_size))
 
 
-def _assertion(name, tensor, field):
+def _assertion(name, tensor, field, batch):
     extremes = tf.reduce_min(tensor), tf.reduce_max(tensor)
     low, high = (tf.cast(value, "float32") for value in extremes)
-    good = field.accepts(low, high) | tf.equal(tf.size(tensor), 0)
+    good = field.accepts(low, high)
+    if isinstance(field, Lengths):
+        good &= extremes[1] <= tf.cast(tf.shape(batch[field.of])[1], tensor.dtype)
+    good |= tf.equal(tf.size(tensor), 0)
     return tf.debugging.Assert(good, [REFUSED, name, low, high])
 
 

@@ -38,6 +38,11 @@ class SampleTask(Task):
         kinds = self.target, *self.given
         return {key: field for kind in kinds for key, field in kind.fields.items()}
 
+    @property
+    def shown(self):
+        """dict of `Field` by name: those of a batch that `predict` is given."""
+        return self.fields
+
     def loader(self, samples, *given, batch_size=32, shuffle=True, seed=0):
         """Batches for `fit` of what a person holds.
 
@@ -132,7 +137,7 @@ class SampleTask(Task):
     @functools.wraps(keras.Model.predict)
     def predict(self, *args, **kwargs):
         given = arguments(keras.Model.predict, self, args, kwargs)
-        given["x"], _, _ = Feed(self.fields).any(given["x"])
+        given["x"], _, _ = Feed(self.shown).any(given["x"])
         with self._clear():
             return super().predict(**given)
 
@@ -149,7 +154,7 @@ class SampleTask(Task):
 
     @functools.wraps(keras.Model.predict_on_batch)
     def predict_on_batch(self, x):
-        return super().predict_on_batch(Feed(self.fields).arrays(x)[0])
+        return super().predict_on_batch(Feed(self.shown).arrays(x)[0])
 
     def _feed(self, given, class_weight=None):
         for name, value in (

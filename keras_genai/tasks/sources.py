@@ -19,6 +19,7 @@ class Sources:
         kind: `Modality` whose samples are float `(S, ...)`.
         value: what a person has: what `kind.read` takes, or a list of such samples.
         tokenizer: `Tokenizer` or `None`. With one, results are str.
+        name: str, what errors call the value.
 
     Attributes:
         rows: list of float arrays `(S, ...)`.
@@ -30,22 +31,25 @@ class Sources:
         ValueError: if there are none.
     """
 
-    def __init__(self, kind, value, tokenizer=None):
+    def __init__(self, kind, value, tokenizer=None, name="inputs"):
         self.single = is_one(value)
-        self.rows = _read(kind, value)
+        self.rows = _read(kind, value, name)
         self.count = len(self.rows)
         self.texts = None if tokenizer is None else True
 
 
-def _read(kind, value):
+def _read(kind, value, name):
     field = kind.fields[kind.key]
     is_read = isinstance(value, list) and all(
         np.ndim(row) == len(field.shape) and np.ndim(row) > 1 for row in value
     )
-    rows = value if is_read and value else kind.read(value, "inputs")
-    if not len(rows):
-        raise ValueError("`inputs` must be at least one. Received: none")
-    return list(rows)
+    if hasattr(value, "__len__") and not len(value) and not isinstance(value, str):
+        raise ValueError(f"`{name}` must be at least one. Received: none")
+    if not is_read:
+        return list(kind.read(value, name))
+    for row in value:
+        field.check(name, np.asarray(row)[None])
+    return value
 
 
 def is_one(value):
@@ -91,7 +95,7 @@ def transcribed(kind, sounds, write, batch_size=BATCH):
         ValueError: if there are no sounds, or one cannot be read.
     """
     check_count("batch_size", batch_size)
-    source = Sources(kind, sounds)
+    source = Sources(kind, sounds, name="sounds")
     order = sorted(range(source.count), key=lambda index: len(source.rows[index]))
     found = [None] * source.count
     for first in range(0, len(order), batch_size):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_genai import replicas
-from keras_genai.checks import check_integer, check_number
+from keras_genai.checks import check_integer, check_number, check_size
 from keras_genai.declared import Finite, NotNegative, Positive
 from keras_genai.layers.alignment import durations_of, monotonic_alignment, spread
 from keras_genai.modalities.base import Modality
@@ -22,6 +22,7 @@ from keras_genai.tasks.sources import Sources
 
 PARTS = ("prior", "duration", "flow")
 LEAST_FRAMES, LEAST_TOKENS = 64, 8  # of what is compiled once
+MOST_FRAMES, MOST_STEPS = 2**16, 1_000  # of a text, and of the way to its sound
 VALIDATION_SEED = 20_230_906
 
 
@@ -189,7 +190,7 @@ class TextToSpeech(SampleTask):
         Raises:
             ValueError: if there are not as many sounds as texts, or one cannot be read.
         """
-        tokens = self.given[0].read(prompts, "prompts")
+        tokens = self._tokens(prompts)
         mels = self.spectrograms(sounds)
         if len(mels) != len(tokens):
             raise ValueError(
@@ -218,7 +219,7 @@ class TextToSpeech(SampleTask):
         Args:
             prompts: str, list of str, or int tokens `(count, length)`.
             speakers: who speaks: a name or number, or one a text; `None` for the first.
-            speed: float > 0. At 2 all takes half as long.
+            speed: float from 0.1 to 10. At 2 all takes half as long.
             steps: int. Of Euler's method, from noise to sound.
             temperature: float >= 0. Deviation of the noise.
             seed: int. The noise of a text is the same in any company.
@@ -230,14 +231,20 @@ class TextToSpeech(SampleTask):
             TypeError: if an argument is of a wrong type.
             ValueError: if one is out of range.
         """
-        check_number("speed", speed, "above 0", lambda x: 0 < x < math.inf)
-        check_integer("steps", steps, 1)
-        check_number("temperature", temperature, "at least 0", lambda x: x >= 0)
+        check_number("speed", speed, "from 0.1 to 10", lambda x: 0.1 <= x <= 10)
+        check_size("steps", steps, most=MOST_STEPS)
+        allowed = "finite, and at least 0"
+        check_number("temperature", temperature, allowed, lambda x: 0 <= x < math.inf)
         check_integer("seed", seed, 0)
-        tokens = self.given[0].read(prompts, "prompts")
+        tokens = self._tokens(prompts)
         voices = self._voices(speakers, len(tokens))
         durations = self._durations(tokens, voices, speed)
         frames = durations.sum(axis=1)
+        if frames.max() > MOST_FRAMES:
+            raise ValueError(
+                f"`prompts` must be said in at most {MOST_FRAMES:,} frames. "
+                f"Received: one that takes {frames.max():,}"
+            )
         length = bucket(int(frames.max()), LEAST_FRAMES)
         noise = [
             np.random.default_rng([seed, row]).standard_normal((length, self.bands))
@@ -267,6 +274,20 @@ class TextToSpeech(SampleTask):
             self.target.heard(m) for m in self.generate(prompts, speakers, **options)
         ]
 
+    def _tokens(self, prompts):
+        """int array `(B, T)` of texts that somebody wants to hear."""
+        if not isinstance(prompts, str) and not hasattr(prompts, "__len__"):
+            raise TypeError(
+                f"`prompts` must be a str, several, or tokens. Received: {prompts!r}"
+            )
+        tokens = self.given[0].read(prompts, "prompts") if len(prompts) else []
+        if not len(tokens) or not tokens.any(axis=1).all():
+            raise ValueError(
+                "`prompts` must be at least one text, of at least one token each. "
+                f"Received: {prompts!r:.60}"
+            )
+        return tokens
+
     def _voices(self, speakers, count):
         if self.voices is None:
             if speakers is not None:
@@ -282,7 +303,7 @@ class TextToSpeech(SampleTask):
         read = compiled(self, "read", lambda: self.network.read)
         said = read(tokens, voices)
         frames = np.exp(said.log_durations.numpy()) / speed
-        frames = np.maximum(np.round(frames), 1).astype("int32")
+        frames = np.clip(np.round(frames), 1, MOST_FRAMES + 1).astype("int32")
         places = np.arange(frames.shape[1])
         return frames * (places[None] < said.lengths.numpy()[:, None])
 

@@ -79,6 +79,10 @@ class CTC(SampleTask):
     def vocabulary_size(self):
         return self.network.vocabulary_size
 
+    @property
+    def shown(self):
+        return self.given[0].fields
+
     def loader(self, pairs, batch_size=16, shuffle=True, seed=0):
         """Batches for `fit` of sounds and what is said in them.
 

@@ -139,15 +139,34 @@ def test_it_learns_which_frames_a_letter_has_and_how_they_sound():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(speed=0), "`speed` must be above 0"),
+        (dict(speed=0), "`speed` must be from 0.1 to 10"),
         (dict(steps=0), "`steps` must be an int >= 1"),
-        (dict(temperature=-1), "`temperature` must be at least 0"),
+        (dict(temperature=-1), "`temperature` must be finite, and at least 0"),
+        (dict(temperature=np.inf), "`temperature` must be finite, and at least 0"),
+        (dict(steps=10**6), "`steps` must be an int >= 1, at most 1000"),
         (dict(speakers=1), "`speakers` must be `None` for a model of one voice"),
     ],
 )
 def test_wrong_arguments_are_named(options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         built().generate("ab", **options)
+
+
+@pytest.mark.parametrize(
+    "prompts", ["", [], ["ab", ""], np.zeros((1, 4), int), None, 5]
+)
+def test_what_says_nothing_is_refused(prompts):
+    with pytest.raises((TypeError, ValueError), match="`prompts` must be"):
+        built().speak(prompts)
+
+
+def test_a_text_that_would_take_for_ever_is_refused():
+    model = built()
+    for weight in model.network.weights:
+        if weight.name == "bias" and weight.shape == (1,):
+            weight.assign([40.0])  # of the logarithms of durations
+    with pytest.raises(ValueError, match="must be said in at most 65,536 frames"):
+        model.generate("ab")
 
 
 def test_a_text_is_needed_and_its_length():

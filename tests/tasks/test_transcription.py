@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_genai import from_preset
 from keras_genai.data import tokenizers
@@ -187,3 +188,50 @@ def test_text_is_not_transcribed():
 def test_decoders_are_chosen_by_who_transcribes():
     scores = np.log([[0.6, 0.4], [0.6, 0.4]])
     assert len(BestPath().decode(scores)) == 0
+
+
+def heard(count=2):
+    """A batch of that many short sounds, and what it takes for fit."""
+    rows = [np.zeros((9, 12), "float32")] * count
+    return {"mels": np.stack(rows), "frames": np.full(count, 9, "int32")}
+
+
+def test_who_predicts_has_no_tokens():
+    model = recogniser()
+    model.compile("adam", run_eagerly=True)
+    logits = model.predict(heard(), verbose=0)
+    np.testing.assert_array_equal(logits, model.predict_on_batch(heard()))
+    with pytest.raises(ValueError, match=r"a dict with \['frames', 'mels', 'tokens'\]"):
+        model.fit(heard(), verbose=0)
+
+
+def test_more_frames_than_a_batch_has_are_refused():
+    model = recogniser()
+    model.compile("adam", run_eagerly=True)
+    batch = {**heard(), "tokens": np.ones((2, 2), "int32")}
+    batch["frames"] = batch["frames"] + np.array([0, 1], "int32")
+    said = "`frames` must be ints from 1 to the steps of `mels`.*from 9 to 10"
+    for data in (batch, tf.data.Dataset.from_tensors(batch)):
+        with pytest.raises(ValueError, match=said):
+            model.fit(data, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("sounds", "said"),
+    [
+        ([], "`sounds` must be at least one"),
+        (np.zeros(0, "float32"), "`sounds` must be at least one"),
+        (None, "`sounds` must be a path, samples"),
+        (5, "`sounds` must be a path, samples"),
+        (b"abc", "`sounds` must be a path, samples"),
+        (np.zeros((80, 2), "float32"), "channels are mixed"),
+        (
+            [np.zeros((9, 3), "float32")],
+            r"`sounds` must be .* of shape \(batch, frames, 12",
+        ),
+    ],
+)
+def test_what_is_no_sound_is_refused_by_its_name(sounds, said):
+    for model in (recogniser(), writer()):
+        with pytest.raises(ValueError, match=said):
+            model.transcribe(sounds)
