@@ -8,11 +8,10 @@ import signal
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 import tiny_run
-from amid_updates import KilledError, Process
+from amid_updates import Kill, KilledError, Process
 
 from keras_genai import training
 from keras_genai.training.log import TIMING_FIELDS
@@ -113,19 +112,6 @@ def assert_identical(run, whole):
     assert run.log == whole.log
 
 
-class End(keras.callbacks.Callback):
-    """Ends a run in the middle: after so many calls of the train function."""
-
-    def __init__(self, calls):
-        super().__init__()
-        self.left = calls
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if not self.left:
-            raise KilledError
-
-
 def learn(process, folder, *callbacks):
     """A run of 12 steps: its weights, its `Outcome`, its log."""
     model = process.begin()
@@ -153,7 +139,7 @@ def test_a_run_that_ended_amid_an_interval_goes_on_to_the_same_bits(tmp_path):
     process = Process(tiny_run.scaled_model())
     whole, expected, log = learn(process, tmp_path / "whole")
     with pytest.raises(KilledError):  # before the 8th step is saved
-        learn(process, tmp_path / "cut", End(calls=4))
+        learn(process, tmp_path / "cut", Kill(calls=4))
     weights, outcome, written = learn(process, tmp_path / "cut")
     assert outcome.resumed_from == 6
     assert written == log
