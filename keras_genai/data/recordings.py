@@ -177,7 +177,7 @@ def crop_loader(recordings, batch_size, crop, seed=0, tail=0, mel=None, **settin
     Raises:
         ValueError: if `crop` is no multiple of the hop of `mel`.
     """
-    check_size("crop", crop, most=2**24)
+    check_crop(crop)
     if mel is not None and crop % mel.hop:
         raise ValueError(
             f"`crop` must be a multiple of the hop of `mel`, {mel.hop}. "
@@ -261,6 +261,19 @@ class _Spectra:
         inside = tf.cast(place < counts, "float32")[..., None]
         mels = tf.gather(self.frames, index) * inside
         return {"mels": mels, "frames": tf.cast(left, "int32")}
+
+
+def check_crop(crop):
+    """Raises unless this can be the samples of a crop.
+
+    Args:
+        crop: int, from 1 to 2**24.
+
+    Raises:
+        TypeError: if it is no int.
+        ValueError: if it is out of range.
+    """
+    check_size("crop", crop, most=2**24)
 
 
 def _starts(lengths, crop, seed):

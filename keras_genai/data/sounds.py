@@ -56,7 +56,7 @@ def spoken_digits(
         FileNotFoundError: if the files are not there.
         ValueError: if there is no such speaker, or a file is no sound.
     """
-    check_size("tail", tail, least=0)
+    _check(crop, tail)  # before anything is read
     parts, speakers = digit_parts(data_dir, left_out, stand_in)
     kinds = Label(10, WORDS), Speaker(len(speakers), speakers), *_told(mel, RATE)
     return _splits(
@@ -101,7 +101,7 @@ def folder(
     Raises:
         ValueError: if there are fewer than three sounds, or a file is none.
     """
-    check_size("tail", tail, least=0)
+    _check(crop, tail)  # before anything is read
     kind = Audio(rate, cropped=True)
     whole, names = recordings.labelled_folder(as_path(path), rate)
     if len(whole) < 3:
@@ -151,6 +151,11 @@ def source(spec):
         "`data` must be 'spoken_digits', folder:PATH or an existing folder. "
         f"Received: {str(spec)!r}"
     )
+
+
+def _check(crop, tail):
+    recordings.check_crop(crop)
+    check_size("tail", tail, least=0)
 
 
 def _told(mel, rate):

@@ -46,20 +46,22 @@ def griffin_lim(settings, mels, rounds=60, momentum=0.99, seed=0):
     phases = np.random.default_rng(seed).uniform(
         0, 2 * np.pi, (*mels.shape[:2], settings.fft_size // 2 + 1)
     )
-    found = _function(settings, rounds)(mels, phases.astype("float32"), momentum)
+    found = _function(settings)(
+        mels, phases.astype("float32"), tf.constant(rounds), momentum
+    )
     return np.clip(found.numpy(), -1, 1)
 
 
 @functools.lru_cache(maxsize=8)
-def _function(settings, rounds):
+def _function(settings):
     return tf.function(
-        functools.partial(_walk, settings, rounds),
+        functools.partial(_walk, settings),
         autograph=False,
         reduce_retracing=True,
     )
 
 
-def _walk(settings, rounds, mels, phases, momentum):
+def _walk(settings, mels, phases, rounds, momentum):
     magnitudes = tf.complex(_magnitudes(settings, mels), 0.0)
     angles = tf.complex(tf.cos(phases), tf.sin(phases))
     back = tf.complex(momentum / (1 + momentum), 0.0)

@@ -22,6 +22,7 @@ WRONG = {
     "amount": (-0.1, "x", None, float("nan"), float("inf")),
 }
 HERE = {"batch_size": 2, "stand_in": True}
+NOWHERE = {"batch_size": 2, "data_dir": "nowhere"}  # what is read is missed
 CASES = [
     (images.digits, HERE, "image_size", (0, -1, 2.5, "x", True, 10**12)),
     (images.photographs, HERE, "test", ("x", 1, True, "china.jpg")),
@@ -39,7 +40,7 @@ CASES = [
     (answering.squad, HERE, "length", WRONG["size"]),
     (summarization.scitldr, HERE, "input_length", WRONG["size"]),
     (summarization.scitldr, HERE, "target_length", WRONG["size"]),
-    (sounds.spoken_digits, HERE, "crop", WRONG["size"]),
+    (sounds.spoken_digits, NOWHERE, "crop", WRONG["size"]),
     (speech.digit_strings, HERE, "longest", WRONG["size"]),
     (damage.Noise, {}, "deviation", (*WRONG["amount"], (0.2, 0.1), (0.1,))),
     (damage.Noise, {}, "clip", (0, "x", None)),

@@ -15,6 +15,12 @@ def splits():
 
 
 @pytest.fixture(scope="module")
+def train():
+    """Recordings of the stand-in that train."""
+    return speech.digit_parts(stand_in=True)[0][0]
+
+
+@pytest.fixture(scope="module")
 def strings():
     return speech.digit_strings(batch_size=8, stand_in=True)
 
@@ -69,8 +75,7 @@ def test_what_is_missing_or_misnamed_is_said(tmp_path):
         speech.digit_parts(tmp_path)
 
 
-def test_crops_are_what_the_recordings_hold_and_silence(splits):
-    train = speech.digit_parts(stand_in=True)[0][0]
+def test_crops_are_what_the_recordings_hold_and_silence(splits, train):
     waves = [np.pad(train.wave(row), (0, 50)) for row in range(len(train))]
     known = {wave[:700].tobytes() for wave in waves}
     seen = set()
@@ -126,8 +131,7 @@ def test_validation_begins_at_the_beginning_and_test_is_whole(splits):
             field.check(name, test[name])
 
 
-def test_a_string_is_its_digits_by_one_speaker_with_gaps():
-    (train, _, _), _ = speech.digit_parts(stand_in=True)
+def test_a_string_is_its_digits_by_one_speaker_with_gaps(train):
     made = speech.Strings(
         train, 30, speed=(1, 1), gain=(1, 1), noise=(0, 0), gap=(0.05, 0.1)
     )
@@ -153,8 +157,7 @@ def test_a_string_is_its_digits_by_one_speaker_with_gaps():
     assert set(made.plan["size"]) == {1, 2, 3, 4, 5, 6}
 
 
-def test_speed_gain_and_noise_are_as_they_were_asked_for():
-    (train, _, _), _ = speech.digit_parts(stand_in=True)
+def test_speed_gain_and_noise_are_as_they_were_asked_for(train):
     settings = dict(gap=(0, 0), longest=1)
     plain, fast = (
         speech.Strings(train, 5, **settings, noise=(0, 0), gain=(1, 1), speed=(x, x))
