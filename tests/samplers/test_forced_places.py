@@ -14,7 +14,7 @@ def network():
     return GPT(vocabulary_size=9, context=12, depth=1, width=8, num_heads=2)
 
 
-def test_places_are_counted_with_the_prompt_and_free_ones_are_drawn(network):
+def test_places_are_counted_with_the_prompt_and_free_ones_are_drawn(network, eager):
     forced = [-1, 7, -1, 3, -1, 5]
     rows = generate(
         network, [[1], [1, 2]], 9, Sample(rules=(ForcedPlaces(forced),)), seed=0
@@ -31,7 +31,7 @@ def test_places_are_counted_with_the_prompt_and_free_ones_are_drawn(network):
 
 
 @pytest.mark.parametrize("sampler", [Greedy, Beam])
-def test_every_sampler_has_it(network, sampler):
+def test_every_sampler_has_it(network, sampler, eager):
     rule = ForcedPlaces((-1, 4, 4, 4))
     (row,) = generate(network, [[1]], 6, sampler(rules=(rule,)), seed=0)
     np.testing.assert_array_equal(row[:4], [1, 4, 4, 4])

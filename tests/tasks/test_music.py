@@ -45,7 +45,7 @@ def silence_all(model):
             weight.assign(np.zeros(weight.shape))
 
 
-def test_a_model_that_knows_nothing_is_charged_all_symbols_for_every_note():
+def test_a_model_that_knows_nothing_is_charged_all_symbols_for_every_note(eager):
     model = notes_model(style=Style(tie_embeddings=False))
     silence_all(model)
     some = pieces(2, 2 * STEPS + 3)
@@ -56,7 +56,7 @@ def test_a_model_that_knows_nothing_is_charged_all_symbols_for_every_note():
     np.testing.assert_allclose(found[~np.isnan(found)], expected, rtol=1e-5)
 
 
-def test_a_model_that_knows_nothing_is_charged_a_bit_for_every_key():
+def test_a_model_that_knows_nothing_is_charged_a_bit_for_every_key(eager):
     model = chord_model()
     silence_all(model)
     some = pieces(2, 9)
@@ -85,7 +85,7 @@ def test_the_loss_is_the_mean_of_the_scores_and_padding_costs_nothing(make):
     model = make()
     some = pieces(3, STEPS)
     some[0, 6:] = scores.BEYOND
-    model.compile("sgd")
+    model.compile("sgd", run_eagerly=True)
     loss = model.evaluate({"notes": some}, verbose=0)
     np.testing.assert_allclose(loss, np.nanmean(model.score(some)), rtol=1e-4)
 
@@ -132,7 +132,7 @@ def test_a_melody_is_kept_and_a_piece_goes_on_past_the_window():
     assert not np.array_equal(model.harmonize(melody, count=2, seed=4), found)
 
 
-def test_the_melody_of_a_piece_is_its_highest_voice():
+def test_the_melody_of_a_piece_is_its_highest_voice(eager):
     crossed = np.array([[60, 64], [62, 60], [0, 61], [63, 0]])
     found = notes_model().harmonize(crossed)
     assert found[0, :, 0].tolist() == [64, 62, 61, 63]
@@ -196,6 +196,6 @@ def test_a_preset_harmonizes_by_itself(tmp_path):
 def test_pieces_of_any_length_are_learned_from_a_loader():
     splits = chorales.chords(2, stand_in=True)
     model = ChordModel(TCN(depth=1, width=4), splits.kind("notes"))
-    model.compile("adam")
+    model.compile("adam", run_eagerly=True)
     history = model.fit(splits.train.take(2), verbose=0).history
     assert np.isfinite(history["loss"]).all()

@@ -51,7 +51,7 @@ def batch(model, texts, mels, speakers=None):
     return {"tokens": tokens, **model.target.batch(mels), **more}
 
 
-def test_rows_are_the_same_in_any_company(model):
+def test_rows_are_the_same_in_any_company(model, eager):
     texts, mels = sounds(3)
     speakers = np.array([0, 1, 1], "int32")
     whole = batch(model, texts, mels, speakers)
@@ -59,8 +59,8 @@ def test_rows_are_the_same_in_any_company(model):
     found = [model(each) for each in (whole, wider)]
     for key in ("prior", "duration"):
         np.testing.assert_allclose(found[0][key], found[1][key], rtol=1e-5)
-    together = model.generate(texts, speakers)
-    alone = model.generate(texts[:1], speakers[:1])
+    together = model.generate(texts, speakers, steps=2)
+    alone = model.generate(texts[:1], speakers[:1], steps=2)
     np.testing.assert_allclose(together[0], alone[0], atol=1e-4)
 
 
