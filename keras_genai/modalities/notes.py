@@ -26,6 +26,7 @@ class Pitches(Field):
 
     steps: int | None
     voices: int
+    lowest: int
     highest: int
     kinds, dtype = "iu", "int32"
 
@@ -37,12 +38,18 @@ class Pitches(Field):
     def allowed(self):
         steps = "steps" if self.steps is None else self.steps
         return (
-            f"pitches up to {self.highest}, 0 for silence or -1 beyond the end, ints "
-            f"of shape ({BATCH}, {steps}, {self.voices})"
+            f"pitches from {self.lowest} to {self.highest}, 0 for silence or -1 beyond "
+            f"the end, ints of shape ({BATCH}, {steps}, {self.voices})"
         )
 
     def span(self):
         return scores.BEYOND, self.highest
+
+    def check(self, name, array):
+        super().check(name, array)
+        low = array[(array > scores.SILENT) & (array < self.lowest)]
+        if low.size:
+            raise self.refusal(name, float(low.min()), float(low.max()))
 
 
 @register
@@ -100,7 +107,7 @@ class Notes(Modality):
 
     @property
     def fields(self):
-        return {self.key: Pitches(self.steps, self.voices, self.highest)}
+        return {self.key: Pitches(self.steps, self.voices, self.lowest, self.highest)}
 
     @property
     def sizes(self):
@@ -123,6 +130,11 @@ class Notes(Modality):
         """
         name = name or self.key
         single = isinstance(value, str | os.PathLike) or getattr(value, "ndim", 3) == 2
+        if not single and not isinstance(value, list | tuple | np.ndarray):
+            raise ValueError(
+                f"`{name}` must be a path of a MIDI file, an array (T, {self.voices}), "
+                f"or several. Received: {value!r:.60}"
+            )
         pieces = [self._piece(each, name) for each in ([value] if single else value)]
         if not pieces:
             raise ValueError(f"`{name}` must be at least one piece. Received: none")

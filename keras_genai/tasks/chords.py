@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_genai import replicas
-from keras_genai.checks import check_integer, check_number
+from keras_genai.checks import MOST_NUMBERS, check_integer, check_number
 from keras_genai.modalities import scores
 from keras_genai.modalities.notes import Notes
 from keras_genai.networks.tcn import TCN
@@ -109,6 +109,7 @@ class ChordModel(SampleTask):
         check_integer("seed", seed, -(2**63))
         check_number("temperature", temperature, "above 0", lambda value: value > 0)
         known = begun(self.target, beginning, steps)
+        check_amount(count, steps, self.target.num_keys)
         keys = scores.to_keys(known, self.target.lowest, self.target.highest)
         forced = np.zeros((steps, self.target.num_keys), "float32")
         forced[: len(keys)] = keys
@@ -183,6 +184,22 @@ def begun(target, beginning, steps):
             f"Received: {len(pieces)} of {pieces.shape[1]}"
         )
     return np.maximum(pieces[0], scores.SILENT)
+
+
+def check_amount(count, steps, width):
+    """Raises a `ValueError` if so many pieces take more memory than there may be.
+
+    Args:
+        count: int, pieces.
+        steps: int, of each.
+        width: int, numbers of a step.
+    """
+    most = MOST_NUMBERS // (steps * width)
+    if count > most:
+        raise ValueError(
+            f"`count` must be at most {most:,} for pieces of {steps:,} steps. "
+            f"Received: {count=}"
+        )
 
 
 def _nats(found):

@@ -17,7 +17,7 @@ from keras_genai.samplers.rules import ForcedPlaces, LogitBias
 from keras_genai.samplers.session import compiled
 from keras_genai.samplers.tokens import Sample
 from keras_genai.tasks import pictures
-from keras_genai.tasks.chords import begun
+from keras_genai.tasks.chords import begun, check_amount
 from keras_genai.tasks.sample_task import SampleTask
 
 BATCH = 8  # windows scored at once
@@ -178,7 +178,7 @@ class NoteLM(SampleTask):
             ValueError: if an argument is out of range, or the beginning not shorter
                 than `steps`.
         """
-        steps = steps or self.target.steps
+        steps = self.target.steps if steps is None else steps
         known = begun(self.target, beginning, steps)
         wanted = np.full((steps, self.target.voices), scores.BEYOND, "int32")
         wanted[: len(known)] = known
@@ -221,6 +221,7 @@ class NoteLM(SampleTask):
         check_integer("count", count, 1)
         check_integer("seed", seed, -(2**62))
         steps, total = self.target.steps, len(wanted)
+        check_amount(count, total, self.target.voices)
         drawn = np.repeat(wanted[None, :known], count, axis=0)
         turn = 0
         while known < total:

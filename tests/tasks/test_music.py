@@ -166,6 +166,9 @@ def test_drawn_windows_see_what_the_score_sees():
         (lambda m: m.generate(steps=2**15), "`steps` must be at most"),
         (lambda m: m.generate(count=0), "`count` must be an int >= 1"),
         (lambda m: m.generate(temperature=0), "`temperature` must be"),
+        (lambda m: m.generate(steps=0), "`steps` must be an int >= 1"),
+        (lambda m: m.generate(10**9), "`count` must be at most"),
+        (lambda m: m.score(5), "`notes` must be a path of a MIDI file"),
     ],
 )
 @pytest.mark.parametrize("make", [notes_model, chord_model])
@@ -199,3 +202,13 @@ def test_pieces_of_any_length_are_learned_from_a_loader():
     model.compile("adam", run_eagerly=True)
     history = model.fit(splits.train.take(2), verbose=0).history
     assert np.isfinite(history["loss"]).all()
+
+
+@pytest.mark.parametrize("make", [notes_model, chord_model])
+def test_notes_below_the_lowest_are_no_silence(make):
+    model = make()
+    model.compile("adam", run_eagerly=True)
+    notes = np.full((1, model.target.steps or 4, model.target.voices), 60)
+    notes[0, 1, 0] = model.target.lowest - 1
+    with pytest.raises(ValueError, match="`notes` must be pitches from"):
+        model.fit(notes, verbose=0)
