@@ -5,6 +5,7 @@ import numbers
 
 LARGEST_TABLE = 2**31 - 1  # TensorFlow counts the rows of a table in int32
 LARGEST_SIZE = 2**16  # of a layer: beyond it, a kernel alone fills a memory
+MOST_SEED = 2**63  # of TensorFlow's and NumPy's ints
 MOST_NUMBERS = 2**31 - 1  # of all pictures drawn at once: 8 GiB
 
 
@@ -39,6 +40,19 @@ def check_integer(name, value, least):
         raise TypeError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
     if value < least:
         raise ValueError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
+
+
+def check_seed(value):
+    """Raises unless `value` is an int64.
+
+    Raises:
+        TypeError: if `value` is not an int.
+        ValueError: if it is too large.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"`seed` must be an int. Received: seed={value!r}")
+    if not -MOST_SEED <= value < MOST_SEED:
+        raise ValueError(f"`seed` must be an int of 64 bits. Received: seed={value}")
 
 
 def check_size(name, value, least=1, most=LARGEST_SIZE):

@@ -23,19 +23,6 @@ def check_count(name, value, least=1):
         )
 
 
-def check_seed(value):
-    """Raises unless `value` is an int64.
-
-    Raises:
-        TypeError: if `value` is not an int.
-        ValueError: if it is too large.
-    """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"`seed` must be an int. Received: seed={value!r}")
-    if not -_MOST <= value < _MOST:
-        raise ValueError(f"`seed` must be an int of 64 bits. Received: seed={value}")
-
-
 def check_limit(value):
     """Raises unless `limit` is `None` or an int >= 1.
 

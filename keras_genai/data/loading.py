@@ -15,8 +15,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.checks import check_instance
-from keras_genai.data.arguments import check_count, check_seed
+from keras_genai.checks import check_instance, check_seed
+from keras_genai.data.arguments import check_count
 from keras_genai.data.batching import Plan, default_boundaries, stack
 from keras_genai.data.loader import Loader
 from keras_genai.data.tokenizer import Tokenizer

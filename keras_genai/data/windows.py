@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.data.arguments import check_count, check_seed
+from keras_genai.checks import check_seed
+from keras_genai.data.arguments import check_count
 from keras_genai.data.loader import Loader
 
 MOST_TOKENS = 2**28  # of a batch, a gibibyte of them

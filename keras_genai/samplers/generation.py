@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_genai.checks import check_flag, check_integer
+from keras_genai.checks import check_flag, check_integer, check_seed
 from keras_genai.samplers.session import Session
 from keras_genai.samplers.text import Prompts, read_stop
 from keras_genai.samplers.tokens import Beam, Greedy, Sample, check_sampler
@@ -61,7 +61,7 @@ def generate(
     check_sampler(sampler)
     check_stream(stream, sampler)
     check_flag("strip_prompt", strip_prompt)
-    check_integer("seed", seed, -(2**63))
+    check_seed(seed)
     max_length = _length(prompts.tokens, max_length, sampler, decoder.context)
     session = Session(decoder, prompts.tokens, sampler, max_length, stops[0], seed)
     starts = prompts.tokens if prompts.texts is None else prompts.texts

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_genai.checks import check_integer, check_size
+from keras_genai.checks import check_seed, check_size
 from keras_genai.samplers.session import Session
 from keras_genai.samplers.text import Reader
 from keras_genai.samplers.tokens import Sample, check_sampler
@@ -82,7 +82,7 @@ def roll(
     check_plain(sampler)
     check_size("count", count)
     check_size("length", length)
-    check_integer("seed", seed, -(2**63))
+    check_seed(seed)
     begins, inputs = model.begin(prompts)
     _check_context(begins, length, model.context)
     starts = [np.asarray(begin, "int32") for begin in begins]

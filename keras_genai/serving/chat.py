@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from keras_genai.checks import check_integer
+from keras_genai.checks import check_integer, check_seed
 from keras_genai.data.turns import Turns
 from keras_genai.samplers import Beam, Greedy, Sample
 from keras_genai.samplers.tokens import check_sampler
@@ -59,7 +59,7 @@ class Chat:
         self._answers_apart = isinstance(model, Seq2SeqLM)
         own = model.generation if self._answers_apart else None
         context = model.context or LONGEST_HISTORY
-        check_integer("seed", seed, -(2**63))
+        check_seed(seed)
         if reply_length is not None:
             check_integer("reply_length", reply_length, 2)
         else:

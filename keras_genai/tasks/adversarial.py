@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai import replicas
-from keras_genai.checks import check_integer
+from keras_genai.checks import check_seed
 from keras_genai.losses import lazily
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks.drawing import fresh_seeds, replaced, to_pictures
@@ -198,7 +198,7 @@ class AdversarialTask(TwoOptimizerTask):
         Returns:
             array.
         """
-        check_integer("seed", seed, -(2**63))
+        check_seed(seed)
         with contextlib.ExitStack() as stack:
             stack.enter_context(replaced(fresh_seeds(self._seed_states(), seed)))
             if averaged:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_genai import replicas
-from keras_genai.checks import MOST_NUMBERS, check_integer, check_number
+from keras_genai.checks import MOST_NUMBERS, check_integer, check_number, check_seed
 from keras_genai.modalities import scores
 from keras_genai.modalities.notes import Notes
 from keras_genai.networks.tcn import TCN
@@ -106,7 +106,7 @@ class ChordModel(SampleTask):
                 than `steps`.
         """
         check_integer("count", count, 1)
-        check_integer("seed", seed, -(2**63))
+        check_seed(seed)
         check_number("temperature", temperature, "above 0", lambda value: value > 0)
         known = begun(self.target, beginning, steps)
         check_amount(count, steps, self.target.num_keys)

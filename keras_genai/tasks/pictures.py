@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.checks import MOST_NUMBERS, check_integer
+from keras_genai.checks import MOST_NUMBERS, check_integer, check_seed
 from keras_genai.modalities.text import Label
 
 
@@ -49,7 +49,7 @@ def check_count(count, seed, image_shape):
             f"`count` must be at most {most} of pictures {tuple(image_shape)}. "
             f"Received: {count=}"
         )
-    check_integer("seed", seed, -(2**63))
+    check_seed(seed)
     if seed >= 2**63:
         raise ValueError(f"`seed` must be below 2**63. Received: {seed=}")
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
-from keras_genai.checks import check_integer
+from keras_genai.checks import check_integer, check_seed
 from keras_genai.data import conversations
 from keras_genai.data.held import columns, in_batches
 from keras_genai.data.parallel_text import pair_batch
@@ -254,7 +254,7 @@ class Seq2SeqLM(LogitsTask):
             sampler = self.generation.sampler(len(starts[0]))
         max_length = self._check_generate(max_length, sampler)
         check_stream(stream, sampler)
-        check_integer("seed", seed, -(2**63))
+        check_seed(seed)
         session = Session(self, starts, sampler, max_length, stop[0], seed, encoded)
         return written(session, prompts, starts, stop, self.tokenizer, stream)
 

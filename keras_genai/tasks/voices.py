@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_genai import replicas
-from keras_genai.checks import check_integer
+from keras_genai.checks import check_integer, check_seed
 from keras_genai.modalities import scores
 from keras_genai.modalities.notes import Notes
 from keras_genai.networks.language import LanguageNetwork
@@ -219,7 +219,7 @@ class NoteLM(SampleTask):
     def _draw(self, wanted, known, count, seed, temperature, top_p):
         """Draws what is free of int `(T, V)`, window by window."""
         check_integer("count", count, 1)
-        check_integer("seed", seed, -(2**62))
+        check_seed(seed)
         steps, total = self.target.steps, len(wanted)
         check_amount(count, total, self.target.voices)
         drawn = np.repeat(wanted[None, :known], count, axis=0)

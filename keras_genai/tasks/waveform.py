@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_genai import replicas
-from keras_genai.checks import MOST_NUMBERS, check_integer, check_number
+from keras_genai.checks import MOST_NUMBERS, check_integer, check_number, check_seed
 from keras_genai.likelihoods import MuLaw
 from keras_genai.modalities.audio import Audio
 from keras_genai.modalities.base import Modality
@@ -183,7 +183,7 @@ class WaveformModel(SampleTask):
         Raises:
             ValueError: as `generate`, before anything is drawn.
         """
-        check_integer("seed", seed, -(2**63))
+        check_seed(seed)
         for name, value in (("temperature", temperature), ("seconds", seconds)):
             check_number(name, value, "above 0", lambda x: 0 < x < np.inf)
         count, samples, told = self._asked(count, seconds, given)

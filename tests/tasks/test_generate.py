@@ -332,6 +332,7 @@ def test_texts_are_those_of_transformers(seed, prompt, sampler, expected):
         ({"max_length": 5.0}, TypeError, "`max_length` must be an int >= 1"),
         ({"sampler": "greedy"}, TypeError, "`sampler` must be a Greedy, Sample or"),
         ({"seed": 0.5}, TypeError, "`seed` must be an int"),
+        ({"seed": 2**63}, ValueError, "`seed` must be an int of 64 bits"),
         ({"stop": 11}, ValueError, "`stop` must hold tokens from 0 to 10"),
         ({"stop": 1.5}, TypeError, "`stop` must be an int"),
         ({"stop": "x"}, ValueError, "`stop` must be int tokens"),

@@ -167,6 +167,7 @@ def test_drawn_windows_see_what_the_score_sees():
         (lambda m: m.generate(count=0), "`count` must be an int >= 1"),
         (lambda m: m.generate(temperature=0), "`temperature` must be"),
         (lambda m: m.generate(steps=0), "`steps` must be an int >= 1"),
+        (lambda m: m.generate(seed=2**63), "`seed` must be an int of 64 bits"),
         (lambda m: m.generate(10**9), "`count` must be at most"),
         (lambda m: m.score(5), "`notes` must be a path of a MIDI file"),
     ],
