@@ -153,7 +153,8 @@ def test_a_folder_without_its_smaller_files_opens(tmp_path, eager):
 
 def test_the_command_is_told_the_language(tmp_path, capsys, eager):
     with np.load(FILES / "whisper" / "reference.npz") as reference:
-        wave, tokens = reference["wave_0"], reference["translated_0"]
+        # One whose text depends on both options.
+        wave, tokens = reference["wave_1"], reference["translated_1"]
     (tmp_path / "a.wav").write_bytes(encode_wav(wave, 16_000))
     asked = ["transcribe", str(FILES / "whisper"), str(tmp_path / "a.wav")]
     asked += ["--language"]
