@@ -137,8 +137,16 @@ def digit_parts(data_dir=None, left_out=None, stand_in=False):
         is_test = who == speakers.index(left_out)
         rest = ~is_test & rest
     held_out = rest & (takes < _VALIDATION)
-    parts = (rest & ~held_out, held_out, is_test)
-    return tuple(whole.take(part) for part in parts), speakers
+    parts = {"train": rest & ~held_out, "validation": held_out, "test": is_test}
+    for name, part in parts.items():
+        if not part.any():
+            raise ValueError(
+                f"`data_dir` must have recordings for the part {name}: takes 0 to "
+                f"{_TEST - 1} test, those up to {_VALIDATION - 1} validate, later ones "
+                "train, and whoever is left out tests alone. "
+                f"Received: {len(whole)} recordings by {', '.join(speakers)}"
+            )
+    return tuple(whole.take(part) for part in parts.values()), speakers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -316,7 +324,7 @@ def _read_digits(folder):
     paths = sorted(folder.glob("[0-9]_*_*.wav"))
     names = [path.stem.split("_") for path in paths]
     for path, parts in zip(paths, names, strict=True):
-        if len(parts) != 3 or not parts[2].isdecimal():
+        if len(parts) != 3 or not parts[2].isdecimal() or len(parts[2]) > 9:
             raise ValueError(f"{path} must be called digit_speaker_take.wav")
     digits, who, takes = zip(*names, strict=True)
     speakers, number = np.unique(who, return_inverse=True)

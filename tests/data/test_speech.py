@@ -70,6 +70,17 @@ def test_a_speaker_who_is_left_out_is_only_in_the_test():
 def test_what_is_missing_or_misnamed_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="digit_speaker_take"):
         sounds.spoken_digits(4, data_dir=tmp_path)
+    for take in (0, 9):
+        write(tmp_path, 3, "ann", take)
+    with pytest.raises(ValueError, match="for the part validation"):
+        speech.digit_parts(tmp_path)
+    write(tmp_path, 3, "ann", 6)
+    with pytest.raises(ValueError, match="for the part train"):
+        speech.digit_parts(tmp_path, left_out="ann")
+    (tmp_path / "3_ann_6.wav").rename(tmp_path / f"3_ann_{'6' * 20}.wav")
+    with pytest.raises(ValueError, match="must be called digit_speaker_take"):
+        speech.digit_parts(tmp_path)
+    (tmp_path / f"3_ann_{'6' * 20}.wav").unlink()
     write(tmp_path, 3, "ann_b", 1)
     with pytest.raises(ValueError, match="must be called digit_speaker_take"):
         speech.digit_parts(tmp_path)
