@@ -251,8 +251,8 @@ class TextToSpeech(SampleTask):
             for row in range(len(tokens))
         ]
         noise = temperature * np.stack(noise).astype("float32")
-        walk = compiled(self, ("walk", steps), lambda: self._walk_of(steps))
-        found = walk(tokens, voices, durations, noise).numpy()
+        walk = compiled(self, "walk", lambda: self._walk)
+        found = walk(tokens, voices, durations, noise, tf.constant(steps)).numpy()
         found = found * self.deviation + self.mean
         return [mel[:count] for mel, count in zip(found, frames, strict=True)]
 
@@ -307,20 +307,21 @@ class TextToSpeech(SampleTask):
         places = np.arange(frames.shape[1])
         return frames * (places[None] < said.lengths.numpy()[:, None])
 
-    def _walk_of(self, steps):
-        def walk(tokens, voices, durations, noise):
-            length = tf.shape(noise)[1]
-            said = self.network.read(tokens, voices)
-            means = tf.gather(said.means, spread(durations, length), batch_dims=1)
-            frames = tf.reduce_sum(durations, axis=1)
-            real = tf.sequence_mask(frames, length, "float32")[..., None]
-            x, rows = noise, tf.shape(noise)[:1]
-            for step in range(steps):
-                time = tf.fill(rows, step / steps)
-                x = x + self.network(x, time, means, real, voices) / steps
-            return x
+    def _walk(self, tokens, voices, durations, noise, steps):
+        """float32 `(B, F, bands)`: from noise to sound, in one loop for any `steps`."""
+        length = tf.shape(noise)[1]
+        said = self.network.read(tokens, voices)
+        means = tf.gather(said.means, spread(durations, length), batch_dims=1)
+        frames = tf.reduce_sum(durations, axis=1)
+        real = tf.sequence_mask(frames, length, "float32")[..., None]
+        rows, count = tf.shape(noise)[:1], tf.cast(steps, "float32")
 
-        return walk
+        def step(place, x):
+            time = tf.fill(rows, tf.cast(place, "float32") / count)
+            return place + 1, x + self.network(x, time, means, real, voices) / count
+
+        start = tf.constant(0), noise
+        return tf.while_loop(lambda place, _: place < steps, step, start)[1]
 
     def _standard(self, mels):
         return (ops.cast(mels, "float32") - self.mean) / self.deviation
