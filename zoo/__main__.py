@@ -178,6 +178,8 @@ def add_task_verbs(verb):
     add("--beams", type=integer(1, 1_000), help="search with so many (the model's own)")
     add("--language", help="a code such as de, where a model is told (it is detected)")
     add("--translate", action="store_true", help="into English, where a model can")
+    text = "the model that translates what was understood, an entry or a folder"
+    add("--translate-by", metavar="NAME", help=text)
 
 
 def add_speak(add):

@@ -75,18 +75,37 @@ def answer(options):
 def transcribe(options):
     """Writes down what is said in sound files, a line a file.
 
-    Of a folder all sound files are read, those in folders within it, too.
+    Of a folder all sound files are read, those in folders within it, too. With
+    `--translate-by` a second model translates what the first one has understood.
     """
     paths = _sounds(options.text)
     place = locate(options.name, options.preset)
+    put = _translator(options)
     model = open_model(place, options.name, "transcribe", options.int8)
     model.jit_generate = False  # compiling would take longer than a few sounds
     more = {} if options.beams is None else _beams(model, options.beams)
     more |= _told(model, options)
     for first in range(0, len(paths), BATCH):
         chosen = paths[first : first + BATCH]
-        for path, text in zip(chosen, model.transcribe(chosen, **more), strict=True):
-            print(f"{path}: {' '.join(text.split())}", flush=True)
+        found = [" ".join(text.split()) for text in model.transcribe(chosen, **more)]
+        for path, text in zip(chosen, _each(found, put), strict=True):
+            print(f"{path}: {text}", flush=True)
+
+
+def _translator(options):
+    """A function from texts to their translations by `--translate-by`, or themselves.
+
+    Raises:
+        ValueError: if there is no such model, or it does not translate.
+    """
+    if options.translate_by is None:
+        return list
+    if options.translate:
+        raise ValueError(
+            "`--translate-by` must be left out with `--translate`. "
+            f"Received: {options.translate_by}"
+        )
+    return _rewriter(options.translate_by, "translate", "translation", quick=True)
 
 
 def _sounds(files):
@@ -144,28 +163,62 @@ def _told(model, options):
 
 
 def _rewrite(options, verb, task):
-    place = locate(options.name, options.preset)
-    model = open_model(place, options.name, verb, options.int8)
+    work = _rewriter(
+        options.name,
+        verb,
+        task,
+        preset=options.preset,
+        int8=options.int8,
+        prefix=options.prefix,
+        languages=getattr(options, "languages", None),
+        max_length=options.max_length,
+        quick=bool(options.text),
+    )
+    print_each(options.text, work)
+
+
+def _rewriter(
+    name,
+    verb,
+    task,
+    preset=None,
+    int8=False,
+    prefix=None,
+    languages=None,
+    max_length=None,
+    quick=False,
+):
+    """A function from a list of str to as many, by a model that rewrites texts.
+
+    Args:
+        name, preset, verb, int8: see `zoo._opening`.
+        task: str, what such tasks are called in published files.
+        prefix: str or `None` (what the model's files or its data say).
+        languages: see `_choose`.
+        max_length: int or `None`, tokens.
+        quick: bool. Whether there are so few texts that compiling would take longer.
+    """
+    place = locate(name, preset)
+    model = open_model(place, name, verb, int8)
     from keras_genai.evaluation.translation import translate
 
-    known = {} if options.prefix is not None else _published(place, task)
-    chosen = _choose(known, getattr(options, "languages", None))
-    entry = _entry(options.name, model.name)
-    prefix = options.prefix
+    known = {} if prefix is not None else _published(place, task)
+    chosen = _choose(known, languages)
+    entry = _entry(name, model.name)
     if prefix is None:
         prefix = chosen.get("prefix", _prefix(entry))
     read = getattr(entry, "reads", None) or str
     model.generation = _settings(model.generation, chosen)
-    if options.text:  # compiling would take longer than a few texts
+    if quick:
         model.jit_generate = False
 
     def work(texts):
         texts = [prefix + read(text) for text in texts]
         _say_what_is_cut(model, texts)
-        found = translate(model, texts, max_length=options.max_length)
+        found = translate(model, texts, max_length=max_length)
         return [" ".join(text.split()) for text in found]
 
-    print_each(options.text, work)
+    return work
 
 
 def _published(place, task):
@@ -242,10 +295,16 @@ def print_each(texts, work):
         work: function from a list of str to as many lines.
     """
     for batch in [texts] if texts else _lines():
-        said = [text for text in batch if text.strip()]
-        lines = iter(work(said) if said else ())
-        for text in batch:
-            print(next(lines) if text.strip() else "", flush=True)
+        for line in _each(batch, work):
+            print(line, flush=True)
+
+
+def _each(texts, work):
+    """Yields what `work` makes of every text, and nothing of nothing."""
+    said = [text for text in texts if text.strip()]
+    lines = iter(work(said) if said else ())
+    for text in texts:
+        yield next(lines) if text.strip() else ""
 
 
 def _lines():

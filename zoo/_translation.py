@@ -1,6 +1,8 @@
 """What the translation entries of the zoo have in common."""
 
 import contextlib
+import html
+import re
 
 from keras_genai.evaluation.attention_plot import plot_attention
 from keras_genai.evaluation.translation import bleu, exact_match, perplexity, translate
@@ -13,6 +15,28 @@ SENTENCES = (
     "zwei kinder spielen im schnee mit einem hund .",
     "eine frau in einem roten kleid steht vor einem großen gebäude .",
 )
+
+# What the tokens of Moses have instead of these characters.
+_ENTITIES = {"&": "&amp;", "|": "&#124;", "<": "&lt;", ">": "&gt;", "'": "&apos;"}
+_ENTITIES |= {'"': "&quot;", "[": "&#91;", "]": "&#93;"}
+
+
+def as_tokens(text):
+    """A text as Multi30k has it: small letters, tokens apart, a full stop at its end.
+
+    Args:
+        text: str, as people write it, or such tokens already.
+
+    Returns:
+        str. Hyphens and dots within words and numbers stay in them.
+    """
+    text = html.unescape(text).lower()
+    text = re.sub(r"([^\w\s.,-])", r" \1 ", text)
+    text = re.sub(r"(?<!\w)([.,])|([.,])(?!\w)", r" \1\2 ", text)
+    tokens = text.translate(str.maketrans(_ENTITIES)).split()
+    if tokens and tokens[-1] not in {".", "!", "?"}:
+        tokens.append(".")
+    return " ".join(tokens)
 
 
 def compiled(peak, warmup, steps, smoothing=0.1, jit_compile=True, **optimizer):

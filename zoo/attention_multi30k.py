@@ -53,6 +53,7 @@ entry = Entry(
     ),
     evaluate=_translation.score_sentences,
     needs=("sacrebleu",),
+    reads=_translation.as_tokens,
     sample=functools.partial(_translation.write, texts=_translation.SENTENCES),
     plot=functools.partial(_translation.plot, text=_translation.SENTENCES[0]),
     family="encoder-decoders",

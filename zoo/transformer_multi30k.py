@@ -56,6 +56,7 @@ entry = Entry(
     ),
     evaluate=_translation.score_sentences,
     needs=("sacrebleu",),
+    reads=_translation.as_tokens,
     sample=functools.partial(_translation.write, texts=_translation.SENTENCES),
     family="encoder-decoders",
     paper="Vaswani et al. 2017, https://arxiv.org/abs/1706.03762",
