@@ -36,7 +36,7 @@ ALLOWED = {
     "samplers": {"registry"},
     "networks": BASE | {"declared", "layers"},
     "modalities": {"registry", "files", "padding", "layers"},
-    "data": {"registry", "files", "padding", "modalities"},
+    "data": {"registry", "files", "padding", "progress", "modalities"},
     "tasks": BASE
     | {
         "padding",

@@ -45,8 +45,8 @@ PACKAGES = {
         modules=words(
             "answering augmentation captions chorales conversations countdown damage "
             "dialogue images masking pairs preferences pronunciation recordings "
-            "reviews sentiment sounds speech summarization text tokenizers translation "
-            "video"
+            "reviews sentiment sounds speech spoken_captions summarization text "
+            "tokenizers translation video"
         ),
         machinery=words("alphabet sentencepiece tokenizer"),
         hidden=words("Plan"),

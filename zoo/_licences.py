@@ -1,7 +1,7 @@
 """Under which terms the data is that trained weights may ship of.
 
-Data that is not named here has none that is known to allow it: SST-2 and Multi30k, for
-instance, are for research.
+Data that is not named here has none that is known to allow it: SST-2 and Multi30k,
+written or spoken, are for research, for instance.
 """
 
 _DIGITS = "CC BY 4.0 (Alpaydin & Kaynak 1998, UCI Machine Learning Repository)"

@@ -17,6 +17,7 @@ from . import reviews as reviews
 from . import sentiment as sentiment
 from . import sounds as sounds
 from . import speech as speech
+from . import spoken_captions as spoken_captions
 from . import summarization as summarization
 from . import text as text
 from . import tokenizers as tokenizers

@@ -30,6 +30,7 @@ from keras_genai.data.parallel_text import (
 )
 from keras_genai.files.paths import as_path, folders
 
+PARTS = ("train", "val", "test_2016_flickr")  # of Multi30k
 _HELD_OUT = 1000  # days in each of validation and test
 
 
@@ -120,14 +121,27 @@ def multi30k(
         every = _date_pairs(300)
         parts = every[:200], every[200:250], every[250:]
     else:
-        folder = "tok" if tokenized else "raw"
-        end = ".lc.norm.tok.{}" if tokenized else ".{}.gz"
-        parts = []
-        for part in ("train", "val", "test_2016_flickr"):
-            names = [f"{folder}/{part}{end.format(name)}" for name in languages]
-            parts.append(parallel_lines([_find(name, data_dir) for name in names]))
+        parts = [multi30k_lines(part, languages, tokenized, data_dir) for part in PARTS]
     name = "multi30k_" + "_".join(languages)
     return parallel_splits(parts, batch_size, seed, tokenizer, max_tokens, name)
+
+
+def multi30k_lines(part, languages=("de", "en"), tokenized=True, data_dir=None):
+    """The captions of one part of Multi30k.
+
+    Args:
+        part: str, one of `PARTS`.
+        languages, tokenized, data_dir: see `multi30k`.
+
+    Returns:
+        list of pairs of str, in the order of the files.
+
+    Raises: as `multi30k`.
+    """
+    folder = "tok" if tokenized else "raw"
+    end = ".lc.norm.tok.{}" if tokenized else ".{}.gz"
+    names = [f"{folder}/{part}{end.format(name)}" for name in languages]
+    return parallel_lines([_find(name, data_dir) for name in names])
 
 
 def pairs(

@@ -10,6 +10,7 @@ from keras_genai.files.text import read_bytes
 
 LARGEST_FILE = 2**30  # bytes, of which floats take up to four times as many
 RATES = 1_000, 768_000  # Hz
+HEADER = 44  # bytes of a file that is written here, before its samples
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _KINDS = {_PCM: (8, 16, 24, 32), _FLOAT: (32, 64)}
 _GUID = bytes.fromhex("000000001000800000aa00389b71")  # after the kind, of all of them
@@ -94,10 +95,15 @@ def encode_wav(waves: np.ndarray, rate: int) -> bytes:
             f"{waves.max(initial=0)}"
         )
     data = np.clip(np.round(waves * 2**15), -(2**15), 2**15 - 1).astype("<i2").tobytes()
+    return header(len(waves), rate) + data
+
+
+def header(samples: int, rate: int) -> bytes:
+    """The `HEADER` bytes before so many samples in what `encode_wav` returns."""
     form = struct.pack("<HHIIHH", _PCM, 1, rate, 2 * rate, 2, 16)
     head = b"WAVEfmt " + struct.pack("<I", len(form)) + form
-    body = head + b"data" + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+    head += b"data" + struct.pack("<I", 2 * samples)
+    return b"RIFF" + struct.pack("<I", len(head) + 2 * samples) + head
 
 
 def _chunks(content):

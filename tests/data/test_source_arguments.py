@@ -12,15 +12,18 @@ from keras_genai.data import (
     sentiment,
     sounds,
     speech,
+    spoken_captions,
     summarization,
     video,
 )
+from keras_genai.modalities.mel import Mel
 
 WRONG = {
     "size": (0, -1, 2.5, "x", True, None, 10**12),
     "share": (-0.1, 1.1, "x", None, float("nan")),
     "amount": (-0.1, "x", None, float("nan"), float("inf")),
 }
+MEL = Mel(8_000, window=200, hop=80, bands=8)
 HERE = {"batch_size": 2, "stand_in": True}
 NOWHERE = {"batch_size": 2, "data_dir": "nowhere"}  # what is read is missed
 CASES = [
@@ -42,6 +45,8 @@ CASES = [
     (summarization.scitldr, HERE, "target_length", WRONG["size"]),
     (sounds.spoken_digits, NOWHERE, "crop", WRONG["size"]),
     (speech.digit_strings, HERE, "longest", WRONG["size"]),
+    (spoken_captions.multi30k_german, {**HERE, "mel": MEL}, "captions", WRONG["size"]),
+    (spoken_captions.multi30k_german, HERE, "mel", (None, "x", 80)),
     (damage.Noise, {}, "deviation", (*WRONG["amount"], (0.2, 0.1), (0.1,))),
     (damage.Noise, {}, "clip", (0, "x", None)),
     (damage.Blur, {}, "deviation", (*WRONG["amount"], 0)),

@@ -107,6 +107,9 @@ def test_multi30k_is_read_in_both_forms(tmp_path):
         assert len(splits.held_out["inputs"]) == 9
         assert splits.test["inputs"][1] == f"{form}de {form}de"
         assert splits.test["targets"][0] == f"{form}en {form}en"
+        lines = translation.multi30k_lines("val", ("en", "de"), tokenized, tmp_path)
+        assert len(lines) == 9
+        assert lines[1] == (f"{form}en {form}en {form}en", f"{form}de {form}de")
     turned = translation.multi30k(4, data_dir=tmp_path, languages=("en", "de"))
     assert turned.test["targets"][1] == "tokde tokde"
     with pytest.raises(FileNotFoundError, match=r"must have tok/train\.lc\.norm"):
