@@ -21,6 +21,7 @@ BASE |= {"optimizers", "replicas"}
 # What each part of the package may import from it, itself and `checks` apart.
 ALLOWED = {
     "checks": set(),
+    "draws": set(),
     "xla": set(),
     "files": set(),
     "backend": set(),
@@ -33,12 +34,13 @@ ALLOWED = {
     "registry": {"backend", "standins"},
     "declared": {"registry"},
     "layers": {"registry", "files", "replicas", "xla"},
-    "samplers": {"registry"},
+    "samplers": {"registry", "draws"},
     "networks": BASE | {"declared", "layers"},
     "modalities": {"registry", "files", "padding", "layers"},
     "data": {"registry", "files", "padding", "progress", "modalities"},
     "tasks": BASE
     | {
+        "draws",
         "padding",
         "progress",
         "declared",

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from keras_genai import draws
 from keras_genai.checks import check_integer, check_number, check_size
-from keras_genai.samplers import draws
 from keras_genai.samplers.rules import apply_rules, check_rules
 
 NO_LIMIT = np.iinfo("int32").max

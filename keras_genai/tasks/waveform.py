@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_genai import replicas
+from keras_genai import draws, replicas
 from keras_genai.checks import MOST_NUMBERS, check_integer, check_number, check_seed
 from keras_genai.likelihoods import MuLaw
 from keras_genai.modalities.audio import Audio
@@ -12,7 +12,6 @@ from keras_genai.modalities.base import Modality
 from keras_genai.networks.base import Network
 from keras_genai.padding import pad_sequence
 from keras_genai.registry import register
-from keras_genai.samplers import draws
 from keras_genai.samplers.session import bucket, compiled
 from keras_genai.tasks import pictures
 from keras_genai.tasks.sample_task import SampleTask

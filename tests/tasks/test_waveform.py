@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_genai import draws
 from keras_genai.likelihoods import MuLaw
 from keras_genai.modalities import Audio, Label, Mel
 from keras_genai.modalities.speaker import Speaker
 from keras_genai.networks.wavenet import WaveNet
-from keras_genai.samplers import draws
 from keras_genai.tasks.waveform import WaveformModel
 
 RATE = 1_000

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_genai.samplers import draws
+from keras_genai import draws
 
 
 def words(*values):
