@@ -19,7 +19,6 @@ from keras_genai.tasks.sample_task import SampleTask
 STEPS = 4_096  # samples made in one call of the loop
 _SCORED = 8  # sounds at once
 _LEAST = 1_024  # samples that sounds are padded to, to be scored
-_LONGEST = 2**31 - 1  # samples; time is an int32
 
 
 @register
