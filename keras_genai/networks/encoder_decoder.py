@@ -17,7 +17,7 @@ from keras_genai.declared import LATER, Count, Rate, Size
 from keras_genai.layers.embedding import token_head, token_logits, token_table
 from keras_genai.layers.feedforward import ACTIVATIONS, check_activation
 from keras_genai.layers.positions import LearnedPositions
-from keras_genai.layers.stacks import DecoderStack, EncoderStack, layer_norm, make_stack
+from keras_genai.layers.stacks import DecoderStack, EncoderStack, layer_norm
 from keras_genai.networks.sequence_pair import TwoStacks
 from keras_genai.registry import register
 
@@ -164,14 +164,20 @@ class EncoderDecoder(TwoStacks):
         if style.embedding_norm != "nothing":
             self.encoder_norm = self._make_norm("encoder_norm")
             self.decoder_norm = self._make_norm("decoder_norm")
-        self.encoder = self._make_stack(
-            EncoderStack, self.encoder_depth, self.num_heads, self.inner_width
+        block = dict(
+            activation=ACTIVATIONS[style.activation],
+            initializer=self._matrix_start,
+            pre_norm=style.pre_norm,
         )
-        self.decoder = self._make_stack(
+        self.encoder = self.make_stack(
+            EncoderStack, self.encoder_depth, self.num_heads, self.inner_width, **block
+        )
+        self.decoder = self.make_stack(
             DecoderStack,
             self.decoder_depth,
             style.decoder_num_heads or self.num_heads,
             style.decoder_inner_width or self.inner_width,
+            **block,
         )
         if not style.tie_embeddings:
             self.head = token_head(
@@ -212,23 +218,6 @@ class EncoderDecoder(TwoStacks):
         layer = layer_norm(name)
         layer.build((None, None, self.width))
         return layer
-
-    def _make_stack(self, kind, depth, num_heads, inner_width):
-        stack = make_stack(
-            kind,
-            depth,
-            self.width,
-            name="encoder" if kind is EncoderStack else "decoder",
-            num_heads=num_heads,
-            hidden=inner_width or 4 * self.width,
-            activation=ACTIVATIONS[self.style.activation],
-            initializer=self._matrix_start,
-            pre_norm=self.style.pre_norm,
-            dropout=self.dropout,
-            dtype=self.dtype_policy,
-        )
-        stack.build((None, None, self.width))
-        return stack
 
     def embed_inputs(self, inputs, positions):
         x = self._scaled(self.embedding(inputs)) + self.encoder_positions(positions)

@@ -4,7 +4,7 @@ import typing
 
 from keras import ops
 
-from keras_genai.layers.stacks import memory_mask
+from keras_genai.layers.stacks import EncoderStack, make_stack, memory_mask
 from keras_genai.networks.base import Network
 
 
@@ -103,6 +103,31 @@ class TwoStacks(SequencePairNetwork):
         encoder: `keras_genai.layers.stacks.EncoderStack`.
         decoder: `keras_genai.layers.stacks.DecoderStack`.
     """
+
+    def make_stack(self, kind, depth, num_heads, inner_width=None, **block):
+        """A stack of layer-normalised blocks of this width and dropout, built.
+
+        Args:
+            kind: `EncoderStack` or `DecoderStack`, called "encoder" or "decoder".
+            depth: int. Number of blocks.
+            num_heads: int.
+            inner_width: int or `None` (`4 * width`). Width inside the feed-forward
+                networks.
+            **block: what else `keras_genai.layers.stacks.make_stack` takes.
+        """
+        stack = make_stack(
+            kind,
+            depth,
+            self.width,
+            name="encoder" if kind is EncoderStack else "decoder",
+            num_heads=num_heads,
+            hidden=inner_width or 4 * self.width,
+            dropout=self.dropout,
+            dtype=self.dtype_policy,
+            **block,
+        )
+        stack.build((None, None, self.width))
+        return stack
 
     def embed_inputs(self, inputs, positions):
         """What the encoder reads.

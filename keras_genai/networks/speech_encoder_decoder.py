@@ -11,7 +11,7 @@ from keras_genai.layers.feedforward import ACTIVATIONS
 from keras_genai.layers.positions import LearnedPositions
 from keras_genai.layers.spec_augment import SpecAugment
 from keras_genai.layers.speech import SpeechEncoder
-from keras_genai.layers.stacks import DecoderStack, make_stack
+from keras_genai.layers.stacks import DecoderStack
 from keras_genai.networks.sequence_pair import TwoStacks
 from keras_genai.registry import register
 
@@ -84,20 +84,14 @@ class SpeechEncoderDecoder(TwoStacks):
         )
         self.positions.build()
         self.drop = keras.layers.Dropout(self.dropout, dtype=policy, name="dropout")
-        self.decoder = make_stack(
+        self.decoder = self.make_stack(
             DecoderStack,
             self.decoder_depth,
-            self.width,
-            name="decoder",
-            num_heads=self.num_heads,
-            hidden=4 * self.width,
+            self.num_heads,
             activation=ACTIVATIONS["gelu"],
             initializer=keras.initializers.GlorotUniform,
             pre_norm=True,
-            dropout=self.dropout,
-            dtype=policy,
         )
-        self.decoder.build((None, None, self.width))
 
     def encode(self, inputs, inputs_mask):
         encoded, mask = self.encoder(inputs, inputs_mask)

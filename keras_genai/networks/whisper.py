@@ -9,7 +9,7 @@ from keras_genai.declared import LATER, Count, Rate, Size
 from keras_genai.layers.embedding import token_logits, token_table
 from keras_genai.layers.feedforward import ACTIVATIONS, check_activation
 from keras_genai.layers.positions import LearnedPositions
-from keras_genai.layers.stacks import DecoderStack, EncoderStack, make_stack
+from keras_genai.layers.stacks import DecoderStack, EncoderStack
 from keras_genai.networks.sequence_pair import TwoStacks
 from keras_genai.registry import register
 
@@ -94,14 +94,18 @@ class Whisper(TwoStacks):
         )
         self.decoder_positions.build()
         self.drop = keras.layers.Dropout(self.dropout, dtype=policy, name="dropout")
-        self.encoder = self._make_stack(
-            EncoderStack, self.encoder_depth, self.num_heads, self.inner_width
+        block = dict(
+            activation=ACTIVATIONS[self.activation], initializer=_normal, pre_norm=True
         )
-        self.decoder = self._make_stack(
+        self.encoder = self.make_stack(
+            EncoderStack, self.encoder_depth, self.num_heads, self.inner_width, **block
+        )
+        self.decoder = self.make_stack(
             DecoderStack,
             self.decoder_depth,
             self.decoder_num_heads or self.num_heads,
             self.decoder_inner_width or self.inner_width,
+            **block,
         )
 
     def _make_convolution(self, name, channels, stride):
@@ -116,23 +120,6 @@ class Whisper(TwoStacks):
         )
         layer.build((None, None, channels))
         return layer
-
-    def _make_stack(self, kind, depth, num_heads, inner_width):
-        stack = make_stack(
-            kind,
-            depth,
-            self.width,
-            name="encoder" if kind is EncoderStack else "decoder",
-            num_heads=num_heads,
-            hidden=inner_width or 4 * self.width,
-            activation=ACTIVATIONS[self.activation],
-            initializer=_normal,
-            pre_norm=True,
-            dropout=self.dropout,
-            dtype=self.dtype_policy,
-        )
-        stack.build((None, None, self.width))
-        return stack
 
     def encode(self, inputs, inputs_mask=None):
         x = self.encoder(self.embed_inputs(inputs))
