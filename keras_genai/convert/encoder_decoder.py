@@ -1,4 +1,4 @@
-"""What the tables of BART and Blenderbot share: `EncoderDecoder` in several styles."""
+"""What tables of encoder-decoders share; BART's and Blenderbot's, of several styles."""
 
 import dataclasses
 from typing import ClassVar, Literal
@@ -59,6 +59,18 @@ class EncoderDecoderSettings(Settings):
             "decoder_depth": self.decoder_layers,
         }
 
+    @property
+    def sizes(self):
+        """dict of arguments of networks that all have alike."""
+        return {
+            "vocabulary_size": self.vocab_size,
+            **self.depths,
+            "width": self.d_model,
+            "num_heads": self.encoder_attention_heads,
+            "inner_width": self.encoder_ffn_dim,
+            "dropout": self.dropout,
+        }
+
 
 def fixed(pre_norm):
     """`Settings.fixed`: what files from before 2021 say of one way to normalise."""
@@ -89,13 +101,8 @@ class Kind:
     def build(self, settings, checkpoint, **overrides):
         """The model of a folder."""
         network = {
-            "vocabulary_size": settings.vocab_size,
+            **settings.sizes,
             "context": settings.max_position_embeddings,
-            **settings.depths,
-            "width": settings.d_model,
-            "num_heads": settings.encoder_attention_heads,
-            "inner_width": settings.encoder_ffn_dim,
-            "dropout": settings.dropout,
             "style": self._style(settings),
         }
         generation = read_generation(
@@ -151,25 +158,42 @@ class Kind:
                     f"`style.{choice}` must be {getattr(self.style, choice)!r} in a "
                     f"{self.name}. Received: {getattr(look, choice)!r}"
                 )
-        theirs = {ours: name for name, ours in reversed(ACTIVATIONS.items())}
-        inner_width = network.inner_width or 4 * network.width
         return {
-            "vocab_size": network.vocabulary_size,
+            **described(model, look),
             "max_position_embeddings": network.context,
-            "encoder_layers": network.encoder_depth,
-            "decoder_layers": network.decoder_depth,
-            "d_model": network.width,
-            "encoder_attention_heads": network.num_heads,
-            "decoder_attention_heads": look.decoder_num_heads or network.num_heads,
-            "encoder_ffn_dim": inner_width,
-            "decoder_ffn_dim": look.decoder_inner_width or inner_width,
-            "activation_function": theirs[look.activation],
             "scale_embedding": look.scale_embedding,
-            "dropout": network.dropout,
             "tie_word_embeddings": look.tie_embeddings,
-            "is_encoder_decoder": True,
-            "decoder_start_token_id": model.generation.decoder_start_token,
         }
+
+
+def described(model, style):
+    """What config.json says of every model.
+
+    Args:
+        model: `Task` of an encoder-decoder.
+        style: what has its activation, and the sizes of its decoder alone: a style, or
+            the network itself.
+
+    Returns:
+        dict.
+    """
+    network = model.network
+    theirs = {ours: name for name, ours in reversed(ACTIVATIONS.items())}
+    inner_width = network.inner_width or 4 * network.width
+    return {
+        "vocab_size": network.vocabulary_size,
+        "encoder_layers": network.encoder_depth,
+        "decoder_layers": network.decoder_depth,
+        "d_model": network.width,
+        "encoder_attention_heads": network.num_heads,
+        "decoder_attention_heads": style.decoder_num_heads or network.num_heads,
+        "encoder_ffn_dim": inner_width,
+        "decoder_ffn_dim": style.decoder_inner_width or inner_width,
+        "activation_function": theirs[style.activation],
+        "dropout": network.dropout,
+        "is_encoder_decoder": True,
+        "decoder_start_token_id": model.generation.decoder_start_token,
+    }
 
 
 def family(model_type, settings, kind, tokenizer):

@@ -5,7 +5,12 @@ from typing import Annotated, Literal
 import numpy as np
 import pydantic
 
-from keras_genai.convert.encoder_decoder import ACTIVATIONS, stacks
+from keras_genai.convert.encoder_decoder import (
+    ACTIVATIONS,
+    EncoderDecoderSettings,
+    described,
+    stacks,
+)
 from keras_genai.convert.generation import read_generation, write_generation
 from keras_genai.convert.mapping import (
     Architecture,
@@ -14,7 +19,6 @@ from keras_genai.convert.mapping import (
     Family,
     Rate,
     Rule,
-    Settings,
     Token,
     joined,
     linear,
@@ -30,16 +34,9 @@ from keras_genai.tasks.speech import SpeechPrompt, SpeechSeq2SeqLM
 
 PREPROCESSOR = "preprocessor_config.json"
 _OF_ENGLISH = 51_864  # tokens of the checkpoints named `.en`, which say nothing else
-# What transformers' class decodes by itself.
-DECODING = {
-    "bos_token_id": 50256,
-    "eos_token_id": 50256,
-    "decoder_start_token_id": 50257,
-    "max_length": 448,
-}
 
 
-class WhisperSettings(Settings):
+class WhisperSettings(EncoderDecoderSettings):
     """config.json of Whisper. See `WhisperConfig` of transformers."""
 
     vocab_size: Count = 51865
@@ -53,16 +50,14 @@ class WhisperSettings(Settings):
     decoder_attention_heads: Count = 6
     encoder_ffn_dim: Count = 1536
     decoder_ffn_dim: Count = 1536
-    activation_function: Literal[*ACTIVATIONS] = "gelu"
     dropout: Rate = 0.0
     fixed = {"scale_embedding": False, "tie_word_embeddings": True}
-
-    @property
-    def depths(self):
-        return {
-            "encoder_depth": self.encoder_layers,
-            "decoder_depth": self.decoder_layers,
-        }
+    decoding = {
+        "bos_token_id": 50256,
+        "eos_token_id": 50256,
+        "decoder_start_token_id": 50257,
+        "max_length": 448,
+    }
 
 
 class _Preprocessor(pydantic.BaseModel):
@@ -100,18 +95,13 @@ class _Prompts(pydantic.BaseModel):
 def build(settings, checkpoint, **overrides):
     """The model of a folder."""
     network = {
+        **settings.sizes,
         "bands": settings.num_mel_bins,
-        "vocabulary_size": settings.vocab_size,
         "sound_context": settings.max_source_positions,
         "context": settings.max_target_positions,
-        **settings.depths,
-        "width": settings.d_model,
-        "num_heads": settings.encoder_attention_heads,
         "decoder_num_heads": settings.decoder_attention_heads,
-        "inner_width": settings.encoder_ffn_dim,
         "decoder_inner_width": settings.decoder_ffn_dim,
         "activation": ACTIVATIONS[settings.activation_function],
-        "dropout": settings.dropout,
     }
     return made(
         SpeechSeq2SeqLM,
@@ -155,7 +145,7 @@ def _generation(settings, checkpoint):
         None if file is None else {**file, "forced_decoder_ids": None}
         for file in (checkpoint.config, checkpoint.generation)
     )
-    return read_generation(config, stated, DECODING, settings.vocab_size)
+    return read_generation(config, stated, settings.decoding, settings.vocab_size)
 
 
 def _prompt(settings, checkpoint):
@@ -235,28 +225,14 @@ def aliases(model):
 def describe(model):
     """config.json of a model."""
     network = model.network
-    theirs = {ours: name for name, ours in reversed(ACTIVATIONS.items())}
-    inner_width = network.inner_width or 4 * network.width
+    end = (model.generation.end_tokens or (None,))[0]
     return {
-        "vocab_size": network.vocabulary_size,
+        **described(model, network),
         "num_mel_bins": network.bands,
         "max_source_positions": network.sound_context,
         "max_target_positions": network.context,
-        "encoder_layers": network.encoder_depth,
-        "decoder_layers": network.decoder_depth,
-        "d_model": network.width,
-        "encoder_attention_heads": network.num_heads,
-        "decoder_attention_heads": network.decoder_num_heads or network.num_heads,
-        "encoder_ffn_dim": inner_width,
-        "decoder_ffn_dim": network.decoder_inner_width or inner_width,
-        "activation_function": theirs[network.activation],
-        "dropout": network.dropout,
-        "is_encoder_decoder": True,
-        "decoder_start_token_id": model.generation.decoder_start_token,
         # transformers pads with it, and refuses one beyond the table.
-        "pad_token_id": (model.generation.end_tokens or (None,))[0],
-        "bos_token_id": (model.generation.end_tokens or (None,))[0],
-        "eos_token_id": (model.generation.end_tokens or (None,))[0],
+        **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id"), end),
     }
 
 
