@@ -16,7 +16,8 @@ from keras_genai.modalities.mel import Mel
 from keras_genai.optimizers import adamw
 from keras_genai.padding import pad_sequence
 from keras_genai.schedules import warmup_cosine
-from zoo._translation import uncompiled
+from zoo import _translation
+from zoo.entry import Recipe
 
 # 25 ms windows, 10 ms apart.
 MEL = Mel(
@@ -47,6 +48,18 @@ def optimizer(steps, rate, **more):
     return dict(optimizer=adamw(schedule, **average, **more))
 
 
+def recipe(steps, rate, **more):
+    """How models that write token by token are trained: as translators, without XLA."""
+
+    def compile(steps=steps):
+        warmup = max(1, steps // 20)
+        return _translation.compiled(
+            *(rate, warmup, steps), jit_compile=False, weight_decay=0.01, clip=1.0
+        )
+
+    return Recipe(compile, steps=steps, **more)
+
+
 def spoken(part, rows=slice(None)):
     """The strings of a part of the data, without padding: list of float32 `(T,)`."""
     pairs = zip(part["waves"][rows], part["samples"][rows], strict=True)
@@ -61,7 +74,7 @@ def single(recordings):
 
 def understood(model, sounds):
     """Transcripts, decoded in a graph: XLA would compile a search for each length."""
-    with uncompiled(model):
+    with _translation.uncompiled(model):
         return model.transcribe(sounds)
 
 

@@ -8,12 +8,11 @@ The data, the figures and the control are those of `ctc_digits`. The text is wri
 token by token, by the same samplers as translations, with four beams.
 """
 
-from keras_genai.losses import SparseSmoothedCrossentropy
 from keras_genai.networks.speech_encoder_decoder import SpeechEncoderDecoder
 from keras_genai.samplers import GenerationSettings
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _speech
-from zoo.entry import Entry, Recipe
+from zoo.entry import Entry
 
 STEPS = 4_000
 
@@ -35,15 +34,10 @@ entry = Entry(
     source=_speech.SOURCE,
     alphabet=True,
     feed=_speech.as_pairs,
-    recipe=Recipe(
-        compile=lambda steps=STEPS: dict(
-            **_speech.optimizer(steps, 1e-3, weight_decay=0.01, clip=1.0),
-            loss=SparseSmoothedCrossentropy(0.1),
-            weighted_metrics=[],
-            jit_compile=False,
-        ),
+    recipe=_speech.recipe(
+        STEPS,
+        rate=1e-3,
         batch_size=32,
-        steps=STEPS,
         steps_per_execution=5,
         log_every=50,
         validate_every=500,

@@ -6,12 +6,11 @@ Train: python train.py whisper_tiny --data-dir FOLDER starts from random weights
        strings of spoken digits
 """
 
-from keras_genai.losses import SparseSmoothedCrossentropy
 from keras_genai.networks.whisper import Whisper
 from keras_genai.samplers import GenerationSettings
 from keras_genai.tasks.speech import SpeechSeq2SeqLM
 from zoo import _speech, _whisper
-from zoo.entry import Entry, Recipe
+from zoo.entry import Entry
 
 STEPS = 300
 
@@ -39,16 +38,7 @@ entry = Entry(
     source=_whisper.source,
     alphabet=True,
     feed=_speech.as_pairs,
-    recipe=Recipe(
-        compile=lambda steps=STEPS: dict(
-            **_speech.optimizer(steps, 3e-4, weight_decay=0.01, clip=1.0),
-            loss=SparseSmoothedCrossentropy(0.1),
-            weighted_metrics=[],
-            jit_compile=False,
-        ),
-        batch_size=16,
-        steps=STEPS,
-    ),
+    recipe=_speech.recipe(STEPS, rate=3e-4, batch_size=16),
     evaluate=_speech.score,
     sample=_speech.write,
     family="speech",
