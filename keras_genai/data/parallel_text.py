@@ -97,7 +97,14 @@ def shortened(row, most, end_token=None):
 
 
 def parallel_splits(
-    parts, batch_size, seed, tokenizer, max_tokens, name, max_length=None
+    parts,
+    batch_size,
+    seed,
+    tokenizer,
+    max_tokens,
+    name,
+    max_length=None,
+    padded_lengths=None,
 ):
     """`Splits` of parallel text, in batches of pairs of similar length.
 
@@ -111,6 +118,9 @@ def parallel_splits(
         name: str.
         max_length: int or `None`. Longer pairs, in tokens, are left out of training
             and validation.
+        padded_lengths: function from the lengths of pairs, int array `(N,)`, to those
+            that they are padded to; or `None`: an eighth of the pairs each, the long
+            ones in finer parts, in steps of four.
     """
     if not isinstance(tokenizer, tokenizers.Tokenizer):
         texts = tuple(text for pair in parts[0] for text in pair)
@@ -124,17 +134,13 @@ def parallel_splits(
         if max_length is not None:
             kept = np.flatnonzero(lengths <= max_length)
             rows, lengths = [rows[index] for index in kept], lengths[kept]
-        # An eighth of the pairs each, the long ones in finer parts; steps of four.
-        parts = [*np.arange(1, 8) / 8, 15 / 16, 63 / 64, 1.0]
-        ends = np.quantile(lengths, parts, method="higher")
+        ends = np.unique((padded_lengths or _quantiles)(lengths))
         return DataLoader(
             rows,
             batch_size,
             shuffle=shuffle,
             collate=collate,
-            buckets=Buckets(
-                lengths, np.unique(-(-ends.astype("int64") // 4) * 4), max_tokens
-            ),
+            buckets=Buckets(lengths, ends, max_tokens),
             seed=seed,
         )
 
@@ -147,6 +153,12 @@ def parallel_splits(
         test=columns(test),
         name=name,
     )
+
+
+def _quantiles(lengths):
+    parts = [*np.arange(1, 8) / 8, 15 / 16, 63 / 64, 1.0]
+    ends = np.quantile(lengths, parts, method="higher")
+    return -(-ends.astype("int64") // 4) * 4
 
 
 def read_pairs(path):

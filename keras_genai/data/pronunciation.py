@@ -8,6 +8,7 @@ All pronunciations of a word are in one part of the data; a loader has a pair of
 `targets` `(N, K)`, the pronunciations of each, filled up with empty ones.
 """
 
+import dataclasses
 import difflib
 import functools
 import importlib.resources
@@ -19,8 +20,7 @@ import numpy as np
 
 from keras_genai.checks import check_integer
 from keras_genai.data import tokenizers
-from keras_genai.data.loading import Buckets, DataLoader, Splits
-from keras_genai.data.parallel_text import pair_batch
+from keras_genai.data.parallel_text import parallel_splits
 from keras_genai.files.paths import as_path, folders
 from keras_genai.files.text import lines, read_bytes, read_text
 
@@ -197,32 +197,21 @@ def _splits(parts, symbols, batch_size, seed, max_tokens, name):
     if max_tokens is not None:
         check_integer("max_tokens", max_tokens, 1)
     tokenizer = tokenizers.symbols(symbols, **tokenizers.SPECIAL_TOKENS)
-
-    def loader(part, shuffle):
-        pairs = [(word, each) for word, spoken in part.items() for each in spoken]
-        sides = [tokenizer.encode_batch(side) for side in zip(*pairs, strict=True)]
-        rows = list(zip(*sides, strict=True))
-        lengths = np.array([max(len(a), len(b) + 1) for a, b in rows])
-        longest = -(-lengths.max() // 8) * 8
-        ends = [end for end in _LENGTHS if end < longest]
-        return DataLoader(
-            rows,
-            batch_size,
-            shuffle=shuffle,
-            collate=pair_batch(tokenizer, same_length=True),
-            buckets=Buckets(lengths, np.array([*ends, longest]), max_tokens),
-            seed=seed,
-        )
-
-    train, held_out, test = parts
-    return Splits(
-        loader(train, True),
-        loader(held_out, False),
-        tokenizer,
-        held_out=_columns(held_out),
-        test=_columns(test),
-        name=name,
+    pairs = [
+        [(word, each) for word, spoken in part.items() for each in spoken]
+        for part in parts
+    ]
+    found = parallel_splits(
+        *(pairs, batch_size, seed, tokenizer, max_tokens, name),
+        padded_lengths=_padded_lengths,
     )
+    held_out, test = map(_columns, parts[1:])
+    return dataclasses.replace(found, held_out=held_out, test=test)
+
+
+def _padded_lengths(lengths):
+    longest = -(-lengths.max() // 8) * 8
+    return [*(end for end in _LENGTHS if end < longest), longest]
 
 
 def _columns(part):
