@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.data import speech
-from keras_genai.data.loader import Loader
+from keras_genai.data.loader import ChangedLoader
 from keras_genai.evaluation.transcription import word_error_rate
 from keras_genai.evaluation.translation import exact_match
 from keras_genai.layers.mel import LogMel
@@ -174,37 +174,27 @@ def write(model, seed, source=None):
     return "\n".join(f"{truth} -> {text}" for truth, text in pairs)
 
 
-class _Pairs(Loader):
-    """The batches of another loader as `Seq2SeqLM` reads them."""
-
-    def __init__(self, loader, tokenizer):
-        self.loader, self.tokenizer = loader, tokenizer
-        self.batch_size = loader.batch_size
-        self.steps_per_epoch = loader.steps_per_epoch
-        self.content = loader.content
-        super().__init__(loader.fixed)
-
-    def fetch(self, step):
-        batch = self.loader.fetch(step)
-        tokens = batch["tokens"]
-        start, end = self.tokenizer.start_token, self.tokenizer.end_token
-        ends = tf.math.count_nonzero(tokens, axis=1, keepdims=True, dtype="int32")
-        places = tf.range(tf.shape(tokens)[1] + 1)[None]
-        longer = tf.pad(tokens, [(0, 0), (0, 1)])
-        labels = tf.where(places == ends, end, longer)
-        inputs = {
-            "inputs": batch["mels"],
-            "inputs_mask": tf.sequence_mask(
-                batch["frames"], tf.shape(batch["mels"])[1]
-            ),
-            "targets": tf.pad(labels[:, :-1], [(0, 0), (1, 0)], constant_values=start),
-        }
-        return inputs, labels, tf.cast(places <= ends, "float32")
-
-
 def as_pairs(model, splits, batch_size, seed):
     """The same data for a model that writes token by token: see `Entry.feed`."""
+    change = functools.partial(_as_pairs, splits.tokenizer)
     train, validation = (
-        _Pairs(loader, splits.tokenizer) for loader in (splits.train, splits.validation)
+        ChangedLoader(loader, change) for loader in (splits.train, splits.validation)
     )
     return dataclasses.replace(splits, train=train, validation=validation)
+
+
+def _as_pairs(tokenizer, batch):
+    """A batch as `Seq2SeqLM` reads it."""
+    mels, tokens = batch["mels"], batch["tokens"]
+    ends = tf.math.count_nonzero(tokens, axis=1, keepdims=True, dtype="int32")
+    places = tf.range(tf.shape(tokens)[1] + 1)[None]
+    longer = tf.pad(tokens, [(0, 0), (0, 1)])
+    labels = tf.where(places == ends, tokenizer.end_token, longer)
+    inputs = {
+        "inputs": mels,
+        "inputs_mask": tf.sequence_mask(batch["frames"], tf.shape(mels)[1]),
+        "targets": tf.pad(
+            labels[:, :-1], [(0, 0), (1, 0)], constant_values=tokenizer.start_token
+        ),
+    }
+    return inputs, labels, tf.cast(places <= ends, "float32")

@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from keras_genai.data import speech
-from keras_genai.data.loader import Loader
+from keras_genai.data.loader import ChangedLoader
 from keras_genai.modalities.mel import Mel
 
 # 25 ms windows, 10 ms apart; 30 seconds of them.
@@ -27,27 +27,17 @@ def source(batch_size, seed=0, data_dir=None, *, stand_in=False):
     kinds = found.kind("tokens"), MEL, found.kind("speakers")
     return dataclasses.replace(
         found,
-        train=_Windows(found.train),
-        validation=_Windows(found.validation),
+        train=ChangedLoader(found.train, _windows),
+        validation=ChangedLoader(found.validation, _windows),
         kinds=kinds,
     )
 
 
-class _Windows(Loader):
-    """The batches of another loader, their waves as spectrograms of one window."""
-
-    def __init__(self, loader):
-        self.loader = loader
-        self.batch_size = loader.batch_size
-        self.steps_per_epoch = loader.steps_per_epoch
-        self.content = loader.content
-        super().__init__(loader.fixed)
-
-    def fetch(self, step):
-        batch = self.loader.fetch(step)
-        size = MEL.length * MEL.hop
-        waves = batch["waves"][:, :size]
-        waves = tf.pad(waves, [(0, 0), (0, size - tf.shape(waves)[1])])
-        mels = MEL(tf.ensure_shape(waves, (None, size)))
-        frames = tf.fill(tf.shape(mels)[:1], MEL.length)
-        return {"mels": mels, "frames": frames, "tokens": batch["tokens"]}
+def _windows(batch):
+    """A batch with spectrograms of one window instead of waves."""
+    size = MEL.length * MEL.hop
+    waves = batch["waves"][:, :size]
+    waves = tf.pad(waves, [(0, 0), (0, size - tf.shape(waves)[1])])
+    mels = MEL(tf.ensure_shape(waves, (None, size)))
+    frames = tf.fill(tf.shape(mels)[:1], MEL.length)
+    return {"mels": mels, "frames": frames, "tokens": batch["tokens"]}

@@ -23,6 +23,7 @@ from . import text as text
 from . import tokenizers as tokenizers
 from . import translation as translation
 from . import video as video
+from .loader import ChangedLoader as ChangedLoader
 from .loader import Loader as Loader
 from .loading import Buckets as Buckets
 from .loading import DataLoader as DataLoader

@@ -85,6 +85,26 @@ class Loader(tf.data.Dataset):
         return found.with_options(options).prefetch(2)
 
 
+class ChangedLoader(Loader):
+    """The batches of another loader, each changed.
+
+    Args:
+        loader: `Loader`.
+        change: function of a batch, by TensorFlow operations, that returns another.
+    """
+
+    def __init__(self, loader, change):
+        self.loader = loader
+        self.change = change
+        self.batch_size = loader.batch_size
+        self.steps_per_epoch = loader.steps_per_epoch
+        self.content = loader.content
+        super().__init__(loader.fixed)
+
+    def fetch(self, step):
+        return self.change(self.loader.fetch(step))
+
+
 def _steps_of_epochs(count):
     """Steps of epoch 0 in the first pass over this data set, of epoch 1 in the next."""
     passes = itertools.count()
