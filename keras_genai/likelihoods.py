@@ -5,12 +5,15 @@ import math
 
 from keras import ops
 
+from keras_genai import draws
+from keras_genai.checks import check_size
 from keras_genai.registry import register
 
 __all__ = [
     "Bernoulli",
     "DiscretizedLogistic",
     "Gaussian",
+    "MixtureOfLogistics",
     "MuLaw",
     "gaussian_kl",
     "gaussian_log_prob",
@@ -18,6 +21,7 @@ __all__ = [
 ]
 
 SMALLEST_LOG_SCALE = -5.0  # exp(-5) is 1.7 grey levels of 256
+_NARROW = 1e-5  # an interval, in scales, within which a density is the same everywhere
 
 
 @register
@@ -153,19 +157,12 @@ class DiscretizedLogistic:
     def log_prob(self, parameters, images):
         """float32 `(...)`: log-likelihood of whole pictures. See `Bernoulli`."""
         mean, log_scale = _mean_and_log_scale(ops.cast(parameters, "float32"))
-        half = 0.5 / (self.levels - 1)
-        level = ops.round(ops.cast(images, "float32") * (self.levels - 1))
-        precision = ops.exp(-log_scale)
-        middle = (level / (self.levels - 1) - mean) * precision
-        upper, lower = middle + half * precision, middle - half * precision
-        inside = ops.sigmoid(upper) - ops.sigmoid(lower)
-        # Far out the difference rounds to 0; the density times the width does not.
-        density = -middle - 2.0 * ops.softplus(-middle) - log_scale + math.log(2 * half)
-        between = ops.where(inside > 1e-5, ops.log(ops.maximum(inside, 1e-12)), density)
-        # All of the density beyond the ends belongs to the first and the last level.
-        first, last = -ops.softplus(-upper), -ops.softplus(lower)
-        log_prob = ops.where(level == self.levels - 1, last, between)
-        return _per_picture(ops.where(level == 0, first, log_prob))
+        most = self.levels - 1
+        level = ops.round(ops.cast(images, "float32") * most)
+        ends = level == 0, level == most
+        return _per_picture(
+            _logistic_log_mass(level / most - mean, log_scale, 1 / most, *ends)
+        )
 
     def mean(self, parameters):
         """float32 `(..., H, W, C)` in [0, 1]: the middle. See `Bernoulli`."""
@@ -229,6 +226,142 @@ class MuLaw:
         loudness = ops.expm1(ops.abs(place) * math.log(self.levels)) / most
         return ops.sign(place) * loudness
 
+    @property
+    def network_sizes(self):
+        """dict of what fields of a network must be that reads and says such codes."""
+        return {"num_codes": self.levels}
+
+    def inputs(self, codes):
+        """What a network reads of int codes: themselves."""
+        return codes
+
+    def log_prob(self, parameters, codes):
+        """Logarithms of the probabilities of codes.
+
+        Args:
+            parameters: float `(..., levels)`, logits.
+            codes: int `(...)`.
+
+        Returns:
+            float32 `(...)`, in nats.
+        """
+        logits = ops.cast(parameters, "float32")
+        return -ops.sparse_categorical_crossentropy(codes, logits, from_logits=True)
+
+    def sample(self, parameters, uniform, temperature=1.0):
+        """Codes drawn by inverting their distribution function.
+
+        Args:
+            parameters: float32 `(B, levels)`, see `log_prob`.
+            uniform: float32 `(B,)`, independent and uniform in [0, 1).
+            temperature: float > 0. Below 1, likelier codes are drawn more often.
+
+        Returns:
+            int32 `(B,)`.
+        """
+        return draws.categorical(parameters / temperature, uniform)
+
+    def get_config(self):
+        return dataclasses.asdict(self)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class MixtureOfLogistics:
+    """Each sample of a wave is one of many evenly spaced numbers, by several logistics.
+
+    It is for as many bits as sounds are stored with, of which a network could not give
+    a logit each: it gives the logit, the middle and the scale of every component. Their
+    densities are integrated over the interval of each number; what lies beyond the ends
+    belongs to the first and the last. Methods as those of `MuLaw`, but networks read
+    the samples themselves.
+
+    Args:
+        components: int >= 1.
+        levels: even int from 2 to 65,536, how many numbers; 65,536 for 16 bits.
+
+    Raises:
+        TypeError: if one is not an int.
+        ValueError: if one is out of range.
+
+    Reference: Salimans et al. 2017, section 2.1, https://arxiv.org/abs/1701.05517; van
+    den Oord et al. 2017, section 2.1, https://arxiv.org/abs/1711.10433
+    """
+
+    components: int = 10
+    levels: int = 65_536
+
+    def __post_init__(self):
+        check_size("components", self.components)
+        check_size("levels", self.levels, least=2, most=65_536)
+        if self.levels % 2:
+            raise ValueError(f"`levels` must be even. Received: levels={self.levels}")
+
+    @property
+    def silence(self):
+        """int: the code of 0."""
+        return self.levels // 2
+
+    @property
+    def network_sizes(self):
+        """dict: see `MuLaw`."""
+        return {"num_codes": None, "num_outputs": 3 * self.components}
+
+    def codes(self, waves):
+        """int32 `(...)` from 0 to `levels - 1`, of float `(...)` in [-1, 1]."""
+        place = ops.round(ops.cast(waves, "float32") * self.silence) + self.silence
+        return ops.cast(ops.clip(place, 0, self.levels - 1), "int32")
+
+    def waves(self, codes):
+        """float32 `(...)` in [-1, 1), of codes; those between two are taken, too."""
+        return ops.cast(codes, "float32") / self.silence - 1
+
+    def inputs(self, codes):
+        """What a network reads of int codes: float32, see `waves`."""
+        return self.waves(codes)
+
+    def log_prob(self, parameters, codes):
+        """float32 `(...)`, in nats, of float `(..., 3 * components)`. See `MuLaw`."""
+        log_weights, middles, log_scales = self._components(parameters)
+        distance = self.waves(codes)[..., None] - middles
+        ends = (codes[..., None] == end for end in (0, self.levels - 1))
+        mass = _logistic_log_mass(distance, log_scales, 1 / self.silence, *ends)
+        return ops.logsumexp(log_weights + mass, axis=-1)
+
+    def sample(self, parameters, uniform, temperature=1.0):
+        """int32 `(...)`, of uniform numbers `(...)`. See `MuLaw`.
+
+        The temperature divides logits and multiplies scales.
+        """
+        log_weights, middles, log_scales = self._components(parameters, temperature)
+        weights, precisions = ops.exp(log_weights), ops.exp(-log_scales)
+
+        def up_to(codes):
+            """float32 `(...)`: how probable a code is that is no higher."""
+            upper = self.waves(ops.cast(codes, "float32") + 0.5)[..., None] - middles
+            return ops.sum(weights * ops.sigmoid(upper * precisions), axis=-1)
+
+        low = ops.zeros_like(uniform, dtype="int32")
+        high = low + self.levels - 1
+        for _ in range((self.levels - 1).bit_length()):
+            middle = (low + high) // 2
+            enough = up_to(middle) > uniform
+            low, high = (
+                ops.where(enough, low, ops.minimum(middle + 1, high)),
+                ops.where(enough, middle, high),
+            )
+        return high
+
+    def _components(self, parameters, temperature=1.0):
+        """Three of float32 `(..., components)`: logarithms of weights; middles; scales.
+
+        A scale is softly kept from a twentieth of an interval, where all is in one.
+        """
+        logits, middles, raw = ops.split(ops.cast(parameters, "float32"), 3, axis=-1)
+        least = math.log(1 / self.silence) - 3.0
+        log_scales = least + ops.softplus(raw - least) + ops.log(temperature)
+        return ops.log_softmax(logits / temperature), middles, log_scales
+
     def get_config(self):
         return dataclasses.asdict(self)
 
@@ -285,6 +418,33 @@ def _mean_and_log_scale(parameters):
     """Halves of the channels; the scale is softly kept from vanishing."""
     mean, raw = ops.split(parameters, 2, axis=-1)
     return mean, SMALLEST_LOG_SCALE + ops.softplus(raw - SMALLEST_LOG_SCALE)
+
+
+def _logistic_log_mass(distance, log_scale, width, is_first, is_last):
+    """Logarithm of what a logistic density has within an interval.
+
+    Args:
+        distance: float32, of the interval's middle from the density's.
+        log_scale: float32.
+        width: float, of the interval.
+        is_first, is_last: bool. Whether all that lies below, or above, belongs to it.
+
+    Returns:
+        float32, finite everywhere, as its gradients are.
+    """
+    precision = ops.exp(-log_scale)
+    upper = (distance + 0.5 * width) * precision
+    lower = (distance - 0.5 * width) * precision
+    below, above = -ops.softplus(-upper), -ops.softplus(lower)
+    # sigmoid(u) - sigmoid(l) = sigmoid(u) sigmoid(-l) (1 - exp(l - u)): no difference
+    # of two numbers that round to one.
+    span = width * precision
+    share = ops.where(
+        span > _NARROW,
+        ops.log(-ops.expm1(-ops.maximum(span, _NARROW))),
+        math.log(width) - log_scale,
+    )
+    return ops.where(is_first, below, ops.where(is_last, above, below + above + share))
 
 
 def _per_picture(values):

@@ -31,6 +31,7 @@ ALLOWED = {
     "standins": set(),
     "compat": set(),
     **{name: {"registry", "xla"} for name in BASE},
+    "likelihoods": {"registry", "xla", "draws"},
     "registry": {"backend", "standins"},
     "declared": {"registry"},
     "layers": {"registry", "files", "replicas", "xla"},

@@ -10,6 +10,7 @@ import pytest
 
 import zoo
 from keras_genai.data import images
+from keras_genai.likelihoods import MixtureOfLogistics
 from zoo import _settings, _weights
 from zoo.entry import showing, unwrapped
 
@@ -177,6 +178,26 @@ def test_a_value_that_no_model_can_have_is_named(name, pairs, line):
     settings = _settings.Settings.of(entry, **overrides)
     with pytest.raises((ValueError, TypeError), match=line):
         settings.build(entry.stand_in())
+
+
+def test_a_part_of_a_model_is_another_one_by_the_name_of_its_class():
+    entry = zoo.get("wavenet_digits")
+    pairs = ["likelihood=MixtureOfLogistics", "likelihood.components=2"]
+    overrides = _settings.read_overrides(entry, pairs)["overrides"]
+    assert overrides == {"likelihood": MixtureOfLogistics(2)}
+    with pytest.raises(ValueError, match="Did you mean MixtureOfLogistics"):
+        _settings.read_overrides(entry, ["likelihood=MixtureOfLogistic"])
+
+
+@pytest.mark.slow
+def test_wavenet_of_sixteen_bits_trains_on_what_stands_in():
+    entry = zoo.get("wavenet_digits")
+    splits = entry.stand_in()
+    model = entry.build(splits, **entry.tiny, likelihood=MixtureOfLogistics(2))
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    losses = model.fit(splits.train.take(40), epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] - 1
+    assert np.isfinite(model.generate(2, 0.01)).all()
 
 
 def stages(**changes):

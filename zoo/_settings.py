@@ -226,7 +226,8 @@ def read_overrides(entry, pairs):
 
     Args:
         entry: `Entry`. Its `settings` say what the model has, `style.norm=rms`
-            reaches into a part; the other keys are arguments of its source.
+            reaches into a part, and `likelihood=Gaussian` is another one, by the name
+            of its class; the other keys are arguments of its source.
         pairs: list of str.
 
     Returns:
@@ -245,6 +246,11 @@ def read_overrides(entry, pairs):
             source_overrides[key] = parse(key, text, of_source[key])
             if key not in known:
                 continue
+        if any(name.startswith(f"{key}.") for name in known):
+            overrides[key] = _part(key, text, entry.argument(key))
+            inner = dataclasses.asdict(overrides[key])
+            known |= {f"{key}.{name}": value for name, value in inner.items()}
+            continue
         if key not in known:
             raise ValueError(unknown("--set", key, {**known, **of_source}))
         value = parse(key, text, known[key])
@@ -255,6 +261,19 @@ def read_overrides(entry, pairs):
         else:
             overrides[key] = value
     return {"overrides": overrides, "source_overrides": source_overrides}
+
+
+def _part(key, text, example):
+    """Another part of a model: an object as `example` is, by the name of its class."""
+    module = sys.modules[type(example).__module__]
+    kinds = {
+        name: kind
+        for name, kind in vars(module).items()
+        if dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__
+    }
+    if text not in kinds:
+        raise ValueError(unknown(f"--set {key}", text, kinds))
+    return kinds[text]()
 
 
 def _plain(model):

@@ -21,7 +21,7 @@ def floors(train, test, likelihood):
     Args:
         train: list of float `(T,)` in [-1, 1].
         test: likewise.
-        likelihood: `MuLaw`.
+        likelihood: `MuLaw` or `MixtureOfLogistics`, whose codes are charged.
 
     Returns:
         dict of float: `unigram`, each code by how often it came; `bigram`, by what
@@ -40,18 +40,22 @@ def floors(train, test, likelihood):
 
 def _by_counts(train, test, likelihood):
     levels = likelihood.levels
-    counts = np.bincount(np.concatenate(train), minlength=levels) + 1.0
-    single = counts / counts.sum()
-    pairs = np.zeros((levels, levels))
-    for codes in train:
-        np.add.at(pairs, (_before(codes, likelihood), codes), 1)
-    seen = pairs.sum(axis=1, keepdims=True)
-    following = (pairs + _PRIOR * single) / (seen + _PRIOR)
-    last = np.concatenate([_before(codes, likelihood) for codes in test])
-    codes = np.concatenate(test)
+    (known, before_known), (codes, before) = (
+        (np.concatenate(part), np.concatenate([_before(x, likelihood) for x in part]))
+        for part in (train, test)
+    )
+    counts = np.bincount(known, minlength=levels) + 1.0
+    single = (counts / counts.sum())[codes]
+    # Of 16 bits a table of all pairs would be too large.
+    pairs, times = np.unique(levels * before_known + known, return_counts=True)
+    asked = levels * before + codes
+    place = np.minimum(np.searchsorted(pairs, asked), len(pairs) - 1)
+    came = np.where(pairs[place] == asked, times[place], 0)
+    seen = np.bincount(before_known, minlength=levels)[before]
+    following = (came + _PRIOR * single) / (seen + _PRIOR)
     return {
-        "unigram": float(-np.log(single[codes]).mean()),
-        "bigram": float(-np.log(following[last, codes]).mean()),
+        "unigram": float(-np.log(single).mean()),
+        "bigram": float(-np.log(following).mean()),
     }
 
 
@@ -75,7 +79,7 @@ def _by_prediction(train, test, likelihood):
 
 
 def _before(codes, likelihood):
-    return np.concatenate([[likelihood.silence], codes[:-1]])
+    return np.concatenate([[likelihood.silence], codes[:-1]]).astype("int64")
 
 
 def _past(wave):

@@ -17,13 +17,17 @@ ASIDE = 2  # frames on either side that are seen with one
 
 @register
 class WaveNet(Network):
-    """The next code of a sound, given all before it that it reaches back to.
+    """The next sample of a sound, given all before it that it reaches back to.
 
-    It may be told, beside the codes, a class and a speaker, whose vectors are added,
+    It may be told, beside the samples, a class and a speaker, whose vectors are added,
     and a spectrogram, which is spread over the samples between its frames.
 
     Args:
-        num_codes: int.
+        num_codes: int or `None`. How many codes there are for a sample, of which it
+            reads one; without, it reads the sample itself. A task fills it in from its
+            likelihood.
+        num_outputs: int or `None` (`num_codes`: logits). Numbers that it says of the
+            next sample.
         num_classes: int or `None`. If given, it is told classes.
         num_speakers: int or `None`. If given, it is told speakers.
         bands: int or `None`. If given, it is told spectrograms of so many.
@@ -36,7 +40,7 @@ class WaveNet(Network):
         embedding: int. Numbers of what it is told.
 
     Call arguments:
-        codes: int `(B, T)`.
+        samples: codes, int `(B, T)`; without codes float `(B, T)` in [-1, 1].
         labels: int `(B,)`, or `None` without classes.
         speakers: int `(B,)`, or `None` without speakers.
         mels: float `(B, F, bands)`, or `None` without spectrograms.
@@ -44,16 +48,18 @@ class WaveNet(Network):
             follows is not seen: the last one holds on.
 
     Returns:
-        float32 logits `(B, T, num_codes)`: those at t are of code t + 1.
+        float32 `(B, T, num_outputs)`: those at t are of sample t + 1.
 
     Raises:
-        ValueError: if `gate` is odd, or bands are without a hop.
+        ValueError: if `gate` is odd, bands are without a hop, or there are neither
+            codes nor outputs.
 
     Reference: van den Oord et al. 2016, https://arxiv.org/abs/1609.03499; the sums of
         skips are divided by the root of their number
     """
 
-    num_codes: Levels = LATER
+    num_codes: Levels | None = LATER
+    num_outputs: Size | None = None
     num_classes: Size | None = None
     num_speakers: Size | None = None
     bands: Size | None = None
@@ -70,21 +76,20 @@ class WaveNet(Network):
             raise ValueError(f"`gate` must be even. Received: gate={self.gate}")
         if self.bands and not self.hop:
             raise ValueError("`hop` must be given with `bands`. Received: hop=None")
+        if not (self.num_codes or self.num_outputs):
+            raise ValueError(
+                "`num_outputs` must be given without `num_codes`. "
+                "Received: num_outputs=None"
+            )
 
     @property
     def receptive_field(self):
-        """int: how many codes a logit depends on."""
+        """int: how many samples an output depends on."""
         return 1 + (self.kernel_size - 1) * sum(self.dilations)
 
     def make(self):
         policy = self.dtype_policy
-        self.codes = TokenEmbedding(
-            *(self.num_codes, self.residual),
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.5),
-            dtype=policy,
-            name="codes",
-        )
-        self.codes.build((None, None))
+        self.samples = self._sample_layer(policy)
         self._make_told(policy)
         self.blocks = []
         for index, dilation in enumerate(self.dilations):
@@ -100,10 +105,26 @@ class WaveNet(Network):
             self.skip, activation="relu", dtype=policy, name="first_head"
         )
         self.second_head = keras.layers.Dense(
-            self.num_codes, dtype=policy, name="second_head"
+            self.num_outputs or self.num_codes, dtype=policy, name="second_head"
         )
         self.first_head.build((None, None, self.skip))
         self.second_head.build((None, None, self.skip))
+
+    def _sample_layer(self, policy):
+        """What makes vectors of codes, `(B, T)`, or of samples, `(B, T, 1)`."""
+        start = keras.initializers.RandomNormal(stddev=0.5)
+        if self.num_codes:
+            size = self.num_codes, self.residual
+            layer = TokenEmbedding(
+                *size, embeddings_initializer=start, dtype=policy, name="codes"
+            )
+            layer.build((None, None))
+            return layer
+        layer = keras.layers.Dense(
+            self.residual, kernel_initializer=start, dtype=policy, name="samples"
+        )
+        layer.build((None, None, 1))
+        return layer
 
     def _make_told(self, policy):
         """Layers of what the network is told, `None` where it is not."""
@@ -125,17 +146,17 @@ class WaveNet(Network):
 
     @property
     def is_told(self):
-        """bool: whether it is told anything beside codes."""
+        """bool: whether it is told anything beside samples."""
         return bool(self.num_classes or self.num_speakers or self.bands)
 
-    def call(self, codes, labels=None, speakers=None, mels=None, frames=None):
+    def call(self, samples, labels=None, speakers=None, mels=None, frames=None):
         given = {"labels": labels, "speakers": speakers, "mels": mels, "frames": frames}
-        condition = self.condition(given, ops.shape(codes)[1])
-        x, gates = self.codes(codes), []
+        condition = self.condition(given, ops.shape(samples)[1])
+        x, gates = self._read(samples), []
         for block in self.blocks:
             x, gate = block(x, condition)
             gates.append(gate)
-        return self._logits(sum_of_skips(self.blocks, gates))
+        return self._outputs(sum_of_skips(self.blocks, gates))
 
     def condition(self, given, samples):
         """All that the network is told, as one tensor.
@@ -176,7 +197,7 @@ class WaveNet(Network):
         return ops.take_along_axis(seen, places[..., None], axis=1)
 
     def empty_rings(self, batch_size):
-        """tuple of float `(slots, B, residual)`: those before the first code."""
+        """tuple of float `(slots, B, residual)`: those before the first sample."""
         return tuple(block.convolution.empty_ring(batch_size) for block in self.blocks)
 
     def told_blocks(self, condition):
@@ -192,25 +213,29 @@ class WaveNet(Network):
             return [None] * len(self.blocks)
         return [block.condition(condition) for block in self.blocks]
 
-    def step(self, codes, rings, time, told):
-        """The logits of the code that follows one.
+    def step(self, samples, rings, time, told):
+        """What it says of the sample that follows one.
 
         Args:
-            codes: int32 `(B,)`.
+            samples: int32 or float `(B,)`, see the call arguments.
             rings: see `empty_rings`.
             time: int32 scalar. Which step it is, the first 0.
             told: see `told_blocks`.
 
         Returns:
-            `(logits, rings)`: float32 `(B, num_codes)`, and the rings with this code.
+            `(outputs, rings)`: float32 `(B, num_outputs)`, and the rings with this
+            sample.
         """
-        x, total, later = self.codes(codes), 0, []
+        x, total, later = self._read(samples), 0, []
         for block, ring, known in zip(self.blocks, rings, told, strict=True):
             x, skipped, ring = block.step(x, ring, time, known)
             total = total + skipped
             later.append(ring)
-        return self._logits(total), tuple(later)
+        return self._outputs(total), tuple(later)
 
-    def _logits(self, total):
+    def _read(self, samples):
+        return self.samples(samples if self.num_codes else samples[..., None])
+
+    def _outputs(self, total):
         x = ops.relu(total / math.sqrt(len(self.blocks)))
         return ops.cast(self.second_head(self.first_head(x)), "float32")

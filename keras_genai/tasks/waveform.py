@@ -1,11 +1,14 @@
 """WaveformModel: sounds sample by sample, each given all that came before it."""
 
+from typing import Annotated, Any
+
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from keras_genai import draws, replicas
 from keras_genai.checks import MOST_NUMBERS, check_integer, check_number, check_seed
+from keras_genai.declared import part
 from keras_genai.likelihoods import MuLaw
 from keras_genai.modalities.audio import Audio
 from keras_genai.modalities.base import Modality
@@ -23,18 +26,19 @@ _LEAST = 1_024  # samples that sounds are padded to, to be scored
 
 @register
 class WaveformModel(SampleTask):
-    """An autoregressive model of sounds, read as codes of their samples.
+    """An autoregressive model of sounds, whose samples are read as codes.
 
-    The loss is the mean cross-entropy of a code, in nats, of the samples that are
-    sound. Before a sound there is silence. In a crop that begins amid one, what came
-    before is not known: its first targets do not count, as many as the network reaches
-    back, but half of the crop at most.
+    The loss is what a code costs on average, in nats, of the samples that are sound:
+    minus the logarithm of its probability. Before a sound there is silence. In a crop
+    that begins amid one, what came before is not known: its first targets do not count,
+    as many as the network reaches back, but half of the crop at most.
 
     Args:
         network: such as `WaveNet`, with its `step` and `receptive_field`.
         target: `Audio`.
         given: `Label`, `Speaker` and `Mel`, as many of them as wanted.
-        likelihood: `MuLaw`, how samples are read as codes.
+        likelihood: `MuLaw` or `MixtureOfLogistics`: which codes samples are read as,
+            and how probable they are. Nats are comparable between equal codes alone.
 
     Call arguments:
         inputs: dict of `waves`, float `(B, T)` in [-1, 1]; `samples`, int `(B,)`, and
@@ -43,10 +47,12 @@ class WaveformModel(SampleTask):
         training: bool.
 
     Returns:
-        dict of `logits`, float32 `(B, T, levels)`; `codes`, int32 `(B, T)`, which they
-        predict; and `weights`, float32 `(B, T)`, 1 where that counts.
+        dict of `parameters`, float32 `(B, T, P)`, what the likelihood reads, of
+        `MuLaw` logits; `codes`, int32 `(B, T)`, which they predict; and `weights`,
+        float32 `(B, T)`, 1 where that counts.
 
     Raises:
+        TypeError: if `likelihood` is none of sounds.
         ValueError: if a batch is of another shape.
 
     Reference: van den Oord et al. 2016, https://arxiv.org/abs/1609.03499
@@ -55,13 +61,15 @@ class WaveformModel(SampleTask):
     network: Network
     target: Audio
     given: tuple[Modality, ...] = ()
-    likelihood: MuLaw = MuLaw()
+    likelihood: Annotated[Any, part("codes", "keras_genai.likelihoods, of sounds")] = (
+        MuLaw()
+    )
 
     casts_inputs = False  # bfloat16 cannot tell neighbouring samples
 
     @property
     def network_sizes(self):
-        return {**super().network_sizes, "num_codes": self.likelihood.levels}
+        return {**super().network_sizes, **self.likelihood.network_sizes}
 
     def make(self):
         self.jit_generate = self.network.jit_generate
@@ -77,9 +85,9 @@ class WaveformModel(SampleTask):
         told = {name: batch[name] for name in self._told_fields()}
         silence = ops.full_like(codes[:, :1], self.likelihood.silence)
         before = ops.concatenate([silence, codes[:, :-1]], axis=1)
-        logits = self.network(before, **told)
+        parameters = self.network(self.likelihood.inputs(before), **told)
         weights = self._weights(batch, ops.shape(codes)[1])
-        return {"logits": logits, "codes": codes, "weights": weights}
+        return {"parameters": parameters, "codes": codes, "weights": weights}
 
     def _told_fields(self):
         """Names of what the network is told in a batch."""
@@ -99,14 +107,18 @@ class WaveformModel(SampleTask):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        nats, weights = _nats(y_pred), y_pred["weights"]
+        nats, weights = self._nats(y_pred), y_pred["weights"]
         return replicas.share(replicas.masked_mean(nats, weights, sample_weight))
 
     def metric_inputs(self, x, y_pred):
-        return y_pred["codes"], y_pred["logits"]
+        return y_pred["codes"], y_pred["parameters"]
+
+    def _nats(self, found):
+        """float32 `(B, T)`: of each code."""
+        return -self.likelihood.log_prob(found["parameters"], found["codes"])
 
     def score(self, waves, **given):
-        """Cross-entropy of the codes of whole sounds.
+        """What the codes of whole sounds cost.
 
         Args:
             waves: sounds, as `Audio.read` takes them.
@@ -139,7 +151,7 @@ class WaveformModel(SampleTask):
 
     def _score(self, batch):
         found = self(batch)
-        nats, weights = _nats(found), found["weights"]
+        nats, weights = self._nats(found), found["weights"]
         return ops.sum(nats * weights, axis=1) / ops.sum(weights, axis=1)
 
     def generate(self, count=None, seconds=0.5, seed=0, temperature=1.0, **given):
@@ -254,7 +266,9 @@ class WaveformModel(SampleTask):
             {name: tf.constant(rows) for name, rows in told.items()}, samples
         )
         draw = compiled(
-            self, ("draw", size, steps), lambda: _Loop(self.network, size, steps)
+            self,
+            ("draw", size, steps),
+            lambda: _Loop(self.network, self.likelihood, size, steps),
         )
         ends = np.full(size, samples)
         if "frames" in told:
@@ -286,12 +300,14 @@ class _Loop:
 
     Args:
         network: with `step` and `told_blocks`.
+        likelihood: with `inputs` and `sample`.
         size: int, B, sounds at once.
         steps: int, S, the most codes that one call draws.
     """
 
-    def __init__(self, network, size, steps):
+    def __init__(self, network, likelihood, size, steps):
         self.network = network
+        self.likelihood = likelihood
         self.size = size
         self.steps = steps
 
@@ -318,9 +334,10 @@ class _Loop:
             told = known
             if not always:
                 told = self.network.told_blocks(condition[:, place])
-            logits, rings = self.network.step(codes, rings, first + place, told)
-            chances = draws.uniform(key, tf.fill([self.size], first + place))
-            codes = draws.categorical(logits / temperature, chances)
+            time, samples = first + place, self.likelihood.inputs(codes)
+            parameters, rings = self.network.step(samples, rings, time, told)
+            chances = draws.uniform(key, tf.fill([self.size], time))
+            codes = self.likelihood.sample(parameters, chances, temperature)
             made = ops.slice_update(made, (place, 0), codes[None])
             return place + 1, codes, rings, made
 
@@ -339,10 +356,3 @@ def _part(condition, first, steps):
         return condition
     part = condition[:, first : first + steps]
     return tf.pad(part, [[0, 0], [0, steps - part.shape[1]], [0, 0]])
-
-
-def _nats(found):
-    """float32 `(B, T)`: of each code."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels=found["codes"], logits=found["logits"]
-    )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_genai.evaluation.waveforms import floors
-from keras_genai.likelihoods import MuLaw
+from keras_genai.likelihoods import MixtureOfLogistics, MuLaw
 
 LAW = MuLaw()
 
@@ -35,6 +35,14 @@ def test_of_what_can_be_predicted_linear_prediction_costs_least():
     found = floors(waves[:4], waves[4:], LAW)
     assert found["linear_prediction"] < found["bigram"] - 0.3
     assert found["bigram"] < found["unigram"] - 0.3
+
+
+def test_sixteen_bits_of_white_noise_cost_more_than_eight_by_the_width_of_codes():
+    waves = [wave[:2_000] for wave in draws(3)]
+    found = floors(waves[:2], waves[2:], MixtureOfLogistics())
+    entropy = np.log(0.1 * 2**15 * np.sqrt(2 * np.pi * np.e))
+    assert entropy < found["linear_prediction"] < entropy + 0.3
+    assert found["bigram"] > entropy  # few of so many codes ever came
 
 
 def test_silence_costs_next_to_nothing():
