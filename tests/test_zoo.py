@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import toy_recordings
 
 import zoo
 from keras_genai import from_preset
@@ -257,11 +258,16 @@ def own_sounds(folder):
     return f"folder:{folder}"
 
 
+def own_recordings(folder):
+    return f"folder:{toy_recordings.write(folder)}"
+
+
 OWN = {
     "keras_genai.data.chorales": own_music,
     "keras_genai.data.images": own_pictures,
     "keras_genai.data.pairs": own_pictures,
     "keras_genai.data.sounds": own_sounds,
+    "keras_genai.data.speech": own_recordings,
     "keras_genai.data.text": own_text,
     "keras_genai.data.translation": own_pairs,
 }

@@ -46,7 +46,7 @@ PACKAGES = {
             "answering augmentation captions chorales conversations countdown damage "
             "dialogue images masking pairs preferences pronunciation recordings "
             "reviews sentiment sounds speech spoken_captions summarization text "
-            "tokenizers translation video"
+            "tokenizers transcripts translation video"
         ),
         machinery=words("alphabet sentencepiece tokenizer"),
         hidden=words("Plan"),

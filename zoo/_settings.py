@@ -82,14 +82,8 @@ class Settings:
         """The entry's source, or the one that was asked for with what both know."""
         if self.data is None:
             return self.entry.source
-        own, keywords = unwrapped(self.entry.source)
-        module = sys.modules.get(getattr(own, "__module__", None))
-        if not hasattr(module, "source"):
-            raise ValueError(
-                f"`--data` must not be given: {self.entry.name} has only its own "
-                f"data. Received: {self.data}"
-            )
-        other = module.source(self.data)
+        _, keywords = unwrapped(self.entry.source)
+        other = _other_source(self.entry, self.data)
         known = inspect.signature(other).parameters
         # A model of grey pictures reads the user's as such.
         for network in self.entry.networks.values():
@@ -221,7 +215,19 @@ class Settings:
         }
 
 
-def read_overrides(entry, pairs):
+def _other_source(entry, data):
+    """The source that `--data` names, among those like the entry's own."""
+    own, _ = unwrapped(entry.source)
+    module = sys.modules.get(getattr(own, "__module__", None))
+    if not hasattr(module, "source"):
+        raise ValueError(
+            f"`--data` must not be given: {entry.name} has only its own data. "
+            f"Received: {data}"
+        )
+    return module.source(data)
+
+
+def read_overrides(entry, pairs, data=None):
     """Arguments of the model and of the source from `KEY=VALUE` texts.
 
     Args:
@@ -229,6 +235,7 @@ def read_overrides(entry, pairs):
             reaches into a part, and `likelihood=Gaussian` is another one, by the name
             of its class; the other keys are arguments of its source.
         pairs: list of str.
+        data: str or `None`. What `--data` names: arguments of that source, too.
 
     Returns:
         dict for `Settings`, of `overrides` and `source_overrides`.
@@ -237,6 +244,8 @@ def read_overrides(entry, pairs):
         ValueError: for an unknown key, a value of another type, or no `=`.
     """
     known, of_source = entry.settings, _source_arguments(entry.source)
+    if data is not None and pairs:
+        of_source = {**_source_arguments(_other_source(entry, data)), **of_source}
     overrides, source_overrides = {}, {}
     for pair in pairs:
         key, equals, text = pair.partition("=")

@@ -8,7 +8,10 @@ import tensorflow as tf
 
 from keras_genai.data import speech
 from keras_genai.data.loader import ChangedLoader
-from keras_genai.evaluation.transcription import word_error_rate
+from keras_genai.evaluation.transcription import (
+    character_error_rate,
+    word_error_rate,
+)
 from keras_genai.evaluation.translation import exact_match
 from keras_genai.layers.mel import LogMel
 from keras_genai.layers.spec_augment import SpecAugment
@@ -83,14 +86,16 @@ def score(model, splits):
 
     Args:
         model: task with `transcribe`.
-        splits: `Splits` of `keras_genai.data.speech.digit_strings`.
+        splits: `Splits` of `keras_genai.data.speech.digit_strings`, or of
+            `keras_genai.data.transcripts.folder`.
 
     Returns:
         dict of float: `word_error_rate` of the test strings; `string_accuracy`, those
         right as a whole; `word_error_rate_NAME` of each speaker; `digit_accuracy` of
         single recordings, of which a test without a speaker left out has 300, beside
-        `floor_digit_accuracy`, that of their nearest neighbour in the training data;
-        and `shuffled_word_error_rate`, that of transcripts beside the texts of other
+        `floor_digit_accuracy`, that of their nearest neighbour in the training data,
+        or for recordings of one's own `character_error_rate`; and
+        `shuffled_word_error_rate`, that of transcripts beside the texts of other
         strings, which is what says nothing of the sounds.
     """
     truth = splits.test["texts"].tolist()
@@ -100,16 +105,27 @@ def score(model, splits):
         "word_error_rate": word_error_rate(found, truth),
         "string_accuracy": exact_match(found, truth),
         **_by_speaker(found, truth, splits),
-        **_of_digits(model, splits),
+        **(
+            _of_digits(model, splits)
+            if of_digits(splits)
+            else {"character_error_rate": character_error_rate(found, truth)}
+        ),
         "shuffled_word_error_rate": word_error_rate(
             found, [truth[place] for place in shuffled]
         ),
     }
 
 
+def of_digits(splits):
+    """bool: whether there are recordings of single digits behind the strings."""
+    return splits.texts is not None
+
+
 def _by_speaker(found, truth, splits):
-    """dict of float: the word error rate of each speaker in the test."""
+    """dict of float: the word error rate of each of several speakers in the test."""
     who, names = splits.test["speakers"], splits.kind("speakers").names
+    if len(names) == 1:
+        return {}
     figures = {}
     for number in np.unique(who):
         rows = np.flatnonzero(who == number)
@@ -172,6 +188,17 @@ def write(model, seed, source=None):
     found = understood(model, spoken(part, slice(SHOWN)))
     pairs = zip(part["texts"].tolist(), found, strict=False)
     return "\n".join(f"{truth} -> {text}" for truth, text in pairs)
+
+
+def fits(config, splits):
+    """Room for the longest text of the data, and two tokens around it: see `Entry`."""
+    room = splits.kind("tokens").length + 2
+    settings = config["generation"]
+    longest = max(settings.max_length, room)
+    return {
+        "context": max(config["context"], room),
+        "generation": dataclasses.replace(settings, max_length=longest),
+    }
 
 
 def as_pairs(model, splits, batch_size, seed):

@@ -63,7 +63,7 @@ def _train(options, folder, steps=None):
         precision=options.precision or entry.recipe.precision,
         data=options.data,
         data_dir=options.data_dir,
-        **_settings.read_overrides(entry, options.set),
+        **_settings.read_overrides(entry, options.set, options.data),
         fresh=options.fresh,
         tensorboard=options.tensorboard,
     )

@@ -34,6 +34,7 @@ entry = Entry(
     source=_speech.SOURCE,
     alphabet=True,
     feed=_speech.as_pairs,
+    fits=_speech.fits,
     recipe=_speech.recipe(
         STEPS,
         rate=1e-3,

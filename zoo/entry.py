@@ -105,6 +105,9 @@ class Entry:
         feed: callable `feed(model, splits, batch_size, seed)` that returns the `Splits`
             that are trained on, where a model has a part in making them, such as
             completions that it draws; or `None`: those of the source.
+        fits: callable `fits(config, splits)` that returns those arguments in `config`
+            that the data ask to be others, such as a context that holds their longest
+            text; or `None`.
         hub: str. Name of a pretrained checkpoint on the Hugging Face hub.
         reads: callable `reads(text)` that writes what a person types as the data have
             it, such as `str.lower` where they have small letters only; or `None`.
@@ -128,6 +131,7 @@ class Entry:
     reference: str = ""
     parts: dict[str, str] = dataclasses.field(default_factory=dict)
     feed: Callable | None = None
+    fits: Callable[..., dict] | None = None
     hub: str = ""
     reads: Callable[[str], str] | None = None
     plot: Callable | None = None
@@ -154,6 +158,8 @@ class Entry:
         self._check(overrides)
         splits = splits or self._known_splits()
         config = {**self.config, **overrides}
+        if self.fits is not None:
+            config.update(self.fits(config, splits))
         if "lanes" in config:  # the model carries one state a row of the batch
             config["lanes"] = batch_size or self.recipe.batch_size
         dtype = {"dtype": precision or self.recipe.precision}

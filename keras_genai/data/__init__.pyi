@@ -21,6 +21,7 @@ from . import spoken_captions as spoken_captions
 from . import summarization as summarization
 from . import text as text
 from . import tokenizers as tokenizers
+from . import transcripts as transcripts
 from . import translation as translation
 from . import video as video
 from .loader import ChangedLoader as ChangedLoader

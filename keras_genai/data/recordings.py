@@ -14,6 +14,7 @@ from keras_genai.files.text import lines, read_text
 from keras_genai.files.walking import files_below
 
 LOUDEST = 2.0**15  # of 16-bit integers
+TRANSCRIPTS = "metadata.csv"  # of a folder: what is said in which file
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,14 +83,12 @@ class Recordings:
 
 def of_waves(waves, rate, about):
     """`Recordings` of a list of float `(T,)` in [-1, 1]."""
-    whole = np.round(np.concatenate(waves) * LOUDEST)
-    sound = np.clip(whole, -LOUDEST, LOUDEST - 1).astype("int16")
-    return Recordings(sound, np.array([len(wave) for wave in waves]), rate, about)
+    return _joined([_whole(wave) for wave in waves], rate, about)
 
 
 def of_files(paths, rate, about):
     """`Recordings` of sound files, at a rate."""
-    return of_waves([read_sound(path, rate) for path in paths], rate, about)
+    return _joined([_whole(read_sound(path, rate)) for path in paths], rate, about)
 
 
 def labelled_folder(folder, rate):
@@ -126,14 +125,14 @@ def transcribed_folder(folder, rate):
         rate: int, Hz.
 
     Returns:
-        `Recordings` with `"texts"`, str `(N,)`.
+        `Recordings` with `"names"` and `"texts"`, str `(N,)`.
 
     Raises:
         OSError: if a file is not there.
         ValueError: if there are no lines, or one has no text, or names a file outside
             of `wavs`.
     """
-    place = folder / "metadata.csv"
+    place = folder / TRANSCRIPTS
     rows = [line.split("|") for line in lines(read_text(place)) if line.strip()]
     if not rows:
         raise ValueError(f"{place} must have at least one line")
@@ -145,7 +144,11 @@ def transcribed_folder(folder, rate):
                 f"Received: {'|'.join(row)[:60]!r}"
             )
     paths = [folder / "wavs" / f"{row[0]}.wav" for row in rows]
-    return of_files(paths, rate, {"texts": np.array([row[-1] for row in rows])})
+    about = {
+        "names": np.array([row[0] for row in rows]),
+        "texts": np.array([row[-1] for row in rows]),
+    }
+    return of_files(paths, rate, about)
 
 
 def crop_loader(recordings, batch_size, crop, seed=0, tail=0, mel=None, **settings):
@@ -285,6 +288,17 @@ def _starts(lengths, crop, seed):
     draws = tf.random.stateless_uniform(tf.shape(lengths), seed, dtype="float64")
     start = tf.cast(draws * tf.cast(lengths, "float64"), "int64") - crop // 2
     return tf.where(lengths <= crop, tf.zeros_like(start), tf.maximum(start, 0))
+
+
+def _whole(wave):
+    """int16 `(T,)`: a wave as it is kept, in half or a quarter of its bytes."""
+    wave = np.round(wave * LOUDEST)
+    return np.clip(wave, -LOUDEST, LOUDEST - 1).astype("int16")
+
+
+def _joined(sounds, rate, about):
+    lengths = np.array([len(sound) for sound in sounds])
+    return Recordings(np.concatenate(sounds), lengths, rate, about)
 
 
 def _is_sound(path):

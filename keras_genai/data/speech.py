@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.checks import check_instance, check_number, check_size
-from keras_genai.data import recordings, synthetic_speech, tokenizers
+from keras_genai.data import recordings, synthetic_speech, tokenizers, transcripts
 from keras_genai.data.loading import Buckets, DataLoader, Splits
-from keras_genai.files.paths import folders
+from keras_genai.files.paths import as_path, folders
 from keras_genai.modalities.audio import Audio
 from keras_genai.modalities.mel import Mel
 from keras_genai.modalities.speaker import Speaker
@@ -95,6 +95,37 @@ def digit_strings(
         name="digit_strings",
         kinds=(text, kind, Speaker(len(speakers), speakers)),
         texts={"train": parts[0], "test": parts[2]},
+    )
+
+
+def source(spec):
+    """The source that a short name asks for.
+
+    Args:
+        spec: `"digit_strings"`, `"folder:PATH"`, or the path of a folder, see
+            `transcripts.folder`.
+
+    Returns:
+        Function of `(batch_size, seed=0, data_dir=None, **own)` that returns `Splits`.
+
+    Raises:
+        ValueError: if there is no such source.
+        FileNotFoundError: if a named folder does not exist, or has no transcripts.
+    """
+    if spec == digit_strings.__name__:
+        return digit_strings
+    path = str(spec).removeprefix("folder:")
+    found = path and as_path(path, "data").is_dir()
+    if found and (as_path(path, "data") / recordings.TRANSCRIPTS).is_file():
+        return functools.partial(transcripts.folder, path=path)
+    if found or path != str(spec):
+        raise FileNotFoundError(
+            f"`data` must name a folder that has {recordings.TRANSCRIPTS}, with lines "
+            f"such as name|text, and wavs/name.wav. Received: {str(spec)!r}"
+        )
+    raise ValueError(
+        "`data` must be 'digit_strings', folder:PATH or an existing folder. "
+        f"Received: {str(spec)!r}"
     )
 
 
