@@ -36,7 +36,8 @@ def write(folder, options):
         for name, weight in model.named_parameters():
             if weight.dim() > 1 and ".fc" in name:
                 weight.mul_(LARGER)
-    model.generation_config.update(
+    # Of what it does not know yet, `update` takes nothing.
+    model.generation_config = transformers.GenerationConfig(
         is_multilingual=True,
         lang_to_id={"<|en|>": ENGLISH},
         task_to_id={"transcribe": TRANSCRIBE},
