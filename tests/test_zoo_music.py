@@ -36,7 +36,7 @@ def test_a_melody_is_harmonized_into_three_files(presets, melody, tmp_path, caps
     out = tmp_path / "below.mid"
     arguments = [str(presets / "voices"), str(melody), "--out", str(out)]
     assert not command.main(["harmonize", *arguments, "--seed", "3"])
-    assert f"1 pieces in {out}" in capsys.readouterr().out
+    assert f"1 piece in {out}" in capsys.readouterr().out
     (found,) = Notes(2).read(out)
     kept = found[:, 0] if len(found) == len(LINE) else found[: len(LINE), 0]
     np.testing.assert_array_equal(kept, LINE)

@@ -129,6 +129,14 @@ def output_file(value, argument):
     return path
 
 
+def write(target, out, value):
+    """Writes what a model made, and says how much of it is where."""
+    target.write(out, value)
+    size = target.size(value)
+    noun = target.noun.removesuffix("s") if size == 1 else target.noun
+    print(f"{size} {noun} in {out}")
+
+
 def training(name):
     """The command that trains an entry, as it is called here."""
     return f"{'python train.py' if _is_checkout() else 'keras-genai train'} {name}"

@@ -1,6 +1,6 @@
 """What people use models of music for: the verbs `continue` and `harmonize`."""
 
-from zoo._command import output_file
+from zoo._command import output_file, write
 from zoo._opening import locate, open_model
 
 STEPS = 64  # that are added to a beginning
@@ -21,7 +21,7 @@ def continue_(options):
         seed=options.seed,
         temperature=options.temperature,
     )
-    _write(model, out, value)
+    write(model.target, out, value)
 
 
 def harmonize(options):
@@ -36,7 +36,7 @@ def harmonize(options):
         seed=options.seed,
         temperature=options.temperature,
     )
-    _write(model, out, value)
+    write(model.target, out, value)
 
 
 def _open(options, verb):
@@ -48,8 +48,3 @@ def _open(options, verb):
     if out.suffix != suffix:
         raise ValueError(f"`--out` must end with {suffix}. Received: {out}")
     return model, out
-
-
-def _write(model, out, value):
-    model.target.write(out, value)
-    print(f"{model.target.size(value)} {model.target.noun} in {out}")

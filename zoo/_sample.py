@@ -4,7 +4,7 @@ import functools
 import inspect
 
 import zoo
-from zoo._command import say
+from zoo._command import say, write
 from zoo._opening import locate, open_model
 
 LENGTH = 48  # tokens of each of several completions
@@ -38,8 +38,7 @@ def sample(options):
     if said:
         print(said)
     if out is not None:
-        model.target.write(out, value)
-        print(f"{model.target.size(value)} {model.target.noun} in {out}")
+        write(model.target, out, value)
 
 
 def _entry_of(name, model):
