@@ -352,7 +352,9 @@ class LogitBias:
         return dense
 
     def apply(self, logits, history, biases):
-        return logits + biases[None]
+        # Not a sum, which XLA makes one slow loop of with the product before it: see
+        # `layers.embedding.token_logits`.
+        return logits - -biases[None]
 
 
 @dataclasses.dataclass(frozen=True)
