@@ -21,7 +21,7 @@ MEL = Mel(
 )
 
 
-def source(batch_size, seed=0, data_dir=None, *, stand_in=False):
+def digits(batch_size, seed=0, data_dir=None, *, stand_in=False):
     """`speech.digit_strings` whose spectrograms are `MEL`; see there."""
     found = speech.digit_strings(batch_size, seed, data_dir, stand_in=stand_in)
     kinds = found.kind("tokens"), MEL, found.kind("speakers")

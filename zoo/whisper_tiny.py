@@ -35,7 +35,7 @@ entry = Entry(
         num_heads=2,
         generation=GenerationSettings(max_length=8),
     ),
-    source=_whisper.source,
+    source=_whisper.digits,
     alphabet=True,
     feed=_speech.as_pairs,
     recipe=_speech.recipe(STEPS, rate=3e-4, batch_size=16),

@@ -65,8 +65,8 @@ def trained(sounds):
     model.compile("adam")
     model.optimizer.learning_rate = 1e-2
     data = model.loader(list(zip(sounds, TEXTS, strict=True)), batch_size=8)
-    history = model.fit(data, epochs=80, verbose=0).history
-    assert history["infeasible"] == [0.0] * 80
+    history = model.fit(data, epochs=160, verbose=0).history
+    assert history["infeasible"] == [0.0] * 160
     return model
 
 
@@ -164,7 +164,7 @@ def test_a_writer_learns_what_it_hears(sounds, tmp_path):
     model.compile("adam")
     model.optimizer.learning_rate = 5e-3
     data = model.loader(list(zip(sounds, TEXTS, strict=True)), batch_size=8)
-    model.fit(data, epochs=80, verbose=0)
+    model.fit(data, epochs=160, verbose=0)
     model.jit_generate = False
     assert model.transcribe(sounds) == [*TEXTS]
     model.save_to_preset(tmp_path / "preset")
