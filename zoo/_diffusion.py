@@ -6,16 +6,13 @@ import numpy as np
 from keras_genai.data.pictures import to_float
 from keras_genai.schedules import warmup_cosine
 from zoo import _images
+from zoo._averaging import averaged
 
-LONGEST_AVERAGE = 0.999  # momentum of the averaged weights
 SHOWN = 16  # restored pictures on a sheet
 
 
 def adam(steps, rate=1e-3, clip=1.0):
     """Adam as diffusion models are trained: averaged weights, a falling rate.
-
-    The average reaches over the last tenth of a run at most, so that short runs are
-    not drowned in their own beginnings.
 
     Args:
         steps: int. Length of the run.
@@ -26,8 +23,7 @@ def adam(steps, rate=1e-3, clip=1.0):
         warmup_cosine(rate, 200, steps, final=0.05),
         beta_2=0.99,
         global_clipnorm=clip,
-        use_ema=True,
-        ema_momentum=max(0.5, min(LONGEST_AVERAGE, 1 - 30 / steps)),
+        **averaged(steps),
     )
 
 

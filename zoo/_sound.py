@@ -10,8 +10,9 @@ from keras_genai.evaluation.waveforms import floors
 from keras_genai.modalities.mel import Mel
 from keras_genai.schedules import warmup_cosine
 from zoo import _even
+from zoo._averaging import averaged
+from zoo.entry import Recipe
 
-LONGEST_AVERAGE = 0.999  # momentum of the averaged weights
 SECONDS = 0.64  # of a sound that is read; four in five digits are shorter
 BANDS, FRAMES = 32, 64  # of what the reader sees
 _AT_ONCE = 60  # sounds
@@ -20,7 +21,7 @@ _RANGE = np.log(1e-4), np.log(1e2)
 
 
 def adam(steps, rate=1e-3):
-    """Adam with averaged weights and a falling rate; see `_diffusion.adam`.
+    """Adam with averaged weights and a falling rate.
 
     Args:
         steps: int. Length of the run.
@@ -29,8 +30,18 @@ def adam(steps, rate=1e-3):
     return keras.optimizers.Adam(
         warmup_cosine(rate, 100, steps, final=0.05),
         global_clipnorm=1.0,
-        use_ema=True,
-        ema_momentum=max(0.5, min(LONGEST_AVERAGE, 1 - 30 / steps)),
+        **averaged(steps),
+    )
+
+
+def recipe(steps):
+    """How models of waves are trained: four crops a step, without XLA."""
+    return Recipe(
+        compile=lambda steps=steps: dict(optimizer=adam(steps), jit_compile=False),
+        batch_size=4,
+        steps=steps,
+        log_every=50,
+        validate_every=500,
     )
 
 

@@ -20,6 +20,7 @@ from keras_genai.optimizers import adamw
 from keras_genai.padding import pad_sequence
 from keras_genai.schedules import warmup_cosine
 from zoo import _translation
+from zoo._averaging import averaged
 from zoo.entry import Recipe
 
 # 25 ms windows, 10 ms apart.
@@ -44,11 +45,21 @@ _SIDE = 24  # frames and bands of the floor
 _TOGETHER = 64  # recordings whose spectra are taken at once
 
 
-def optimizer(steps, rate, **more):
-    """AdamW with a warm-up and averaged weights, as arguments of `compile`."""
-    schedule = warmup_cosine(rate, max(1, steps // 20), steps)
-    average = dict(use_ema=True, ema_momentum=max(0.5, min(0.999, 1 - 30 / steps)))
-    return dict(optimizer=adamw(schedule, **average, **more))
+def ctc_recipe(steps, rate, **more):
+    """How models that say what is in each frame are trained, without XLA.
+
+    Args:
+        steps: int.
+        rate: float. The highest learning rate of AdamW, whose weights are averaged.
+        **more: of `Recipe`.
+    """
+
+    def compile(steps=steps):
+        schedule = warmup_cosine(rate, max(1, steps // 20), steps)
+        optimizer = adamw(schedule, weight_decay=0.01, clip=5.0, **averaged(steps))
+        return dict(optimizer=optimizer, jit_compile=False)
+
+    return Recipe(compile, steps=steps, steps_per_execution=5, log_every=50, **more)
 
 
 def recipe(steps, rate, **more):

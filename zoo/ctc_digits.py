@@ -15,9 +15,7 @@ another string.
 from keras_genai.networks.deep_speech import DeepSpeech2
 from keras_genai.tasks.transcription import CTC
 from zoo import _speech
-from zoo.entry import Entry, Recipe
-
-STEPS = 3_000
+from zoo.entry import Entry
 
 entry = Entry(
     task=CTC,
@@ -34,17 +32,7 @@ entry = Entry(
     tiny=dict(filters=6, units=4, num_layers=1),
     source=_speech.SOURCE,
     alphabet=True,
-    recipe=Recipe(
-        compile=lambda steps=STEPS: dict(
-            **_speech.optimizer(steps, 2e-3, weight_decay=0.01, clip=5.0),
-            jit_compile=False,
-        ),
-        batch_size=32,
-        steps=STEPS,
-        steps_per_execution=5,
-        log_every=50,
-        validate_every=250,
-    ),
+    recipe=_speech.ctc_recipe(3_000, 2e-3, batch_size=32, validate_every=250),
     evaluate=_speech.score,
     sample=_speech.write,
     family="speech",

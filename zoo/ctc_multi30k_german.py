@@ -16,9 +16,7 @@ transformer_multi30k; without one there are error rates only.
 from keras_genai.networks.deep_speech import DeepSpeech2
 from keras_genai.tasks.transcription import CTC
 from zoo import _speech, _speech_translation
-from zoo.entry import Entry, Recipe
-
-STEPS = 3_500
+from zoo.entry import Entry
 
 entry = Entry(
     task=CTC,
@@ -35,17 +33,7 @@ entry = Entry(
     tiny=dict(filters=6, units=4, num_layers=1),
     source=_speech_translation.SOURCE,
     alphabet=True,
-    recipe=Recipe(
-        compile=lambda steps=STEPS: dict(
-            **_speech.optimizer(steps, 1e-3, weight_decay=0.01, clip=5.0),
-            jit_compile=False,
-        ),
-        batch_size=16,
-        steps=STEPS,
-        steps_per_execution=5,
-        log_every=50,
-        validate_every=500,
-    ),
+    recipe=_speech.ctc_recipe(3_500, 1e-3, batch_size=16, validate_every=500),
     evaluate=_speech_translation.score,
     sample=_speech_translation.write,
     needs=("sacrebleu",),

@@ -14,9 +14,7 @@ from keras_genai.data import sounds
 from keras_genai.networks.wavenet import WaveNet
 from keras_genai.tasks.waveform import WaveformModel
 from zoo import _sound, _vocoder
-from zoo.entry import Entry, Recipe
-
-STEPS = 4_000
+from zoo.entry import Entry
 
 entry = Entry(
     task=WaveformModel,
@@ -27,16 +25,7 @@ entry = Entry(
     source=functools.partial(
         sounds.spoken_digits, mel=_vocoder.MEL, crop=4_000, tail=0
     ),
-    recipe=Recipe(
-        compile=lambda steps=STEPS: dict(
-            optimizer=_sound.adam(steps),
-            jit_compile=False,
-        ),
-        batch_size=4,
-        steps=STEPS,
-        log_every=50,
-        validate_every=500,
-    ),
+    recipe=_sound.recipe(4_000),
     evaluate=_vocoder.score,
     sample=_vocoder.draw,
     family="sound",

@@ -10,9 +10,7 @@ from keras_genai.data import sounds
 from keras_genai.networks.wavenet import WaveNet
 from keras_genai.tasks.waveform import WaveformModel
 from zoo import _sound
-from zoo.entry import Entry, Recipe
-
-STEPS = 4_000
+from zoo.entry import Entry
 
 entry = Entry(
     task=WaveformModel,
@@ -21,16 +19,7 @@ entry = Entry(
     config=dict(residual=32, gate=64, skip=128, embedding=16),
     tiny=dict(dilations=(1, 2), residual=4, gate=4, skip=4, embedding=2),
     source=sounds.spoken_digits,
-    recipe=Recipe(
-        compile=lambda steps=STEPS: dict(
-            optimizer=_sound.adam(steps),
-            jit_compile=False,
-        ),
-        batch_size=4,
-        steps=STEPS,
-        log_every=50,
-        validate_every=500,
-    ),
+    recipe=_sound.recipe(4_000),
     evaluate=_sound.score,
     sample=_sound.draw,
     family="sound",

@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.checks import check_size
-from keras_genai.data.loading import DataLoader
+from keras_genai.data.loading import Buckets, DataLoader
 from keras_genai.files.sound import EXTENSIONS, read_sound
 from keras_genai.files.text import lines, read_text
 from keras_genai.files.walking import files_below
+from keras_genai.padding import pad_sequence
 
 LOUDEST = 2.0**15  # of 16-bit integers
 TRANSCRIPTS = "metadata.csv"  # of a folder: what is said in which file
@@ -149,6 +150,52 @@ def transcribed_folder(folder, rate):
         "texts": np.array([row[-1] for row in rows]),
     }
     return of_files(paths, rate, about)
+
+
+def spoken_loader(rows, batch_size, tokens, mel=None, **settings):
+    """Batches of whole sounds of similar length, with what is said in them.
+
+    Args:
+        rows: map-style data set of dicts of `"waves"`, float32 `(T,)`, and whatever
+            `tokens` reads; who speaks, if they have `"speakers"`. `rows.lengths` are
+            the samples of each.
+        batch_size: int.
+        tokens: function of a list of such dicts that returns int32 `(B, L)`.
+        mel: `Mel` or `None`. What batches have instead of waves.
+        **settings: of `DataLoader`.
+
+    Returns:
+        `DataLoader` of dicts of `"waves"`, float32 `(B, T)`, and `"samples"`, int32
+        `(B,)`; or of `"mels"`, float32 `(B, F, bands)`, and `"frames"`; of `"tokens"`;
+        and of `"speakers"`, int32 `(B,)`.
+    """
+
+    def collate(samples, length):
+        waves = [sample["waves"] for sample in samples]
+        batch = {
+            "waves": pad_sequence(waves, length=length),
+            "samples": np.array([len(wave) for wave in waves], "int32"),
+            "tokens": tokens(samples),
+        }
+        if "speakers" in samples[0]:
+            who = [sample["speakers"] for sample in samples]
+            batch["speakers"] = np.array(who, "int32")
+        return batch
+
+    def hear(batch, seed):
+        batch = dict(batch)
+        waves, samples = batch.pop("waves"), batch.pop("samples")
+        frames = tf.cast(mel.frame_count(samples), "int32")
+        return {"mels": mel(waves, samples), "frames": frames, **batch}
+
+    return DataLoader(
+        rows,
+        batch_size,
+        collate=collate,
+        buckets=Buckets(by=rows.lengths),
+        transform=None if mel is None else hear,
+        **settings,
+    )
 
 
 def crop_loader(recordings, batch_size, crop, seed=0, tail=0, mel=None, **settings):

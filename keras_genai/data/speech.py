@@ -4,11 +4,10 @@ import dataclasses
 import functools
 
 import numpy as np
-import tensorflow as tf
 
 from keras_genai.checks import check_instance, check_number, check_size
 from keras_genai.data import recordings, synthetic_speech, tokenizers, transcripts
-from keras_genai.data.loading import Buckets, DataLoader, Splits
+from keras_genai.data.loading import Splits
 from keras_genai.files.paths import as_path, folders
 from keras_genai.modalities.audio import Audio
 from keras_genai.modalities.mel import Mel
@@ -85,7 +84,11 @@ def digit_strings(
         else Text(word_tokenizer(), length=longest)
     )
     kind = Audio(RATE) if mel is None else mel
-    loader = functools.partial(_string_loader, text=text, mel=mel)
+
+    def tokens(samples):
+        return text.read([sample["texts"] for sample in samples])
+
+    loader = functools.partial(recordings.spoken_loader, tokens=tokens, mel=mel)
     return Splits(
         loader(made[0], batch_size, seed=seed),
         loader(made[1], min(batch_size, 20), shuffle=False, fixed=True),
@@ -308,34 +311,6 @@ class Strings:
             raise ValueError("`digits` must have every digit of every speaker")
         first = (np.cumsum(counts) - counts)[wanted]
         return order[first + (draws * counts[wanted]).astype("int64")]
-
-
-def _string_loader(strings, batch_size, *, text, mel, **settings):
-    """Batches of strings of similar length, as waves or as spectrograms."""
-
-    def collate(samples, length):
-        waves = [sample["waves"] for sample in samples]
-        return {
-            "waves": pad_sequence(waves, length=length),
-            "samples": np.array([len(wave) for wave in waves], "int32"),
-            "tokens": text.read([sample["texts"] for sample in samples]),
-            "speakers": np.array([each["speakers"] for each in samples], "int32"),
-        }
-
-    def hear(batch, seed):
-        batch = dict(batch)
-        waves, samples = batch.pop("waves"), batch.pop("samples")
-        frames = tf.cast(mel.frame_count(samples), "int32")
-        return {"mels": mel(waves, samples), "frames": frames, **batch}
-
-    return DataLoader(
-        strings,
-        batch_size,
-        collate=collate,
-        buckets=Buckets(by=strings.lengths),
-        transform=None if mel is None else hear,
-        **settings,
-    )
 
 
 def _digit_folder(data_dir):

@@ -5,11 +5,11 @@ import html
 import unicodedata
 
 import numpy as np
-import tensorflow as tf
 
 from keras_genai.checks import check_instance, check_size
 from keras_genai.data import espeak, tokenizers, translation
-from keras_genai.data.loading import Buckets, DataLoader, Splits
+from keras_genai.data.loading import Splits
+from keras_genai.data.recordings import spoken_loader
 from keras_genai.data.speech import RATE
 from keras_genai.files.paths import as_path
 from keras_genai.files.sound import read_sound
@@ -229,27 +229,9 @@ def _tones(text):
 
 
 def _loader(part, batch_size, text, mel, **settings):
-    """Batches of captions of similar length, as spectrograms."""
+    """Batches of captions, as spectrograms."""
 
-    def collate(samples, length):
-        waves = [sample["waves"] for sample in samples]
-        return {
-            "waves": pad_sequence(waves, length=length),
-            "samples": np.array([len(wave) for wave in waves], "int32"),
-            "tokens": pad_sequence(text.read([each["texts"] for each in samples])),
-        }
+    def tokens(samples):
+        return pad_sequence(text.read([each["texts"] for each in samples]))
 
-    def hear(batch, seed):
-        batch = dict(batch)
-        waves, samples = batch.pop("waves"), batch.pop("samples")
-        frames = tf.cast(mel.frame_count(samples), "int32")
-        return {"mels": mel(waves, samples), "frames": frames, **batch}
-
-    return DataLoader(
-        part,
-        batch_size,
-        collate=collate,
-        buckets=Buckets(by=part.lengths),
-        transform=hear,
-        **settings,
-    )
+    return spoken_loader(part, batch_size, tokens, mel, **settings)

@@ -7,16 +7,14 @@ import unicodedata
 import warnings
 
 import numpy as np
-import tensorflow as tf
 
 from keras_genai.checks import check_instance, check_number, check_size
 from keras_genai.data import recordings, tokenizers
-from keras_genai.data.loading import Buckets, DataLoader, Splits
+from keras_genai.data.loading import Splits
 from keras_genai.files.paths import as_path
 from keras_genai.modalities.mel import Mel
 from keras_genai.modalities.speaker import Speaker
 from keras_genai.modalities.text import Text
-from keras_genai.padding import pad_sequence
 
 ONLY = "speaker"  # the name of who speaks in files of no inner folder
 _FEWEST = 3  # recordings: one to train, one to validate, one to test
@@ -128,6 +126,10 @@ class _Spelled:
         }
 
     @property
+    def lengths(self):
+        return self.recordings.lengths
+
+    @property
     def content(self):
         """What a run is known by."""
         told = self.recordings.lengths, self.recordings.about["speakers"]
@@ -135,31 +137,13 @@ class _Spelled:
 
 
 def _loader(part, text, mel, batch_size, **settings):
-    """Batches of recordings of similar length, as spectrograms."""
+    """Batches of recordings, as spectrograms."""
 
-    def collate(samples, length):
-        waves = [sample["waves"] for sample in samples]
-        return {
-            "waves": pad_sequence(waves, length=length),
-            "samples": np.array([len(wave) for wave in waves], "int32"),
-            "tokens": np.stack([sample["tokens"] for sample in samples]),
-            "speakers": np.array([each["speakers"] for each in samples], "int32"),
-        }
+    def tokens(samples):
+        return np.stack([sample["tokens"] for sample in samples])
 
-    def hear(batch, seed):
-        batch = dict(batch)
-        waves, samples = batch.pop("waves"), batch.pop("samples")
-        frames = tf.cast(mel.frame_count(samples), "int32")
-        return {"mels": mel(waves, samples), "frames": frames, **batch}
-
-    return DataLoader(
-        _Spelled(part, text.read(part.about["texts"].tolist())),
-        batch_size,
-        collate=collate,
-        buckets=Buckets(by=part.lengths),
-        transform=hear,
-        **settings,
-    )
+    rows = _Spelled(part, text.read(part.about["texts"].tolist()))
+    return recordings.spoken_loader(rows, batch_size, tokens, mel, **settings)
 
 
 def _spelled(whole, place):
