@@ -12,9 +12,9 @@ from keras_genai.data.loading import Buckets, DataLoader
 from keras_genai.files.sound import EXTENSIONS, read_sound
 from keras_genai.files.text import lines, read_text
 from keras_genai.files.walking import files_below
+from keras_genai.files.wav import LOUDEST
 from keras_genai.padding import pad_sequence
 
-LOUDEST = 2.0**15  # of 16-bit integers
 TRANSCRIPTS = "metadata.csv"  # of a folder: what is said in which file
 
 

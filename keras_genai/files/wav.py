@@ -10,6 +10,7 @@ from keras_genai.files.text import read_bytes
 
 LARGEST_FILE = 2**30  # bytes, of which floats take up to four times as many
 RATES = 1_000, 768_000  # Hz
+LOUDEST = 2.0**15  # of 16-bit integers
 HEADER = 44  # bytes of a file that is written here, before its samples
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _KINDS = {_PCM: (8, 16, 24, 32), _FLOAT: (32, 64)}
@@ -94,8 +95,8 @@ def encode_wav(waves: np.ndarray, rate: int) -> bytes:
             f"shape {waves.shape}, from {waves.min(initial=0)} to "
             f"{waves.max(initial=0)}"
         )
-    data = np.clip(np.round(waves * 2**15), -(2**15), 2**15 - 1).astype("<i2").tobytes()
-    return header(len(waves), rate) + data
+    data = np.clip(np.round(waves * LOUDEST), -LOUDEST, LOUDEST - 1).astype("<i2")
+    return header(len(waves), rate) + data.tobytes()
 
 
 def header(samples: int, rate: int) -> bytes:

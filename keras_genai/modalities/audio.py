@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_genai.checks import check_flag, check_integer
 from keras_genai.files.sound import read_sound
-from keras_genai.files.wav import RATES, encode_wav
+from keras_genai.files.wav import LOUDEST, RATES, encode_wav
 from keras_genai.modalities import sound_pictures
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.fields import Field, Labels, Lengths
@@ -16,7 +16,6 @@ from keras_genai.registry import register
 
 GAP = 0.25  # seconds of silence between the sounds of one file
 _ROUNDING = 1e-3
-_LOUDEST = 2.0**15  # of 16-bit integers
 _MOST_CHANNELS = 8  # as many rows of as few samples are no sounds
 
 
@@ -146,7 +145,7 @@ class Audio(Modality):
             return read_sound(value, self.rate)
         wave = np.asarray(value)
         if wave.dtype == np.int16:
-            wave = wave / _LOUDEST
+            wave = wave / LOUDEST
         field = Waves()
         field.check_type(name, wave[None])
         if not len(wave):
