@@ -11,7 +11,6 @@ music by Bach and no measure of it.
 
 import functools
 import itertools
-import json
 import pathlib
 
 import numpy as np
@@ -24,12 +23,11 @@ from keras_genai.data.loading import Buckets, DataLoader, Splits
 from keras_genai.files.matlab import read_cells
 from keras_genai.files.paths import as_path, folders
 from keras_genai.files.pickled_arrays import read_array_lists
-from keras_genai.files.text import read_text
 from keras_genai.files.walking import files_below
 from keras_genai.modalities import scores
 from keras_genai.modalities.notes import Notes
 
-SIXTEENTHS, QUARTERS = "Jsb16thSeparated.npz", "jsb-chorales-quarter.json"
+SIXTEENTHS = "Jsb16thSeparated.npz"
 ROLLS = {"jsb": "JSB_Chorales.mat", "nottingham": "Nottingham.mat"}
 _PARTS = "train", "valid", "test"
 _FIRST_KEY, _KEYS = 21, 88  # the pitch of the lowest key of a piano, and their number
@@ -158,35 +156,6 @@ def chords(batch_size, seed=0, data_dir=None, *, name="jsb", path=None, stand_in
         kinds=(kind,),
         texts=_whole(parts),
     )
-
-
-def quarters(data_dir):
-    """The chorales on a grid of quarters, as lists of chords.
-
-    Args:
-        data_dir: path of a folder with `jsb-chorales-quarter.json`, or of one that has
-            it in `music`.
-
-    Returns:
-        dict of `train`, `valid` and `test`: lists of int8 `(T, V)`.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it holds something else.
-    """
-    path = _found(data_dir, QUARTERS)
-    try:
-        parts = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} must be JSON. Received: {error}") from None
-    if not isinstance(parts, dict) or {*parts} != {*_PARTS}:
-        raise ValueError(f"{path} must have the parts train, valid and test")
-    if not _are_chords(parts.values()):
-        raise ValueError(
-            f"{path} must have lists of pieces, which are lists of chords, which are "
-            "lists of ints from 1 to 127"
-        )
-    return {key: [_of_chords(piece) for piece in part] for key, part in parts.items()}
 
 
 def canons(pieces=(24, 6, 6), steps=160, seed=0):
@@ -384,29 +353,6 @@ def _is_midi(path):
 def _narrow(piece):
     """A piece without the voices that never sound."""
     return piece[:, (piece > scores.SILENT).any(axis=0)]
-
-
-def _are_chords(parts):
-    """Whether parts are lists of pieces, which are lists of lists of pitches."""
-    return all(
-        isinstance(part, list)
-        and all(isinstance(piece, list) and piece for piece in part)
-        and all(isinstance(chord, list) for piece in part for chord in piece)
-        and all(
-            type(pitch) is int and 1 <= pitch <= 127
-            for piece in part
-            for chord in piece
-            for pitch in chord
-        )
-        for part in parts
-    )
-
-
-def _of_chords(chords):
-    keys = np.zeros((len(chords), 128), bool)
-    for row, chord in zip(keys, chords, strict=True):
-        row[np.asarray(chord, "int64")] = True
-    return scores.to_voices(keys).astype("int8")
 
 
 def _span(parts):

@@ -1,6 +1,5 @@
 """Chorales, rolls and folders of MIDI become windows and pieces."""
 
-import json
 import shutil
 
 import numpy as np
@@ -94,13 +93,6 @@ def test_rolls_become_pieces_of_voices(folder):
     assert long[0] == [60, 31]
     assert long[4:] == [[64, 31]] + [[-1, -1]] * 3
     assert splits.kind("notes").per_quarter == 1
-
-
-def test_chords_of_quarters_are_read(tmp_path):
-    parts = {key: [[[60, 72], [60]]] for key in ("train", "valid", "test")}
-    (tmp_path / chorales.QUARTERS).write_text(json.dumps(parts))
-    found = chorales.quarters(tmp_path)
-    assert found["test"][0].tolist() == [[72, 60], [0, 60]]
 
 
 @pytest.mark.parametrize("make", [chorales.chorales, chorales.chords])
@@ -204,20 +196,3 @@ def test_rolls_of_anything_but_88_keys_are_refused(rows, folder):
     scipy.io.savemat(folder / chorales.ROLLS["jsb"], rolls)
     with pytest.raises(ValueError, match=r"rolls of shape \(steps, 88\), of 0 and 1"):
         chorales.chords(1, data_dir=folder)
-
-
-@pytest.mark.parametrize(
-    "piece", ["null", "[]", "[60]", "[[0]]", "[[200]]", "[[60.5]]"]
-)
-def test_chords_that_are_no_lists_of_pitches_are_refused(piece, tmp_path):
-    text = f'{{"train": [{piece}], "valid": [], "test": []}}'
-    (tmp_path / chorales.QUARTERS).write_text(text)
-    with pytest.raises(ValueError, match="lists of ints from 1 to 127"):
-        chorales.quarters(tmp_path)
-
-
-@pytest.mark.parametrize("text", ["{", "[" * 100_000])
-def test_files_of_no_json_are_named(text, tmp_path):
-    (tmp_path / chorales.QUARTERS).write_text(text)
-    with pytest.raises(ValueError, match=r"quarter\.json must be JSON"):
-        chorales.quarters(tmp_path)
