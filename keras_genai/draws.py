@@ -4,6 +4,7 @@ Nothing here sorts a vocabulary: XLA needs 8 ms for one row of 50,257 logits on 
 core, a bisection 0.3 ms.
 """
 
+import numpy as np
 import tensorflow as tf
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -38,6 +39,16 @@ def _rotate_left(x, bits):
     left = tf.bitwise.left_shift(x, tf.constant(bits, tf.uint32))
     right = tf.bitwise.right_shift(x, tf.constant(32 - bits, tf.uint32))
     return tf.bitwise.bitwise_or(left, right)
+
+
+def key(seed):
+    """The seed of `uniform` that an int of 64 bits is: uint32 array `(2,)`.
+
+    Args:
+        seed: int. Of others the lower 64 bits count.
+    """
+    seed = int(seed) & (2**64 - 1)
+    return np.array([seed & 0xFFFFFFFF, seed >> 32], "uint32")
 
 
 def uniform(seed, steps):

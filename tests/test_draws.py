@@ -36,6 +36,11 @@ def test_a_draw_depends_on_seed_row_and_step_alone():
     assert not set(np.array(other)) & set(np.array(few))
 
 
+@pytest.mark.parametrize("seed", [0, 1, -1, 2**63 - 1, -(2**63)])
+def test_a_key_is_the_two_halves_of_a_seed(seed):
+    assert draws.key(seed).view("int64").tolist() == [seed]
+
+
 def test_draws_spread_evenly_over_the_unit_interval():
     chances = draws.uniform(tf.constant([0, 0], tf.uint32), tf.range(20_000))
     counts, _ = np.histogram(chances, bins=20, range=(0, 1))

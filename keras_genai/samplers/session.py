@@ -6,6 +6,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from keras_genai import draws
 from keras_genai.samplers import beam, loop
 from keras_genai.samplers.tokens import NO_LIMIT, Beam
 
@@ -100,12 +101,11 @@ class Session:
         vocabulary_size = self.decoder.vocabulary_size
         mask = np.zeros(vocabulary_size, bool)
         mask[list(stops)] = True
-        seed = int(seed) & (2**64 - 1)
         numbers = {
             "sampler": self.sampler.numbers(vocabulary_size),
             "stops": mask,
             "max_length": np.int32(self.max_length),
-            "seed": np.array([seed & 0xFFFFFFFF, seed >> 32], "uint32"),
+            "seed": draws.key(seed),
         }
         numbers = tf.nest.map_structure(tf.constant, numbers)
         numbers["source"] = None

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_genai import replicas
+from keras_genai import draws, replicas
 from keras_genai.checks import MOST_NUMBERS, check_integer, check_number, check_seed
 from keras_genai.modalities import scores
 from keras_genai.modalities.notes import Notes
@@ -95,7 +95,7 @@ class ChordModel(SampleTask):
             count: int.
             steps: int, frames of each piece, its beginning included.
             beginning: how all of them begin, see `Notes.read`, or `None`.
-            seed: int.
+            seed: int. The draws are the same with XLA and without.
             temperature: float > 0. Divides the logits.
 
         Returns:
@@ -120,20 +120,21 @@ class ChordModel(SampleTask):
         drawn = function(
             tf.constant(forced),
             tf.constant(len(keys)),
-            tf.constant(seed, tf.int64),
+            tf.constant(draws.key(seed)),
             tf.constant(temperature, tf.float32),
         )
         return _together(drawn.numpy()[:count], self.target.lowest)
 
     def _loop(self, count, steps):
         """Function that draws frames behind those that are given."""
+        num_keys = self.target.num_keys
 
-        def draw(forced, known, seed, temperature):
+        def draw(forced, known, key, temperature):
             def step(place, frame, rings, frames):
                 logits, rings = self.network.step(frame, rings, place)
-                chance = tf.random.stateless_uniform(
-                    logits.shape, pictures.key(seed, place)
-                )
+                # Not TensorFlow's, whose numbers are others in XLA.
+                chance = draws.uniform(key, tf.fill([count * num_keys], place))
+                chance = tf.reshape(chance, logits.shape)
                 drawn = tf.cast(chance < tf.sigmoid(logits / temperature), tf.float32)
                 given = tf.broadcast_to(forced[place], drawn.shape)
                 frame = tf.where(place < known, given, drawn)
@@ -141,12 +142,12 @@ class ChordModel(SampleTask):
                 frames = tf.where(here, frame[:, None] > 0.5, frames)
                 return place + 1, frame, rings, frames
 
-            silent = tf.zeros((count, self.target.num_keys))
+            silent = tf.zeros((count, num_keys))
             start = (
                 tf.constant(0),
                 silent,
                 self.network.empty_rings(count),
-                tf.zeros((count, steps, self.target.num_keys), tf.bool),
+                tf.zeros((count, steps, num_keys), tf.bool),
             )
             return tf.while_loop(lambda place, *_: place < steps, step, start)[-1]
 

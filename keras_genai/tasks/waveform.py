@@ -201,7 +201,7 @@ class WaveformModel(SampleTask):
         if chunk is not None:
             check_number("chunk", chunk, "above 0", lambda x: 0 < x < np.inf)
             steps = max(1, min(samples, round(chunk * self.rate)))
-        key = tf.constant(np.array([seed], "int64").view("uint32"))
+        key = tf.constant(draws.key(seed))
         return self._chunks(count, samples, steps, told, key, float(temperature))
 
     def _asked(self, count, seconds, given):

@@ -158,6 +158,14 @@ def test_drawn_windows_see_what_the_score_sees():
     np.testing.assert_array_equal(last, best)
 
 
+def test_the_same_keys_are_drawn_with_xla_and_without():
+    model = chord_model()
+    plain = model.generate(3, STEPS, seed=2**40 + 1)
+    model.jit_generate = True
+    found = model.generate(3, STEPS, seed=2**40 + 1)
+    np.testing.assert_array_equal(found, plain)
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
