@@ -1,0 +1,69 @@
+"""Voices of the zoo: how one sees what they say, and how a vocoder is scored."""
+
+import types
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import __main__ as command
+from zoo import _speech, _vocoder
+
+
+def test_what_is_said_can_be_looked_at(tmp_path, capsys):
+    entry = zoo.get("tts_digits")
+    preset, out = tmp_path / "preset", tmp_path / "a.wav"
+    entry.build(entry.stand_in(), **entry.tiny).save_to_preset(preset)
+    arguments = ["speak", str(preset), "two", "one", "--out", str(out)]
+    assert not command.main([*arguments, "--picture", str(tmp_path / "a.png")])
+    assert capsys.readouterr().out.endswith(f"seconds in {out}\n")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+class Echo:
+    """A vocoder that makes noise of any spectrogram, as long as that is."""
+
+    given = (_vocoder.MEL,)
+
+    def generate(self, mels, seed):
+        longest = max(len(mel) for mel in mels)
+        return np.random.default_rng(seed).normal(0, 0.1, (len(mels), 80 * longest))
+
+    def score(self, waves):
+        return np.array([len(wave) == len(waves[0]) for wave in waves], "float32")
+
+
+def silence_of(settings, mels):
+    return np.zeros((1, settings.hop * mels.shape[1]))
+
+
+def test_a_vocoder_is_scored_beside_griffin_lim_and_another_sound(monkeypatch):
+    monkeypatch.setattr(_vocoder, "griffin_lim", silence_of)
+    part = zoo.get("vocoder_digits").stand_in().test
+    few = {name: rows[:3] for name, rows in part.items()}
+    few["samples"] = np.array([620, 600, 620])  # of as many frames
+    found = _vocoder.score(Echo(), types.SimpleNamespace(test=few))
+    assert next(iter(found)) == "log_mel_distance"
+    waves = _speech.spoken(few)
+    silences = [0 * wave for wave in waves]
+    expected = {
+        "_griffin_lim": _vocoder.distance(silences, waves),
+        "_other": _vocoder.distance([*waves[1:], waves[0]], waves),
+        "": _vocoder.distance(
+            _vocoder.revoiced(Echo(), _vocoder.MEL.read(waves)), waves
+        ),
+    }
+    for name, value in expected.items():
+        assert found[f"log_mel_distance{name}"] == pytest.approx(value)
+    counts = few["samples"]
+    share = counts[counts == counts[0]].sum() / counts.sum()
+    assert found["test_nats_per_sample"] == pytest.approx(share)
+
+
+def test_what_is_made_anew_keeps_its_place_and_its_length():
+    mels = [np.full((count, 40), -5.0, "float32") for count in (5, 2, 9)]
+    found = _vocoder.revoiced(Echo(), mels)
+    assert [len(wave) for wave in found] == [400, 160, 720]
+    wave = np.random.default_rng(0).normal(0, 0.1, 900).astype("float32")
+    assert _vocoder.distance([wave, wave[:0]], [wave, 0 * wave]) == 0
+    assert _vocoder.distance([wave / np.e], [wave]) == pytest.approx(2, abs=0.2)
