@@ -36,13 +36,18 @@ def resample(waves: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
     bank = _filters(np.arange(up) / up, half, cutoff) if up <= chunk else None
     padded = np.pad(waves, (half - 1, half + 1))
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * half)
-    count = -(-len(waves) * up // down)
+    count = new_length(len(waves), rate, new_rate)
     made = [waves[:0]]
     for first in range(0, count, chunk):
         place, phase = np.divmod(np.arange(first, min(first + chunk, count)) * down, up)
         known = _filters(phase / up, half, cutoff) if bank is None else bank[phase]
         made.append(np.einsum("nt,nt->n", around[place], known))
     return np.concatenate(made)
+
+
+def new_length(samples: int, rate: int, new_rate: int) -> int:
+    """int: how many samples `resample` makes of so many."""
+    return -(-samples * new_rate // rate)
 
 
 def _filters(phases, half, cutoff):

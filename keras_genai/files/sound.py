@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from keras_genai.checks import MOST_NUMBERS
 from keras_genai.files.paths import AnyPath, as_path
-from keras_genai.files.resampling import resample
+from keras_genai.files.resampling import new_length, resample
 from keras_genai.files.text import open_regular
 from keras_genai.files.wav import RATES, read_wav
 
@@ -27,11 +28,18 @@ def read_sound(path: AnyPath, rate: int) -> np.ndarray:
     Raises:
         ImportError: if `soundfile` is needed and missing.
         OSError: if the file cannot be read.
-        ValueError: if it cannot be decoded; the message names it.
+        ValueError: if it cannot be decoded, or has too many samples at that rate; the
+            message names it.
     """
     path = as_path(path)
     other = path.suffix.lower() in OTHERS
     waves, own_rate = _by_soundfile(path) if other else read_wav(path)
+    count = new_length(len(waves), own_rate, rate)
+    if count > MOST_NUMBERS:
+        raise ValueError(
+            f"{path} must have at most {MOST_NUMBERS:,} samples at {rate:,} Hz. "
+            f"Received: {len(waves):,} at {own_rate:,} Hz, which are {count:,}"
+        )
     mixed = waves.mean(axis=1) if waves.shape[1] > 1 else waves[:, 0]
     return np.clip(resample(mixed, own_rate, rate), -1, 1)
 

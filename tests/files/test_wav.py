@@ -8,6 +8,7 @@ import wave
 import numpy as np
 import pytest
 
+from keras_genai.files import sound
 from keras_genai.files.resampling import resample
 from keras_genai.files.sound import read_sound
 from keras_genai.files.wav import decode_wav, encode_wav, read_wav
@@ -120,6 +121,20 @@ def test_channels_are_mixed_and_the_rate_is_the_one_asked_for(tmp_path):
     wave = read_sound(path, 8_000)
     assert wave.shape == (800,)
     np.testing.assert_allclose(wave[100:-100], 0.125, atol=1e-4)
+
+
+def test_a_file_that_would_grow_beyond_all_memory_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "slow.wav"
+    path.write_bytes(file_of(bytes(20), rate=1_000))
+    monkeypatch.setattr(sound, "MOST_NUMBERS", 480)
+    assert len(read_sound(path, 48_000)) == 480
+    monkeypatch.setattr(sound, "MOST_NUMBERS", 479)
+    said = (
+        r"slow\.wav must have at most 479 samples at 48,000 Hz\. "
+        r"Received: 10 at 1,000 Hz, which are 480"
+    )
+    with pytest.raises(ValueError, match=said):
+        read_sound(path, 48_000)
 
 
 def test_another_kind_of_file_needs_the_extra_and_says_so(tmp_path, monkeypatch):
