@@ -3,14 +3,16 @@
 import dataclasses
 import hashlib
 import pathlib
-import unicodedata
 import warnings
 
 import numpy as np
+import tokenizers as core_library
+from tokenizers import decoders, models, normalizers
 
 from keras_genai.checks import check_instance, check_number, check_size
 from keras_genai.data import recordings, tokenizers
 from keras_genai.data.loading import Splits
+from keras_genai.data.tokenizer import Tokenizer
 from keras_genai.files.paths import as_path
 from keras_genai.modalities.mel import Mel
 from keras_genai.modalities.speaker import Speaker
@@ -20,6 +22,14 @@ ONLY = "speaker"  # the name of who speaks in files of no inner folder
 _FEWEST = 3  # recordings: one to train, one to validate, one to test
 _MOST_HELD_OUT = 300  # recordings that test, or validate
 _MOST_VALIDATED = 20  # of them together
+_WRITTEN = normalizers.Sequence(
+    [
+        normalizers.Lowercase(),
+        normalizers.NFC(),
+        normalizers.Replace(core_library.Regex(r"[\s\0]+"), " "),
+        normalizers.Strip(),
+    ]
+)
 
 
 def folder(batch_size, seed=0, data_dir=None, *, path, mel, seconds=20.0, letters=250):
@@ -84,15 +94,23 @@ def folder(batch_size, seed=0, data_dir=None, *, path, mel, seconds=20.0, letter
 def letter_tokenizer(texts):
     """`Tokenizer` of which each character of some texts is one token; 0 is padding.
 
-    It also has what a model needs that writes token by token, and one token for all
-    other characters.
+    What it reads is `written` first, so that a model is told what people type in the
+    form that it has learned. It also has what a model needs that writes token by token,
+    and one token for all other characters.
 
     Args:
         texts: list of str.
     """
-    return tokenizers.characters(
-        ["\0", *texts], **{**tokenizers.SPECIAL_TOKENS, "pad_token": "\0"}
+    roles = {**tokenizers.SPECIAL_TOKENS, "pad_token": "\0"}
+    pad, start, end, unknown = roles.values()
+    letters = sorted({pad, *"".join(map(written, texts))})
+    vocabulary = {token: place for place, token in enumerate([*letters, unknown])}
+    core = core_library.Tokenizer(
+        models.BPE(vocab=vocabulary, merges=[], unk_token=unknown)
     )
+    core.normalizer, core.decoder = _WRITTEN, decoders.Fuse()
+    core.add_special_tokens([start, end, unknown])
+    return Tokenizer(core, **roles)
 
 
 def written(text):
@@ -104,8 +122,7 @@ def written(text):
     Returns:
         str.
     """
-    text = unicodedata.normalize("NFC", text.lower())
-    return " ".join(text.replace("\0", " ").split())
+    return _WRITTEN.normalize_str(text)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,10 +1,13 @@
 """Transcribed recordings of one's own: what is read, where it goes, what is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import toy_recordings
 
 from keras_genai.data import recordings, speech, transcripts
+from keras_genai.data.tokenizer import Tokenizer
 from keras_genai.modalities import Mel
 from keras_genai.training.content import content_hash
 
@@ -75,6 +78,16 @@ def test_a_text_is_lower_case_letters_that_are_tokens_behind_the_padding(splits)
     assert sorted(roles) == [len(letters) + 1 + place for place in range(3)]
     assert tokenizer.encode("Z").tolist() == [tokenizer.unknown_token]
     assert transcripts.written(" E\u0301 \0 Be\n") == "\u00e9 be"
+
+
+def test_what_is_typed_is_read_as_texts_are_learned(splits):
+    learned = splits.kind("tokens").read("why not")
+    again = Tokenizer.from_json(splits.tokenizer.to_json())
+    kept = dataclasses.replace(splits.kind("tokens"), tokenizer=again)
+    for typed in ("Why not", "WHY NOT", " why \n not\t", "why\0not"):
+        np.testing.assert_array_equal(splits.kind("tokens").read(typed), learned)
+        np.testing.assert_array_equal(kept.read(typed), learned)
+    assert (learned > 0).sum() == len("why not")
 
 
 def test_recordings_of_no_inner_folder_have_one_speaker(tmp_path):
