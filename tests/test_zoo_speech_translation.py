@@ -161,6 +161,33 @@ def test_a_tiny_translator_says_something_of_a_sound(translators, tmp_path, caps
     assert capsys.readouterr().out.startswith(f"{path}: ")
 
 
+def test_a_translator_of_several_languages_is_told_which(
+    translators, tmp_path, capsys, monkeypatch
+):
+    tasks = {
+        "translation_de_to_en": {"prefix": "English: "},
+        "translation_de_to_fr": {"prefix": "French: "},
+    }
+    monkeypatch.setattr("zoo._tasks._published", lambda place, task: tasks)
+    path = tmp_path / "a.wav"
+    path.write_bytes(encode_wav(np.zeros(800), 8_000))
+    monkeypatch.setattr(CTC, "transcribe", lambda self, sounds: ["ein hund"])
+    monkeypatch.setattr(
+        "keras_genai.evaluation.translation.translate",
+        lambda model, texts, max_length=None: texts,
+    )
+    arguments = ["transcribe", str(translators / "ear"), str(path)]
+    by = ["--translate-by", str(translators / "translator")]
+    assert not command.main([*arguments, *by, "--languages", "de-fr"])
+    assert capsys.readouterr().out == f"{path}: French: ein hund .\n"
+    for more, line in (
+        (by, "`--languages` must be one of de-en, de-fr. Received: None"),
+        (["--languages", "de-fr"], "left out without `--translate-by`. Received: de-f"),
+    ):
+        assert command.main([*arguments, *more]) == 2
+        assert line in capsys.readouterr().err
+
+
 def test_who_cannot_translate_is_refused(translators, tmp_path, capsys):
     path = tmp_path / "a.wav"
     path.write_bytes(encode_wav(np.zeros(800), 8_000))

@@ -20,6 +20,7 @@ from zoo._weights import DTYPES
 
 LENGTHS = integer(1, 100_000)  # tokens; their memory is taken before they are written
 ANY_SEED = integer(-(2**63), 2**63 - 1)
+LANGUAGES = "from and to, if a model knows several: en-de"
 NAME = "an entry (trained in runs/NAME, or published), a folder, or a hub name"
 
 
@@ -164,7 +165,7 @@ def add_task_verbs(verb):
             add("--prefix", help="text before each text (what the model's files say)")
             add("--max-length", type=LENGTHS, help="tokens at most (the model's own)")
         if work is translate:
-            add("--languages", help="from and to, if a model knows several: en-de")
+            add("--languages", help=LANGUAGES)
         if work is answer:
             add(
                 "--context", required=True, metavar="FILE_OR_TEXT", help="where to look"
@@ -180,6 +181,7 @@ def add_task_verbs(verb):
     add("--translate", action="store_true", help="into English, where a model can")
     text = "the model that translates what was understood, an entry or a folder"
     add("--translate-by", metavar="NAME", help=text)
+    add("--languages", help=f"of that model: {LANGUAGES}")
 
 
 def add_speak(add):

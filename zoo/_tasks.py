@@ -96,16 +96,28 @@ def _translator(options):
     """A function from texts to their translations by `--translate-by`, or themselves.
 
     Raises:
-        ValueError: if there is no such model, or it does not translate.
+        ValueError: if there is no such model, or it does not translate, or not between
+            these languages.
     """
     if options.translate_by is None:
+        if options.languages is not None:
+            raise ValueError(
+                "`--languages` must be left out without `--translate-by`. "
+                f"Received: {options.languages}"
+            )
         return list
     if options.translate:
         raise ValueError(
             "`--translate-by` must be left out with `--translate`. "
             f"Received: {options.translate_by}"
         )
-    return _rewriter(options.translate_by, "translate", "translation", quick=True)
+    return _rewriter(
+        options.translate_by,
+        "translate",
+        "translation",
+        languages=options.languages,
+        quick=True,
+    )
 
 
 def _sounds(files):
@@ -247,7 +259,8 @@ def _choose(known, languages):
     if languages not in pairs:
         choice = f"one of {', '.join(sorted(pairs))}" if pairs else "left out"
         raise ValueError(
-            f"`--languages` must be {choice}, or give a --prefix. Received: {languages}"
+            f"`--languages` must be {choice}. Received: {languages}. "
+            "`zoo translate` takes a --prefix instead"
         )
     return pairs[languages]
 
