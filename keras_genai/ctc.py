@@ -6,6 +6,8 @@ repeats are merged and blanks dropped. The blank is symbol 0 everywhere.
 
 import tensorflow as tf
 
+from keras_genai.xla import in_xla
+
 __all__ = ["ctc_feasible", "ctc_loss"]
 
 BLANK = 0
@@ -44,7 +46,9 @@ def ctc_loss(logits, labels, frames, label_lengths):
     @tf.custom_gradient
     def run(logits):
         scores = tf.nn.log_softmax(logits)
-        total, posterior = _sums(scores, labels, frames, lengths)
+        # XLA would compute anew for each frame what a few before it share.
+        unrolled = 1 if in_xla() else 4
+        total, posterior = _sums(scores, labels, frames, lengths, unrolled)
         real = tf.sequence_mask(frames, tf.shape(logits)[1]) & counted[:, None]
 
         def gradient(d_loss):
@@ -77,46 +81,53 @@ def ctc_feasible(labels, frames, label_lengths):
 
 # A function of its own, because the loop is a slow one in Python where nothing else is.
 @tf.function(autograph=False)
-def _sums(scores, labels, frames, lengths):
+def _sums(scores, labels, frames, lengths, unrolled):
     """Log-probabilities of texts `(B,)`, posteriors of symbols `(B, T, V)`.
 
-    Sums backward over time are sums forward over rows turned round, so that one loop
-    over twice the rows has both.
+    Sums backward over time are sums forward over everything turned round, padding
+    included, so that one loop over twice the rows has both, `unrolled` frames a turn.
     """
-    states = _with_blanks(labels)  # (B, S)
+    count, symbols = tf.unstack(tf.shape(scores)[1:])
     used = 2 * lengths + 1
-    both = tf.concat([states, tf.reverse_sequence(states, used, seq_axis=1)], axis=0)
-    turned = tf.reverse_sequence(scores, frames, seq_axis=1)
-    emitted = _emitted(tf.concat([scores, turned], axis=0), both)  # (T, 2 * B, S)
-    ahead, back = tf.split(_forward(emitted, _skips(both)), 2, axis=1)
-    is_before = tf.sequence_mask(frames - 1, tf.shape(scores)[1])
-    taken = tf.transpose(tf.reduce_max(back, axis=2))  # what `_forward` left out
-    taken = tf.reduce_sum(tf.where(is_before, taken, 0.0), axis=1)
-    back = tf.reverse_sequence(back, used, seq_axis=2, batch_axis=1)
-    back = tf.reverse_sequence(back, frames, seq_axis=0, batch_axis=1)
-    here = tf.split(emitted, 2, axis=1)[0]  # which both sums have in them
-    through = tf.transpose(ahead + back - here, (1, 0, 2))  # (B, T, S)
-    is_state = tf.sequence_mask(used, tf.shape(states)[1])[:, None]
-    through = tf.where(is_state, through, NEVER)
-    chosen = tf.one_hot(states, tf.shape(scores)[2], dtype="float32")  # (B, S, V)
+    states = _states(labels, used, symbols)  # (B, S)
+    emitted = _emitted(scores, states, frames, unrolled)  # (T', S, B)
+    skips = tf.concat([_skips(states), _skips(tf.reverse(states, [1]))], axis=0)
+    last = tf.shape(states)[1] - 1 - used  # of the padding, where it comes first
+    start = tf.concat([tf.fill(tf.shape(last), -1), last], axis=0)
+    both = tf.concat([emitted, tf.reverse(emitted, [0, 1])], axis=2)
+    sums, taken = _forward(both, tf.transpose(skips), start, unrolled)
+    ahead, back = tf.split(sums, 2, axis=2)
+    through = ahead + tf.reverse(back, [0, 1]) - emitted  # which both have in them
+    through = tf.transpose(through, (2, 0, 1))[:, :count]  # (B, T, S)
+    chosen = tf.one_hot(states, symbols, dtype="float32")  # (B, S, V)
     posterior = tf.matmul(tf.nn.softmax(through), chosen)
-    # Every path is in some state in every frame, so any frame would do.
-    return _log_sum(through[:, 0]) + taken, posterior
+    # Every path is in some state in every frame. Forward, the first one lacks nothing.
+    total = tf.reduce_logsumexp(through[:, 0], axis=1) + tf.split(taken, 2)[1]
+    return total, posterior
 
 
-def _with_blanks(labels):
-    """int32 `(B, 2 * L + 1)`: labels with a blank around each."""
-    blanks = tf.fill(tf.shape(labels), BLANK)
-    pairs = tf.stack([blanks, labels], axis=2)
+def _states(labels, used, padding):
+    """int32 `(B, 2 * L + 2)`: a blank, labels with one after each, then `padding`."""
+    labels = tf.pad(labels, [(0, 0), (0, 1)])
+    pairs = tf.stack([tf.fill(tf.shape(labels), BLANK), labels], axis=2)
     count, length = tf.unstack(tf.shape(labels))
-    flat = tf.reshape(pairs, (count, 2 * length))
-    return tf.pad(flat, [(0, 0), (0, 1)], constant_values=BLANK)
+    states = tf.reshape(pairs, (count, 2 * length))
+    return tf.where(tf.sequence_mask(used, 2 * length), states, padding)
 
 
-def _emitted(scores, states):
-    """`(T, B, S)`: log-probabilities of each state's symbol in each frame."""
-    by_symbol = tf.transpose(scores, (0, 2, 1))
-    return tf.transpose(tf.gather(by_symbol, states, batch_dims=1), (2, 0, 1))
+def _emitted(scores, states, frames, multiple):
+    """`(T', S, B)`: log-probabilities of each state's symbol in each frame.
+
+    Frames are made up to such a multiple. In one that is not real padding is
+    certain, and in a real one it never is.
+    """
+    length = tf.shape(scores)[1]
+    more = -length % multiple
+    real = tf.sequence_mask(frames, length + more)[:, None]  # (B, 1, T')
+    scores = tf.transpose(tf.pad(scores, [(0, 0), (0, more), (0, 0)]), (0, 2, 1))
+    scores, padding = tf.where(real, scores, NEVER), tf.where(real, NEVER, 0.0)
+    by_symbol = tf.concat([scores, padding], axis=1)  # (B, V + 1, T')
+    return tf.transpose(tf.gather(by_symbol, states, batch_dims=1), (2, 1, 0))
 
 
 def _skips(states):
@@ -129,38 +140,48 @@ def _skips(states):
     return tf.where(allowed, 0.0, NEVER)
 
 
-def _forward(emitted, skips):
-    """`(T, B, S)`: log-sums over all beginnings of paths that end in each state.
+def _forward(emitted, skips, start, unrolled):
+    """Log-sums over all beginnings of paths that end in each state.
 
-    Those of a frame lack the largest of each frame before, so that they stay small:
-    float32 would keep few digits of the rest. Before the first frame, all is in a state
-    left of the first blank.
+    They lack the largest that was there before each `unrolled` frames, so that they
+    stay small: float32 would keep few digits of the rest.
+
+    Args:
+        emitted: `(T', S, B)`.
+        skips: `(S, B)`.
+        start: int32 `(B,)`. The state before the first frame, from -1 on.
+        unrolled: int, of which `T'` is a multiple.
+
+    Returns:
+        `(T', S, B)`; and `(B,)`, what those of the last frames lack.
     """
-    length = emitted.shape[0] or tf.shape(emitted)[0]
-    before = tf.fill(tf.shape(skips), NEVER)
-    before = tf.pad(before, [(0, 0), (2, 0)], constant_values=NEVER)
-    start = tf.one_hot(tf.ones_like(before[:, 0], "int32"), tf.shape(before)[1])
-    before = tf.where(start > 0, 0.0, before)  # (B, 2 + S)
+    states, rows = tf.unstack(tf.shape(skips))
+    blocks = tf.reshape(emitted, (-1, unrolled, states, rows))
+    count = tf.shape(blocks)[0]
+    # With two more states at the beginning, all have two before them.
+    before = tf.one_hot(start + 2, states + 2, 0.0, NEVER, axis=0)
 
-    def step(time, before, sums):
-        ways = tf.stack([before[:, 2:], before[:, 1:-1], before[:, :-2] + skips])
-        now = _log_sum(ways, axis=0) + emitted[time]
-        before = now - tf.reduce_max(now, axis=1, keepdims=True)
-        before = tf.pad(before, [(0, 0), (2, 0)], constant_values=NEVER)
-        return time + 1, before, sums.write(time, now)
+    def step(block, before, taken, sums):
+        largest = tf.reduce_max(before, axis=0, keepdims=True)
+        before, found = before - largest, []
+        for here in tf.unstack(blocks[block]):
+            ways = before[2:], before[1:-1], before[:-2] + skips
+            found.append(_log_sum(*ways) + here)
+            before = tf.pad(found[-1], [(2, 0), (0, 0)], constant_values=NEVER)
+        return block + 1, before, taken + largest[0], sums.write(block, tf.stack(found))
 
-    sums = tf.TensorArray("float32", length, element_shape=emitted.shape[1:])
-    *_, sums = tf.while_loop(
-        lambda time, *_: time < length,
+    sums = tf.TensorArray("float32", count, element_shape=blocks.shape[1:])
+    _, _, taken, sums = tf.while_loop(
+        lambda block, *_: block < count,
         step,
-        (0, before, sums),
-        maximum_iterations=length,
+        (0, before, tf.zeros((rows,)), sums),
+        maximum_iterations=count,
     )
-    return sums.stack()
+    return tf.reshape(sums.stack(), tf.shape(emitted)), taken
 
 
-def _log_sum(values, axis=-1):
-    """`tf.reduce_logsumexp` of finite values, in fewer operations."""
-    largest = tf.reduce_max(values, axis=axis, keepdims=True)
-    total = tf.math.log(tf.reduce_sum(tf.exp(values - largest), axis=axis))
-    return total + tf.squeeze(largest, axis=axis)
+def _log_sum(one, two, three):
+    """`tf.reduce_logsumexp` of three finite tensors, without putting them together."""
+    largest = tf.maximum(tf.maximum(one, two), three)
+    total = tf.exp(one - largest) + tf.exp(two - largest) + tf.exp(three - largest)
+    return tf.math.log(total) + largest
