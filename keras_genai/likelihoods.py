@@ -191,6 +191,9 @@ class MuLaw:
     Args:
         levels: int >= 2, even. How many loudnesses; 256 for 8 bits.
 
+    Attributes:
+        has_logits: bool. Whether what a network says is one logit a code.
+
     Raises:
         ValueError: if `levels` is odd or below 2.
 
@@ -199,6 +202,8 @@ class MuLaw:
     """
 
     levels: int = 256
+
+    has_logits = True
 
     def __post_init__(self):
         if self.levels < 2 or self.levels % 2:
@@ -290,6 +295,8 @@ class MixtureOfLogistics:
 
     components: int = 10
     levels: int = 65_536
+
+    has_logits = False
 
     def __post_init__(self):
         check_size("components", self.components)

@@ -35,9 +35,9 @@ def adam(steps, rate=1e-3):
 
 
 def recipe(steps):
-    """How models of waves are trained: four crops a step, without XLA."""
+    """How models of waves are trained: four crops a step."""
     return Recipe(
-        compile=lambda steps=steps: dict(optimizer=adam(steps), jit_compile=False),
+        compile=lambda steps=steps: dict(optimizer=adam(steps), jit_compile=True),
         batch_size=4,
         steps=steps,
         log_every=50,
@@ -61,7 +61,7 @@ def draw(model, seed, count=10, seconds=SECONDS, **options):
     return model.generate(count, seconds, seed, **options)
 
 
-def score(model, splits, sounds=600, seed=0):
+def score(model, splits, sounds=600, seed=0, **options):
     """What test sounds cost, beside floors, and what is heard in sounds that it makes.
 
     Args:
@@ -69,6 +69,7 @@ def score(model, splits, sounds=600, seed=0):
         splits: `Splits` with `test`.
         sounds: int. How many it makes.
         seed: int.
+        **options: of `generate`.
 
     Returns:
         dict of str to float. `test_nats_per_sample` first, then the floors' in the same
@@ -87,17 +88,17 @@ def score(model, splits, sounds=600, seed=0):
         "test_nats_per_sample": float(nats),
         **{f"{name}_nats": value for name, value in simple.items()},
     }
-    return {**figures, **_heard(model, splits, sounds, seed)}
+    return {**figures, **_heard(model, splits, sounds, seed, options)}
 
 
-def _heard(model, splits, sounds, seed):
+def _heard(model, splits, sounds, seed, options):
     """How often what was asked for is heard, in sounds of all classes and speakers."""
     asked = {kind.key: kind.in_turn(sounds) for kind in model.given}
     made = []
     for first in range(0, sounds, _AT_ONCE):
         part = {key: rows[first : first + _AT_ONCE] for key, rows in asked.items()}
         count = min(_AT_ONCE, sounds - first)
-        made += [*model.generate(count, SECONDS, seed + first, **part)]
+        made += [*model.generate(count, SECONDS, seed + first, **options, **part)]
     see = functools.partial(_seen, model.target.rate, model.likelihood)
     seen = see(made)
     train, test = _training(splits), splits.test

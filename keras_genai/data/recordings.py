@@ -71,15 +71,15 @@ class Recordings:
         """All of them padded, as a held-out part.
 
         Returns:
-            dict of `"waves"`, float32 `(N, T)`, `"samples"` and `"begins"`, int32
-            `(N,)`, and what is known of each.
+            dict of `"waves"`, float32 `(N, T)`, `"samples"` and `"starts"`, int32
+            `(N,)`, all 0, and what is known of each.
         """
         waves = np.zeros((len(self), self.lengths.max()), "float32")
         for index, length in enumerate(self.lengths):
             waves[index, :length] = self.wave(index)
-        begins = np.ones(len(self), "int32")
         samples = self.lengths.astype("int32")
-        return {"waves": waves, "samples": samples, "begins": begins, **self.about}
+        starts = np.zeros_like(samples)
+        return {"waves": waves, "samples": samples, "starts": starts, **self.about}
 
 
 def of_waves(waves, rate, about):
@@ -219,10 +219,10 @@ def crop_loader(recordings, batch_size, crop, seed=0, tail=0, mel=None, **settin
 
     Returns:
         `DataLoader` whose `recordings` are these, of dicts of `"waves"`, float32
-        `(B, crop)`; `"samples"`, int32 `(B,)`, how many of them are sound; `"begins"`,
-        int32 `(B,)`, 1 where a crop begins with its sound; with a `mel`, `"mels"`,
-        float32 `(B, F, bands)`, and `"frames"`, int32 `(B,)`, how many of them are of
-        the recording; and what is known of each.
+        `(B, crop)`; `"samples"`, int32 `(B,)`, how many of them are sound; `"starts"`,
+        int32 `(B,)`, at which sample of its sound a crop begins; with a `mel`,
+        `"mels"`, float32 `(B, F, bands)`, and `"frames"`, int32 `(B,)`, how many of
+        them are of the recording; and what is known of each.
 
     Raises:
         ValueError: if `crop` is no multiple of the hop of `mel`.
@@ -256,7 +256,7 @@ def crop_loader(recordings, batch_size, crop, seed=0, tail=0, mel=None, **settin
         return {
             "waves": tf.where(place < length[:, None], waves, 0.0),
             "samples": tf.cast(left, "int32"),
-            "begins": tf.cast(start == 0, "int32"),
+            "starts": tf.cast(start, "int32"),
             **told,
             **batch,
         }

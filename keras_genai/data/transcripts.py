@@ -216,5 +216,5 @@ def _parts(whole):
 
 def _arrays(part):
     arrays = part.arrays()
-    del arrays["begins"]
+    del arrays["starts"]
     return arrays

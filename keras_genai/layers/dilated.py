@@ -226,7 +226,7 @@ def _gate(x):
     return ops.tanh(said) * ops.sigmoid(opened)
 
 
-def between_frames(frames, hop, samples):
+def between_frames(frames, hop, samples, starts=None):
     """Frames at every sample: on straight lines from one to the next.
 
     Args:
@@ -234,14 +234,17 @@ def between_frames(frames, hop, samples):
         hop: int.
         samples: int or int scalar tensor, T. What lies behind the last frame has its
             values.
+        starts: int `(B,)`, the first sample of each row, or `None`: 0.
 
     Returns:
         float `(B, T, C)`.
     """
     last = ops.shape(frames)[1] - 1
-    place = ops.arange(samples)
-    first = ops.minimum(place // hop, last)
-    share = ops.cast(place % hop, frames.dtype) / hop
-    left = ops.take(frames, first, axis=1)
-    right = ops.take(frames, ops.minimum(first + 1, last), axis=1)
-    return left + share[:, None] * (right - left)
+    place = ops.arange(samples)[None]
+    if starts is not None:
+        place = place + ops.cast(starts, "int32")[:, None]
+    first = ops.minimum(place // hop, last)[..., None]
+    share = ops.cast(place % hop, frames.dtype)[..., None] / hop
+    left = ops.take_along_axis(frames, first, axis=1)
+    right = ops.take_along_axis(frames, ops.minimum(first + 1, last), axis=1)
+    return left + share * (right - left)

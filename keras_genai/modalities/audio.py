@@ -10,7 +10,7 @@ from keras_genai.files.sound import read_sound
 from keras_genai.files.wav import LOUDEST, RATES, encode_wav
 from keras_genai.modalities import sound_pictures
 from keras_genai.modalities.base import Modality
-from keras_genai.modalities.fields import Field, Labels, Lengths
+from keras_genai.modalities.fields import Counts, Field, Lengths
 from keras_genai.padding import pad_sequence
 from keras_genai.registry import register
 
@@ -52,8 +52,8 @@ class Audio(Modality):
 
     A batch has `"waves"`, float `(B, T)`, and unless all sounds are of one `length`,
     `"samples"`, int `(B,)`: how many of each row are sound, before the padding. If it
-    may be of crops, it has `"begins"`, int `(B,)`: 1 where a row begins with its sound,
-    and 0 where it begins amid.
+    may be of crops, it has `"starts"`, int `(B,)`: at which sample of its sound a row
+    begins.
 
     Args:
         rate: int. Samples a second, Hz. Files of other rates are resampled.
@@ -92,7 +92,7 @@ class Audio(Modality):
         if self.length is None:
             fields["samples"] = Lengths(self.key)
         if self.cropped:
-            fields["begins"] = Labels(2)
+            fields["starts"] = Counts()
         return fields
 
     def read(self, value, name=None):
@@ -125,9 +125,9 @@ class Audio(Modality):
         return pad_sequence(rows, length=self.length)
 
     def batch(self, rows):
-        ones = np.ones(len(rows), "int32")
         lengths = np.array([len(row) for row in rows], "int32")
-        found = {"waves": pad_sequence(rows), "samples": lengths, "begins": ones}
+        found = {"waves": pad_sequence(rows), "samples": lengths}
+        found["starts"] = np.zeros_like(lengths)
         return {key: found[key] for key in self.fields}
 
     def encode(self, value):

@@ -190,6 +190,17 @@ class Lengths(Field):
 
 
 @dataclasses.dataclass(frozen=True)
+class Counts(Field):
+    """Counts of anything, one a row."""
+
+    kinds, dtype = "iu", "int32"
+    allowed = "ints of at least 0 of shape (batch,)"
+
+    def span(self):
+        return 0, np.iinfo("int32").max
+
+
+@dataclasses.dataclass(frozen=True)
 class Weights(Field):
     """How much each example counts."""
 

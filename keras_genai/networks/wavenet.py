@@ -9,6 +9,7 @@ from keras_genai.declared import LATER, Levels, Size, Sizes
 from keras_genai.layers.conditioning import ClassEmbedding
 from keras_genai.layers.dilated import GatedResidual, between_frames, sum_of_skips
 from keras_genai.layers.embedding import TokenEmbedding
+from keras_genai.layers.feedforward import FeedForward
 from keras_genai.networks.base import Network
 from keras_genai.registry import register
 
@@ -20,7 +21,9 @@ class WaveNet(Network):
     """The next sample of a sound, given all before it that it reaches back to.
 
     It may be told, beside the samples, a class and a speaker, whose vectors are added,
-    and a spectrogram, which is spread over the samples between its frames.
+    and a spectrogram, which is spread over the samples between its frames. With
+    `moments` a class is not one vector but several in turn, so that the network is told
+    how far into a word it is, as linguistic features tell that of section 3.2.
 
     Args:
         num_codes: int or `None`. How many codes there are for a sample, of which it
@@ -31,7 +34,10 @@ class WaveNet(Network):
         num_classes: int or `None`. If given, it is told classes.
         num_speakers: int or `None`. If given, it is told speakers.
         bands: int or `None`. If given, it is told spectrograms of so many.
-        hop: int or `None`. Samples from one of their frames to the next.
+        hop: int or `None`. Samples from one of their frames to the next, and from one
+            moment to the next.
+        moments: int or `None`. If given, how many moments each class has. Each is a
+            vector of its own, which two layers fit to the speaker; the last holds on.
         dilations: tuple of int, a block each.
         kernel_size: int.
         residual: int. Channels from block to block.
@@ -46,13 +52,15 @@ class WaveNet(Network):
         mels: float `(B, F, bands)`, or `None` without spectrograms.
         frames: int `(B,)`, how many of each spectrogram are sound, or `None`: all. What
             follows is not seen: the last one holds on.
+        starts: int `(B,)`, the sample of its sound at which each row begins, or `None`:
+            0. It matters to moments alone.
 
     Returns:
         float32 `(B, T, num_outputs)`: those at t are of sample t + 1.
 
     Raises:
-        ValueError: if `gate` is odd, bands are without a hop, or there are neither
-            codes nor outputs.
+        ValueError: if `gate` is odd, bands or moments are without a hop, moments
+            without classes, or there are neither codes nor outputs.
 
     Reference: van den Oord et al. 2016, https://arxiv.org/abs/1609.03499; the sums of
         skips are divided by the root of their number
@@ -64,6 +72,7 @@ class WaveNet(Network):
     num_speakers: Size | None = None
     bands: Size | None = None
     hop: Size | None = None
+    moments: Size | None = None
     dilations: Sizes = tuple(2**power for power in range(10)) * 2
     kernel_size: Levels = 2
     residual: Size = 32
@@ -74,8 +83,10 @@ class WaveNet(Network):
     def check(self):
         if self.gate % 2:
             raise ValueError(f"`gate` must be even. Received: gate={self.gate}")
-        if self.bands and not self.hop:
-            raise ValueError("`hop` must be given with `bands`. Received: hop=None")
+        if (self.bands or self.moments) and not self.hop:
+            raise ValueError(
+                "`hop` must be given with `bands` or `moments`. Received: hop=None"
+            )
         if not (self.num_codes or self.num_outputs):
             raise ValueError(
                 "`num_outputs` must be given without `num_codes`. "
@@ -129,18 +140,29 @@ class WaveNet(Network):
     def _make_told(self, policy):
         """Layers of what the network is told, `None` where it is not."""
         self.labels = self.speakers = self.mels = None
+        if self.moments and not self.num_classes:
+            raise ValueError(
+                "`num_classes` must be given with `moments`. Received: num_classes=None"
+            )
         if self.num_classes:
-            self.labels = self._class_embedding(self.num_classes, "labels", policy)
+            size = self.num_classes, self.embedding * (self.moments or 1)
+            self.labels = self._class_embedding(*size, "labels", policy)
         if self.num_speakers:
-            self.speakers = self._class_embedding(self.num_speakers, "speakers", policy)
+            size = self.num_speakers, self.embedding
+            self.speakers = self._class_embedding(*size, "speakers", policy)
+        if self.moments:
+            self.moment = FeedForward(
+                2 * self.embedding, "relu", dtype=policy, name="moment"
+            )
+            self.moment.build((None, None, self.embedding))
         if self.bands:
             self.mels = keras.layers.Conv1D(
                 self.embedding, 2 * ASIDE + 1, dtype=policy, name="mels"
             )
             self.mels.build((None, None, self.bands))
 
-    def _class_embedding(self, size, name, policy):
-        layer = ClassEmbedding(size, self.embedding, dtype=policy, name=name)
+    def _class_embedding(self, size, units, name, policy):
+        layer = ClassEmbedding(size, units, dtype=policy, name=name)
         layer.build()
         return layer
 
@@ -149,8 +171,17 @@ class WaveNet(Network):
         """bool: whether it is told anything beside samples."""
         return bool(self.num_classes or self.num_speakers or self.bands)
 
-    def call(self, samples, labels=None, speakers=None, mels=None, frames=None):
+    def call(
+        self,
+        samples,
+        labels=None,
+        speakers=None,
+        mels=None,
+        frames=None,
+        starts=None,
+    ):
         given = {"labels": labels, "speakers": speakers, "mels": mels, "frames": frames}
+        given["starts"] = starts
         condition = self.condition(given, ops.shape(samples)[1])
         x, gates = self._read(samples), []
         for block in self.blocks:
@@ -162,24 +193,30 @@ class WaveNet(Network):
         """All that the network is told, as one tensor.
 
         Args:
-            given: dict of tensors by name: `labels`, `speakers`, `mels`, `frames`.
+            given: dict of tensors by name: `labels`, `speakers`, `mels`, `frames`,
+                `starts`.
             samples: int or int scalar tensor, T.
 
         Returns:
-            float `(B, T, embedding)`, or `(B, 1, embedding)` without spectrograms, or
-            `None` if it is told nothing.
+            float `(B, T, embedding)`, or `(B, 1, embedding)` without spectrograms and
+            moments, or `None` if it is told nothing.
         """
         if not self.is_told:
             return None
-        parts = [
-            layer(given[name])[:, None]
-            for name, layer in (("labels", self.labels), ("speakers", self.speakers))
-            if layer is not None
-        ]
+        parts = []
+        if self.labels is not None:
+            vectors = self.labels(given["labels"])
+            parts.append(ops.reshape(vectors, (-1, self.moments or 1, self.embedding)))
+        if self.speakers is not None:
+            parts.append(self.speakers(given["speakers"])[:, None])
+        if self.moments:
+            spoken = sum(parts)
+            spoken = spoken + self.moment(spoken)
+            parts = [between_frames(spoken, self.hop, samples, given.get("starts"))]
         if self.mels is not None:
             frames = self._seen_frames(given["mels"], given.get("frames"))
             parts.append(between_frames(frames, self.hop, samples))
-        return sum(parts[1:], parts[0])
+        return sum(parts)
 
     def _seen_frames(self, mels, counts):
         """float `(B, F, embedding)`: each frame with those around it.

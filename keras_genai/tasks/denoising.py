@@ -12,6 +12,7 @@ from keras_genai.samplers import diffusion
 from keras_genai.samplers.diffusion import Level, Walk
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks import pictures
+from keras_genai.tasks.hiding import nothing
 
 PIECES = 20  # of a walk that is shown
 GREYS = 256
@@ -258,7 +259,7 @@ def denoiser(model, numbers):
     batch, guidance = numbers["condition"], numbers["guidance"]
     told = model.told(batch)
     if guidance is not None:
-        free = model.told(model.nothing(batch))
+        free = model.told(nothing(batch, model.given))
         told = {key: ops.concatenate([told[key], free[key]]) for key in told}
 
     def see(noisy, level):

@@ -18,6 +18,7 @@ from keras_genai.tasks import latent, pictures
 from keras_genai.tasks.denoising import Wish, path, walk
 from keras_genai.tasks.editing import Editing
 from keras_genai.tasks.exporting import Denoiser
+from keras_genai.tasks.hiding import hide
 from keras_genai.tasks.picture_task import PictureTask
 from keras_genai.tasks.predictions import MinSNR, Velocity
 from keras_genai.tasks.trajectories import Trajectories
@@ -129,7 +130,9 @@ class Diffusion(Editing, PictureTask):
         alpha, sigma = self.schedule.alpha(time), self.schedule.sigma(time)
         wide = [ops.reshape(x, (-1, 1, 1, 1)) for x in (alpha, sigma)]
         noisy = wide[0] * clean + wide[1] * noise
-        condition = self.told(self._hide(batch) if training else batch)
+        if training:
+            batch = hide(batch, self.given, self.label_dropout, self.seed_generator)
+        condition = self.told(batch)
         output = self.network(self.prediction.scale(*wide) * noisy, time, condition)
         target = self.prediction.target(clean, noise, *wide)
         error = ops.mean(ops.square(ops.cast(output, "float32") - target), (1, 2, 3))
@@ -170,15 +173,6 @@ class Diffusion(Editing, PictureTask):
     def told(self, batch):
         """What the network is told of a batch: dict by the keys of `given`."""
         return {kind.key: kind.told(batch[kind.key]) for kind in self.given}
-
-    def nothing(self, batch):
-        """A batch of which all that may be left open is: dict as `batch`."""
-        return {
-            kind.key: batch[kind.key]
-            if kind.null is None
-            else ops.full_like(batch[kind.key], kind.null)
-            for kind in self.given
-        }
 
     def exportable(self):
         return Denoiser(self)
@@ -274,27 +268,6 @@ class Diffusion(Editing, PictureTask):
         count = ops.cast(shape[0], "float32")
         places = (ops.arange(shape[0], dtype="float32") + start) / count
         return self.schedule.times(places), noise
-
-    def _hide(self, batch):
-        """A batch of which some labels and texts became "any"."""
-        open_ones = [kind for kind in self.given if kind.null is not None]
-        if not open_ones or not self.label_dropout:
-            return batch
-        batch, all_of_it = dict(batch), self._some(batch)
-        for kind in open_ones:
-            hidden = all_of_it
-            if len(open_ones) > 1:
-                hidden = hidden | self._some(batch)
-            value = batch[kind.key]
-            hidden = ops.reshape(hidden, (-1,) + (1,) * (len(value.shape) - 1))
-            batch[kind.key] = ops.where(hidden, kind.null, value)
-        return batch
-
-    def _some(self, batch):
-        """bool `(B,)`: true of a share of `label_dropout`."""
-        shape = (ops.shape(batch[self.target.key])[0],)
-        drawn = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
-        return drawn < self.label_dropout
 
     @property
     def _needed(self):

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_genai import draws, replicas
 from keras_genai.checks import MOST_NUMBERS, check_integer, check_number, check_seed
-from keras_genai.declared import part
+from keras_genai.declared import Rate, part
 from keras_genai.likelihoods import MuLaw
 from keras_genai.modalities.audio import Audio
 from keras_genai.modalities.base import Modality
@@ -17,6 +17,7 @@ from keras_genai.padding import pad_sequence
 from keras_genai.registry import register
 from keras_genai.samplers.session import bucket, compiled
 from keras_genai.tasks import pictures
+from keras_genai.tasks.hiding import hide, nothing
 from keras_genai.tasks.sample_task import SampleTask
 
 STEPS = 4_096  # samples made in one call of the loop
@@ -39,10 +40,12 @@ class WaveformModel(SampleTask):
         given: `Label`, `Speaker` and `Mel`, as many of them as wanted.
         likelihood: `MuLaw` or `MixtureOfLogistics`: which codes samples are read as,
             and how probable they are. Nats are comparable between equal codes alone.
+        label_dropout: float. Share of examples whose classes and speakers are hidden in
+            training, which guidance needs.
 
     Call arguments:
         inputs: dict of `waves`, float `(B, T)` in [-1, 1]; `samples`, int `(B,)`, and
-            `begins`, int `(B,)`, see `Audio`; and what `given` has. Other keys are
+            `starts`, int `(B,)`, see `Audio`; and what `given` has. Other keys are
             ignored.
         training: bool.
 
@@ -64,6 +67,7 @@ class WaveformModel(SampleTask):
     likelihood: Annotated[Any, part("codes", "keras_genai.likelihoods, of sounds")] = (
         MuLaw()
     )
+    label_dropout: Rate = 0.0
 
     casts_inputs = False  # bfloat16 cannot tell neighbouring samples
 
@@ -73,6 +77,8 @@ class WaveformModel(SampleTask):
 
     def make(self):
         self.jit_generate = self.network.jit_generate
+        if self.label_dropout:
+            self.seed_generator = replicas.SeedGenerator(name="seed_generator")
 
     @property
     def rate(self):
@@ -81,10 +87,13 @@ class WaveformModel(SampleTask):
 
     def call(self, inputs, training=False):
         batch = self.read(inputs)
+        if training and self.label_dropout:
+            batch = hide(batch, self.given, self.label_dropout, self.seed_generator)
         codes = self.likelihood.codes(batch["waves"])
         told = {name: batch[name] for name in self._told_fields()}
         silence = ops.full_like(codes[:, :1], self.likelihood.silence)
         before = ops.concatenate([silence, codes[:, :-1]], axis=1)
+        told["starts"] = batch.get("starts")
         parameters = self.network(self.likelihood.inputs(before), **told)
         weights = self._weights(batch, ops.shape(codes)[1])
         return {"parameters": parameters, "codes": codes, "weights": weights}
@@ -99,9 +108,9 @@ class WaveformModel(SampleTask):
         counts = ops.ones_like(batch["waves"], dtype="bool")
         if "samples" in batch:
             counts = counts & (place < batch["samples"][:, None])
-        if "begins" in batch:
+        if "starts" in batch:
             unheard = ops.minimum(self.network.receptive_field, length // 2)
-            counts = counts & ((batch["begins"][:, None] == 1) | (place >= unheard))
+            counts = counts & ((batch["starts"][:, None] == 0) | (place >= unheard))
         return ops.cast(counts, "float32")
 
     def compute_loss(
@@ -154,7 +163,15 @@ class WaveformModel(SampleTask):
         nats, weights = self._nats(found), found["weights"]
         return ops.sum(nats * weights, axis=1) / ops.sum(weights, axis=1)
 
-    def generate(self, count=None, seconds=0.5, seed=0, temperature=1.0, **given):
+    def generate(
+        self,
+        count=None,
+        seconds=0.5,
+        seed=0,
+        temperature=1.0,
+        guidance=1.0,
+        **given,
+    ):
         """New sounds, sample by sample in one compiled loop.
 
         Row i is the same for a seed, whatever the other rows are.
@@ -165,6 +182,9 @@ class WaveformModel(SampleTask):
                 and silence behind the shorter ones.
             seed: int.
             temperature: float > 0. Below 1, likelier codes are drawn more often.
+            guidance: float >= 0. 1 is the model as it is; above, codes are drawn more
+                often that what is given makes likelier, at twice the work. Only for
+                models with `label_dropout` whose likelihood is `MuLaw`.
             **given: `labels` and `speakers`, one for all or one for each; by default
                 all of them in turn. `mels`, spectrograms as `Mel` makes them, or the
                 sounds or files whose spectrograms they are.
@@ -174,17 +194,28 @@ class WaveformModel(SampleTask):
 
         Raises:
             ValueError: if something that is given does not exist, or is missing.
+
+        Reference: Sanchez et al. 2023 (guidance of logits),
+            https://arxiv.org/abs/2306.17806
         """
-        chunks = self.stream(count, seconds, None, seed, temperature, **given)
+        settings = seed, temperature, guidance
+        chunks = self.stream(count, seconds, None, *settings, **given)
         return np.concatenate([*chunks], axis=1)
 
     def stream(
-        self, count=None, seconds=0.5, chunk=0.1, seed=0, temperature=1.0, **given
+        self,
+        count=None,
+        seconds=0.5,
+        chunk=0.1,
+        seed=0,
+        temperature=1.0,
+        guidance=1.0,
+        **given,
     ):
         """The same sounds as those of `generate`, piece by piece as they are made.
 
         Args:
-            count, seconds, seed, temperature, **given: see `generate`.
+            count, seconds, seed, temperature, guidance, **given: see `generate`.
             chunk: float, seconds of a piece; `None` for the largest.
 
         Yields:
@@ -201,8 +232,19 @@ class WaveformModel(SampleTask):
         if chunk is not None:
             check_number("chunk", chunk, "above 0", lambda x: 0 < x < np.inf)
             steps = max(1, min(samples, round(chunk * self.rate)))
+        self._check_guidance(guidance)
         key = tf.constant(draws.key(seed))
-        return self._chunks(count, samples, steps, told, key, float(temperature))
+        numbers = key, float(temperature), float(guidance)
+        return self._chunks(count, samples, steps, told, numbers)
+
+    def _check_guidance(self, guidance):
+        check_number("guidance", guidance, "a number >= 0", lambda x: 0 <= x < np.inf)
+        if guidance == 1 or (self.label_dropout and self.likelihood.has_logits):
+            return
+        raise ValueError(
+            "`guidance` must be 1 for a model that was trained with label_dropout=0 or "
+            f"has no logits. Received: {guidance=}"
+        )
 
     def _asked(self, count, seconds, given):
         """How many sounds of how many samples, and what they are made from."""
@@ -259,27 +301,31 @@ class WaveformModel(SampleTask):
         counts = np.array([len(row) for row in rows], "int32")
         return pad_sequence([np.asarray(row, "float32") for row in rows]), counts
 
-    def _chunks(self, count, samples, steps, told, key, temperature):
-        size = pictures.few_sizes(count)
+    def _chunks(self, count, samples, steps, told, numbers):
+        size, guided = pictures.few_sizes(count), numbers[-1] != 1
         told = {name: pictures.padded_rows(rows, size) for name, rows in told.items()}
-        condition = self.network.condition(
-            {name: tf.constant(rows) for name, rows in told.items()}, samples
-        )
+        asked = {name: tf.constant(rows) for name, rows in told.items()}
+        condition = self.network.condition(asked, samples)
+        if guided:
+            free = {**asked, **nothing(asked, self.given)}
+            free = self.network.condition(free, samples)
+            condition = tf.concat([condition, free], axis=0)
         draw = compiled(
             self,
-            ("draw", size, steps),
-            lambda: _Loop(self.network, self.likelihood, size, steps),
+            ("draw", size, steps, guided),
+            lambda: _Loop(self.network, self.likelihood, size, steps, guided),
         )
         ends = np.full(size, samples)
         if "frames" in told:
             ends = told["frames"] * self.network.hop
         codes = tf.fill([size], self.likelihood.silence)
-        rings = self.network.empty_rings(size)
+        rings = self.network.empty_rings(2 * size if guided else size)
+        numbers = [tf.constant(number) for number in numbers]
         for first in range(0, samples, steps):
             left = min(steps, samples - first)
             codes, rings, made = draw(
                 *(codes, rings, tf.constant(first), tf.constant(left)),
-                *(_part(condition, first, steps), key, tf.constant(temperature)),
+                *(_part(condition, first, steps), *numbers),
             )
             waves = self.likelihood.waves(made[:left]).numpy().T
             is_sound = first + np.arange(left) < ends[:, None]
@@ -303,15 +349,20 @@ class _Loop:
         likelihood: with `inputs` and `sample`.
         size: int, B, sounds at once.
         steps: int, S, the most codes that one call draws.
+        guided: bool. Whether rings and condition have as many rows again, of sounds
+            that are anything.
     """
 
-    def __init__(self, network, likelihood, size, steps):
+    def __init__(self, network, likelihood, size, steps, guided):
+        self.guided = guided
         self.network = network
         self.likelihood = likelihood
         self.size = size
         self.steps = steps
 
-    def __call__(self, codes, rings, first, left, condition, key, temperature):
+    def __call__(
+        self, codes, rings, first, left, condition, key, temperature, guidance
+    ):
         """Draws codes.
 
         Args:
@@ -321,7 +372,7 @@ class _Loop:
             left: int32 scalar. How many are drawn, at most S.
             condition: float `(B, S or 1, E)`, or `None`.
             key: uint32 `(2,)`, a seed.
-            temperature: float32 scalar.
+            temperature, guidance: float32 scalars.
 
         Returns:
             `(codes, rings, made)`: as they came, and int32 `(S, B)`.
@@ -335,7 +386,12 @@ class _Loop:
             if not always:
                 told = self.network.told_blocks(condition[:, place])
             time, samples = first + place, self.likelihood.inputs(codes)
+            if self.guided:
+                samples = tf.concat([samples, samples], axis=0)
             parameters, rings = self.network.step(samples, rings, time, told)
+            if self.guided:
+                asked, free = tf.split(parameters, 2)
+                parameters = free + guidance * (asked - free)
             chances = draws.uniform(key, tf.fill([self.size], time))
             codes = self.likelihood.sample(parameters, chances, temperature)
             made = ops.slice_update(made, (place, 0), codes[None])

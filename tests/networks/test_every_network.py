@@ -128,6 +128,7 @@ CASES = {
         num_speakers=CLASSES,
         bands=6,
         hop=3,
+        moments=2,
         dilations=(1, 2),
         residual=4,
         gate=6,

@@ -259,7 +259,7 @@ LOUDNESS = np.random.default_rng(1)
 WAVES = {
     "waves": LOUDNESS.uniform(-1, 1, (ROWS, 12)).astype("float32"),
     "samples": np.array([12, 9, 12, 5], "int32"),
-    "begins": np.array([1, 1, 0, 1], "int32"),
+    "starts": np.array([0, 0, 7, 0], "int32"),
     "labels": np.arange(ROWS, dtype="int32") % CLASSES,
     "speakers": np.arange(ROWS, dtype="int32") % 2,
     "mels": LOUDNESS.normal(0, 1, (ROWS, 4, 6)).astype("float32"),

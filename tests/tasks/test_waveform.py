@@ -17,15 +17,21 @@ SMALL = dict(dilations=(1, 2, 4), residual=8, gate=8, skip=8, embedding=4)
 KINDS = (Label(3), Speaker(2))
 
 
-def make(*given, likelihood=MuLaw(), **settings):  # noqa: B008
+def make(*given, likelihood=MuLaw(), label_dropout=0.0, **settings):  # noqa: B008
     keras.utils.set_random_seed(0)
-    network = WaveNet(**{**SMALL, **settings})
-    return WaveformModel(network, Audio(RATE, cropped=True), tuple(given), likelihood)
+    network, target = WaveNet(**{**SMALL, **settings}), Audio(RATE, cropped=True)
+    return WaveformModel(network, target, tuple(given), likelihood, label_dropout)
 
 
 @pytest.fixture(scope="module")
 def model():
     return make(*KINDS)
+
+
+@pytest.fixture(scope="module")
+def unfolding():
+    """A model that is told how far into a class it is."""
+    return make(*KINDS, hop=10, moments=3)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +45,7 @@ def sounds(count=2, length=40, **more):
     return {
         "waves": waves.astype("float32"),
         "samples": np.full(count, length, "int32"),
-        "begins": np.ones(count, "int32"),
+        "starts": np.zeros(count, "int32"),
         "labels": np.arange(count, dtype="int32") % 3,
         "speakers": np.arange(count, dtype="int32") % 2,
         **more,
@@ -83,8 +89,26 @@ def test_everything_a_network_is_told_changes_what_it_says():
         assert np.abs(after - before).max() > 1e-4
 
 
+def test_a_class_of_several_moments_is_told_from_where_a_crop_begins(unfolding):
+    model = unfolding
+    whole = sounds()
+    told = {"labels": whole["labels"], "speakers": whole["speakers"]}
+    every = model.network.condition(told, 40).numpy()
+    assert np.abs(np.diff(every[:, :20], axis=1)).max(axis=-1).min() > 1e-3
+    np.testing.assert_array_equal(every[:, 20:], every[:, 20:21].repeat(20, axis=1))
+    starts = np.array([13, 25])
+    for row, part in enumerate(model.network.condition({**told, "starts": starts}, 15)):
+        place = starts[row]
+        np.testing.assert_allclose(part, every[row, place : place + 15], atol=1e-6)
+    before, after = (
+        model({**whole, "starts": starts})["parameters"].numpy()
+        for starts in (np.zeros(2, int), starts)
+    )
+    assert np.abs(after - before).max(axis=(1, 2)).min() > 1e-4
+
+
 def test_targets_without_their_past_and_padding_do_not_count(model):
-    inputs = sounds(3, begins=np.array([1, 0, 1]), samples=np.array([40, 40, 25]))
+    inputs = sounds(3, starts=np.array([0, 5, 0]), samples=np.array([40, 40, 25]))
     weights = model(inputs)["weights"].numpy()
     assert weights.sum(axis=1).tolist() == [40, 32, 25]
     assert not weights[1, :8].any()
@@ -100,17 +124,21 @@ def test_targets_without_their_past_and_padding_do_not_count(model):
     loss = float(model.compute_loss(inputs, y_pred=found))
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
     assert loss != before  # by what is heard
-    short = sounds(1, 10, begins=np.array([0]))
+    short = sounds(1, 10, starts=np.array([5]))
     assert model(short)["weights"].numpy().sum() == 5  # half of a short crop
 
 
-def drawn_again(model, made, seed, temperature, **told):
-    """The sounds that the same chances draw, all at once, behind each beginning."""
-    count, length = made.shape
+def said(model, made, **told):
+    """What the whole network says of each sample of sounds, given those before."""
     codes = model.likelihood.codes(made).numpy()
     silence = model.likelihood.silence
     before = np.pad(codes[:, :-1], ((0, 0), (1, 0)), constant_values=silence)
-    parameters = model.network(model.likelihood.inputs(before), **told)
+    return model.network(model.likelihood.inputs(before), **told)
+
+
+def drawn_again(model, parameters, seed, temperature):
+    """The sounds that the same chances draw, all at once, behind each beginning."""
+    count, length, _ = parameters.shape
     key = tf.constant(np.array([seed], "int64").view("uint32"))
     places = np.arange(length)
     chances = [draws.uniform(key, tf.fill([count], place)) for place in places]
@@ -120,13 +148,44 @@ def drawn_again(model, made, seed, temperature, **told):
     return model.likelihood.waves(tf.reshape(again, (count, length))).numpy()
 
 
-@pytest.mark.parametrize("which", ["model", "fine"])
+def test_guidance_exaggerates_what_a_class_changes():
+    model = make(*KINDS, hop=10, moments=3, label_dropout=0.5)
+    told = {"labels": np.array([2, 0]), "speakers": np.array([1, 0])}
+    made = model.generate(2, 0.03, seed=5, guidance=30.0, **told)
+    asked = said(model, made, **told)
+    free = said(model, made, labels=np.full(2, 3), speakers=np.full(2, 2))
+    expected = drawn_again(model, free + 30 * (asked - free), 5, 1.0)
+    np.testing.assert_allclose(made, expected, atol=1e-4)
+    assert np.mean(made != model.generate(2, 0.03, seed=5, **told)) > 0.5
+
+
+def test_guidance_is_for_models_that_learned_without_classes(model):
+    with pytest.raises(ValueError, match="trained with label_dropout=0"):
+        model.generate(guidance=2.0)
+    fine = make(*KINDS, likelihood=MixtureOfLogistics(3), label_dropout=0.5)
+    with pytest.raises(ValueError, match="or has no logits"):
+        fine.generate(guidance=2.0)
+    with pytest.raises(ValueError, match="`guidance` must be a number >= 0"):
+        model.generate(guidance=-1.0)
+
+
+def test_classes_are_hidden_in_training_alone():
+    model = make(*KINDS, label_dropout=0.5)
+    inputs = sounds(64)
+    whole = model(inputs)["parameters"].numpy()
+    np.testing.assert_array_equal(model(inputs)["parameters"], whole)
+    partly = model(inputs, training=True)["parameters"].numpy()
+    differs = np.abs(partly - whole).max(axis=(1, 2)) > 1e-4
+    assert 40 < differs.sum() < 64  # of 56 expected
+
+
+@pytest.mark.parametrize("which", ["model", "unfolding", "fine"])
 def test_the_loop_draws_from_what_the_whole_network_says(which, request):
     model = request.getfixturevalue(which)
     told = {"labels": np.array([2, 0, 1]), "speakers": np.array([1, 0, 1])}
     made = model.generate(3, 0.03, seed=5, temperature=0.7, **told)
     assert made.shape == (3, 30)
-    expected = drawn_again(model, made, 5, 0.7, **told)
+    expected = drawn_again(model, said(model, made, **told), 5, 0.7)
     np.testing.assert_allclose(made, expected, atol=1e-4)
 
 
@@ -166,7 +225,7 @@ def test_the_loop_follows_spectrograms_too():
     assert [piece.shape for piece in pieces] == [(2, 12), (2, 12), (2, 6)]
     made = np.concatenate(pieces, axis=1)
     np.testing.assert_allclose(
-        made, drawn_again(model, made, 1, 1.0, mels=mels), atol=1e-4
+        made, drawn_again(model, said(model, made, mels=mels), 1, 1.0), atol=1e-4
     )
     wave = np.sin(np.arange(45.0))  # five frames
     pieces = [*model.stream(mels=[wave, wave], chunk=0.012)]
@@ -199,7 +258,7 @@ def test_a_score_is_that_of_the_sound_alone_whatever_is_beside_it(model):
         alone = {
             "waves": wave[None],
             "samples": np.array([len(wave)]),
-            "begins": np.array([1]),
+            "starts": np.array([0]),
             "labels": np.array([row]),
             "speakers": np.array([1]),
         }
@@ -249,6 +308,11 @@ def test_what_cannot_be_made_is_refused_before_it_is(model, settings, said):
         make(Mel(RATE, 20, 10, 6)).generate()
     with pytest.raises(ValueError, match="`gate` must be even"):
         WaveNet(num_codes=8, gate=7)
+    for settings in (dict(bands=3), dict(moments=3)):
+        with pytest.raises(ValueError, match="`hop` must be given"):
+            WaveNet(num_codes=8, **settings)
+    with pytest.raises(ValueError, match="`num_classes` must be given"):
+        make(Speaker(2), hop=10, moments=3)
     with pytest.raises(ValueError, match="`num_outputs` must be given"):
         WaveNet(num_codes=None)
     with pytest.raises(TypeError, match="`likelihood` must be an object of"):
