@@ -31,7 +31,7 @@ entry = Entry(
     ),
     tiny=dict(dilations=(1, 2), residual=4, gate=4, skip=4, embedding=2, moments=2),
     source=sounds.spoken_digits,
-    recipe=_sound.recipe(9_000),
+    recipe=_sound.recipe(6_000),
     evaluate=functools.partial(_sound.score, **DRAWN),
     sample=functools.partial(_sound.draw, **DRAWN),
     family="sound",
