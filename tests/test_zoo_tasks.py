@@ -296,7 +296,7 @@ def test_words_in_capitals_are_read_as_the_data_has_them(run, folders, monkeypat
     ("name", "folder", "kind"),
     [
         ("bart_scitldr", "writer", Seq2SeqLM),
-        ("bert_answers", "reader", QuestionAnswering),
+        ("bert_squad", "reader", QuestionAnswering),
     ],
 )
 def test_an_entry_starts_from_a_folder_and_speaks_its_tokens(
@@ -325,7 +325,7 @@ def test_without_a_folder_it_says_that_weights_are_random(capsys):
 
 
 def test_a_classifiers_encoder_can_become_a_reader(folders):
-    entry = zoo.get("bert_answers")
+    entry = zoo.get("bert_squad")
     reader = entry.task(BERT(), Text(), folder=str(folders / "classifier"))
     assert reader.answer("who?", "the cat sat").text
     with pytest.raises(ValueError, match="`folder` must have a BERT"):
