@@ -16,6 +16,7 @@ from zoo.entry import Recipe
 SECONDS = 0.64  # of a sound that is read; four in five digits are shorter
 BANDS, FRAMES = 32, 64  # of what the reader sees
 _AT_ONCE = 60  # sounds
+_GUIDED = dict(guidance=3.0, temperature=0.8)  # how models draw that can be guided
 # What is softer than the steps of mu-law near silence is the same to the reader.
 _RANGE = np.log(1e-4), np.log(1e2)
 
@@ -58,7 +59,11 @@ def draw(model, seed, count=10, seconds=SECONDS, **options):
     Returns:
         float32 `(count, T)`.
     """
-    return model.generate(count, seconds, seed, **options)
+    return model.generate(count, seconds, seed, **_drawn(model, options))
+
+
+def _drawn(model, options):
+    return {**_GUIDED, **options} if model.can_be_guided else options
 
 
 def score(model, splits, sounds=600, seed=0, **options):
@@ -94,7 +99,7 @@ def score(model, splits, sounds=600, seed=0, **options):
 def _heard(model, splits, sounds, seed, options):
     """How often what was asked for is heard, in sounds of all classes and speakers."""
     asked = {kind.key: kind.in_turn(sounds) for kind in model.given}
-    made = []
+    options, made = _drawn(model, options), []
     for first in range(0, sounds, _AT_ONCE):
         part = {key: rows[first : first + _AT_ONCE] for key, rows in asked.items()}
         count = min(_AT_ONCE, sounds - first)

@@ -6,15 +6,11 @@ Run:       python train.py wavenet_digits --data-dir fsdd/recordings
            python -m zoo sample wavenet_digits --label 7 --count 6
 """
 
-import functools
-
 from keras_genai.data import sounds
 from keras_genai.networks.wavenet import WaveNet
 from keras_genai.tasks.waveform import WaveformModel
 from zoo import _sound
 from zoo.entry import Entry
-
-DRAWN = dict(guidance=3.0, temperature=0.8)
 
 entry = Entry(
     task=WaveformModel,
@@ -32,8 +28,8 @@ entry = Entry(
     tiny=dict(dilations=(1, 2), residual=4, gate=4, skip=4, embedding=2, moments=2),
     source=sounds.spoken_digits,
     recipe=_sound.recipe(6_000),
-    evaluate=functools.partial(_sound.score, **DRAWN),
-    sample=functools.partial(_sound.draw, **DRAWN),
+    evaluate=_sound.score,
+    sample=_sound.draw,
     family="sound",
     paper="van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio",
     notes="The figures are nats of the 8-bit mu-law code of a sample, of the 300 test "

@@ -36,8 +36,9 @@ class WaveNet(Network):
         bands: int or `None`. If given, it is told spectrograms of so many.
         hop: int or `None`. Samples from one of their frames to the next, and from one
             moment to the next.
-        moments: int or `None`. If given, how many moments each class has. Each is a
-            vector of its own, which two layers fit to the speaker; the last holds on.
+        moments: int or `None`. If given, how many moments each class has, if there are
+            classes. Each is a vector of its own, which two layers fit to the speaker;
+            the last holds on.
         dilations: tuple of int, a block each.
         kernel_size: int.
         residual: int. Channels from block to block.
@@ -59,8 +60,8 @@ class WaveNet(Network):
         float32 `(B, T, num_outputs)`: those at t are of sample t + 1.
 
     Raises:
-        ValueError: if `gate` is odd, bands or moments are without a hop, moments
-            without classes, or there are neither codes nor outputs.
+        ValueError: if `gate` is odd, bands or moments are without a hop, or there are
+            neither codes nor outputs.
 
     Reference: van den Oord et al. 2016, https://arxiv.org/abs/1609.03499; the sums of
         skips are divided by the root of their number
@@ -139,27 +140,25 @@ class WaveNet(Network):
 
     def _make_told(self, policy):
         """Layers of what the network is told, `None` where it is not."""
-        self.labels = self.speakers = self.mels = None
-        if self.moments and not self.num_classes:
-            raise ValueError(
-                "`num_classes` must be given with `moments`. Received: num_classes=None"
-            )
+        self.labels = self.speakers = self.mels = self.moment = None
         if self.num_classes:
             size = self.num_classes, self.embedding * (self.moments or 1)
             self.labels = self._class_embedding(*size, "labels", policy)
+            self._make_moment(policy)
         if self.num_speakers:
             size = self.num_speakers, self.embedding
             self.speakers = self._class_embedding(*size, "speakers", policy)
-        if self.moments:
-            self.moment = FeedForward(
-                2 * self.embedding, "relu", dtype=policy, name="moment"
-            )
-            self.moment.build((None, None, self.embedding))
         if self.bands:
             self.mels = keras.layers.Conv1D(
                 self.embedding, 2 * ASIDE + 1, dtype=policy, name="mels"
             )
             self.mels.build((None, None, self.bands))
+
+    def _make_moment(self, policy):
+        if self.moments:
+            size = 2 * self.embedding
+            self.moment = FeedForward(size, dtype=policy, name="moment")
+            self.moment.build((None, None, self.embedding))
 
     def _class_embedding(self, size, units, name, policy):
         layer = ClassEmbedding(size, units, dtype=policy, name=name)
@@ -209,7 +208,7 @@ class WaveNet(Network):
             parts.append(ops.reshape(vectors, (-1, self.moments or 1, self.embedding)))
         if self.speakers is not None:
             parts.append(self.speakers(given["speakers"])[:, None])
-        if self.moments:
+        if self.moment is not None:
             spoken = sum(parts)
             spoken = spoken + self.moment(spoken)
             parts = [between_frames(spoken, self.hop, samples, given.get("starts"))]

@@ -183,8 +183,8 @@ class WaveformModel(SampleTask):
             seed: int.
             temperature: float > 0. Below 1, likelier codes are drawn more often.
             guidance: float >= 0. 1 is the model as it is; above, codes are drawn more
-                often that what is given makes likelier, at twice the work. Only for
-                models with `label_dropout` whose likelihood is `MuLaw`.
+                often that what is given makes likelier, at twice the work. See
+                `can_be_guided`.
             **given: `labels` and `speakers`, one for all or one for each; by default
                 all of them in turn. `mels`, spectrograms as `Mel` makes them, or the
                 sounds or files whose spectrograms they are.
@@ -237,14 +237,19 @@ class WaveformModel(SampleTask):
         numbers = key, float(temperature), float(guidance)
         return self._chunks(count, samples, steps, told, numbers)
 
+    @property
+    def can_be_guided(self):
+        """bool: whether `guidance` may be another number than 1."""
+        can_be_open = any(kind.null is not None for kind in self.given)
+        return bool(can_be_open and self.label_dropout and self.likelihood.has_logits)
+
     def _check_guidance(self, guidance):
         check_number("guidance", guidance, "a number >= 0", lambda x: 0 <= x < np.inf)
-        if guidance == 1 or (self.label_dropout and self.likelihood.has_logits):
-            return
-        raise ValueError(
-            "`guidance` must be 1 for a model that was trained with label_dropout=0 or "
-            f"has no logits. Received: {guidance=}"
-        )
+        if guidance != 1 and not self.can_be_guided:
+            raise ValueError(
+                "`guidance` must be 1 for a model without classes, without logits, or "
+                f"trained with label_dropout=0. Received: {guidance=}"
+            )
 
     def _asked(self, count, seconds, given):
         """How many sounds of how many samples, and what they are made from."""
