@@ -20,6 +20,24 @@ def test_what_is_said_can_be_looked_at(tmp_path, capsys):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_digits_and_capitals_are_spoken_as_words(tmp_path, monkeypatch):
+    entry = zoo.get("tts_digits")
+    preset, said = tmp_path / "tts_digits", []
+    model = entry.build(entry.stand_in(), **entry.tiny)
+    model.save_to_preset(preset)
+    generate = type(model).generate
+
+    def listen(model, texts, *rest, **options):
+        said.extend(texts)
+        return generate(model, texts, *rest, **options)
+
+    monkeypatch.setattr(type(model), "generate", listen)
+    texts = ["Four two, Seven.", "42", "one", "0 nine!"]
+    out = str(tmp_path / "a.wav")
+    command.main(["speak", "tts_digits", "--preset", str(preset), *texts, "--out", out])
+    assert said == ["four two seven", "four two", "one", "zero nine"]
+
+
 class Echo:
     """A vocoder that makes noise of any spectrogram, as long as that is."""
 

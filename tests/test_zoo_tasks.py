@@ -265,7 +265,7 @@ def test_few_tokens_are_written_by_a_loop_that_xla_has_not_compiled(folders):
 
 def test_the_prefix_of_an_entry_is_that_of_its_data():
     def prefix(*names):
-        return _tasks._prefix(_tasks._entry(*names))
+        return _tasks._prefix(_tasks.entry_of(*names))
 
     assert prefix("t5_scitldr", "anything") == "summarize: "
     assert prefix("some/folder", "t5_scitldr") == "summarize: "

@@ -19,6 +19,7 @@ def speak(options):
     texts = options.text or [line.strip() for line in input_lines() if line.strip()]
     if not texts:
         raise ValueError("`TEXT` must be given, or a line of standard input for each")
+    texts = [_written(text, model, options.name) for text in texts]
     mels = model.generate(
         texts, options.speaker, speed=options.speed, seed=options.seed
     )
@@ -28,6 +29,20 @@ def speak(options):
         _draw(picture, model, texts, mels, options.speaker)
     seconds = sum(len(wave) for wave in waves) / model.target.rate
     print(f"{seconds:.1f} seconds in {path}")
+
+
+def _written(text, model, name):
+    """A text as it is, or where the model cannot read that, as its data are written."""
+    from zoo._tasks import entry_of
+
+    entry = entry_of(name, model.name)
+    try:
+        model.tokenizer.encode(text)
+    except ValueError:
+        if entry is None or entry.reads is None:
+            raise
+        return entry.reads(text)
+    return text
 
 
 def _draw(path, model, texts, mels, speaker):

@@ -1,6 +1,7 @@
 """What entries that speak have in common."""
 
 import functools
+import re
 
 import numpy as np
 
@@ -34,6 +35,19 @@ SEED = 20_220_601  # of their texts
 PLOTTED = 2  # of either kind
 MEASURED = 64  # recordings of one's own, for how loud their bands are
 SHOWN = ("four two seven", "one nine eight three", "zero six five", "two two")
+
+
+def spelled(text):
+    """A text as `SOURCE` writes it: digits as words, small letters, no other signs.
+
+    Args:
+        text: str.
+
+    Returns:
+        str.
+    """
+    words = re.sub("[0-9]", lambda digit: f" {speech.WORDS[int(digit[0])]} ", text)
+    return " ".join(re.findall("[a-z]+", words.lower()))
 
 
 def score(model, splits):

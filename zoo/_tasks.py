@@ -216,7 +216,7 @@ def _rewriter(
 
     known = {} if prefix is not None else _published(place, task)
     chosen = _choose(known, languages)
-    entry = _entry(name, model.name)
+    entry = entry_of(name, model.name)
     if prefix is None:
         prefix = chosen.get("prefix", _prefix(entry))
     read = getattr(entry, "reads", None) or str
@@ -265,7 +265,7 @@ def _choose(known, languages):
     return pairs[languages]
 
 
-def _entry(*names):
+def entry_of(*names):
     """The `Entry` that the first of these is of, or `None`."""
     known = zoo.names()
     return next((zoo.get(name) for name in names if name in known), None)

@@ -31,6 +31,7 @@ entry = Entry(
     tiny=dict(width=8, decoder_width=8, decoder_depth=1, depth=1),
     source=_speaking.SOURCE,
     alphabet=True,
+    reads=_speaking.spelled,
     fits=_speaking.fits,
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
