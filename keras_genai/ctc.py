@@ -4,6 +4,8 @@ A path has a symbol or the blank in every frame; a text is what is left of it wh
 repeats are merged and blanks dropped. The blank is symbol 0 everywhere.
 """
 
+import math
+
 import tensorflow as tf
 
 from keras_genai.xla import in_xla
@@ -21,7 +23,8 @@ def ctc_loss(logits, labels, frames, label_lengths):
     Labels may be empty. Where a text cannot be spelled in its frames, because there
     are fewer than symbols and the blanks between equal ones, the loss and its gradient
     are 0: `ctc_feasible` tells these rows, which are to be counted. Padding of either
-    kind changes nothing.
+    kind changes nothing. Logits may be -inf, of symbols that must not be: if a text
+    cannot do without, its loss is inf and its gradient 0.
 
     The gradient is the softmax minus the posterior of the symbols, from sums forward
     and backward over time that share one loop, all in logarithms and in float32.
@@ -45,11 +48,15 @@ def ctc_loss(logits, labels, frames, label_lengths):
 
     @tf.custom_gradient
     def run(logits):
-        scores = tf.nn.log_softmax(logits)
+        # Not -inf, which may be all that there is to subtract; NaN stays.
+        scores = tf.maximum(tf.nn.log_softmax(logits), NEVER)
         # XLA would compute anew for each frame what a few before it share.
         unrolled = 1 if in_xla() else 4
         total, posterior = _sums(scores, labels, frames, lengths, unrolled)
-        real = tf.sequence_mask(frames, tf.shape(logits)[1]) & counted[:, None]
+        impossible = total < NEVER / 2
+        total = tf.where(impossible, -math.inf, total)
+        learned = (counted & ~impossible)[:, None]
+        real = tf.sequence_mask(frames, tf.shape(logits)[1]) & learned
 
         def gradient(d_loss):
             # Chosen, not multiplied: what stands in other places may be no number.

@@ -143,6 +143,28 @@ def test_numbers_that_are_none_show_in_the_loss():
     assert np.isfinite(np.delete(value, 1)).all()
 
 
+@pytest.mark.parametrize("mask", [-np.inf, np.finfo("float32").min])
+def test_a_masked_symbol_costs_only_the_texts_that_need_it(mask):
+    logits, rest = rows(symbols=4), insert(FRAMES)
+    value, gradient = value_and_gradient(logits[..., :3], *rest)
+    logits[..., 3] = mask
+    other, changed = value_and_gradient(logits, *rest)
+    np.testing.assert_allclose(other, value, rtol=1e-6)
+    np.testing.assert_allclose(changed[..., :3], gradient, atol=1e-6)
+    np.testing.assert_array_equal(changed[..., 3], 0)
+    logits[3, :, 1] = mask  # (2, 2, 1) needs it in its last frames
+    logits[1, 0, 1] = mask  # (1, 2) may begin with a blank
+    other, changed = value_and_gradient(logits, *rest)
+    assert other[3] == np.inf
+    np.testing.assert_array_equal(changed[3], 0)
+    with np.errstate(over="ignore"):
+        truth = by_hand(logits[1, :4, :3].astype("float64"), (1, 2))
+    np.testing.assert_allclose(other[1], truth, rtol=1e-5)
+    assert changed[1, 0, 1] == 0
+    assert np.isfinite(changed).all()
+    np.testing.assert_allclose(np.delete(other, [1, 3]), np.delete(value, [1, 3]))
+
+
 @pytest.mark.slow
 def test_xla_and_unknown_lengths_give_the_same():
     logits, rest = rows(), [tf.constant(each) for each in insert(FRAMES)]
