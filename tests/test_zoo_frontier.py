@@ -96,7 +96,7 @@ def test_a_picture_and_what_cannot_be_one(tmp_path, capsys):
     assert _frontier_picture.picture(found).startswith(b"\x89PNG")
     wrong = ["frontier", "gpt_reviews_rloo", "--picture", str(tmp_path / "x.json")]
     assert command.main(wrong) == 2
-    assert "`--picture` must be a .png file" in capsys.readouterr().err
+    assert "`--picture` must end with .png" in capsys.readouterr().err
     unknown = ["frontier", "gpt_reviews_rlo", "--picture", str(tmp_path / "x.png")]
     assert command.main(unknown) == 2
     assert "Did you mean" in capsys.readouterr().err

@@ -20,6 +20,35 @@ def test_what_is_said_can_be_looked_at(tmp_path, capsys):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "song.mp3"], "`--out` must end with .wav"),
+        (["--out", "notes.txt"], "`--out` must end with .wav"),
+        (["--out", ""], "`--out` must be a path"),
+        (["--picture", "speech.wav"], "`--picture` must end with .png"),
+        (["--picture", ""], "`--picture` must be a path"),
+    ],
+)
+def test_no_other_file_is_lost_to_what_is_said(
+    arguments, message, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("notes.txt", "notes.wav", "speech.wav"):
+        (tmp_path / name).write_text("precious")
+    assert command.main(["speak", "tts_digits", "one", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert kept == dict.fromkeys(("notes.txt", "notes.wav", "speech.wav"), "precious")
+
+
+def test_a_folder_that_cannot_be_written_is_told_first(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)  # who is root may write anywhere
+    out = ["--out", str(tmp_path / "a.wav")]
+    assert command.main(["speak", "no_such_voice", "one", *out]) == 2
+    assert "in a folder that you may write to" in capsys.readouterr().err
+
+
 def test_digits_and_capitals_are_spoken_as_words(tmp_path, monkeypatch):
     entry = zoo.get("tts_digits")
     preset, said = tmp_path / "tts_digits", []

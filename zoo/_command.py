@@ -59,11 +59,15 @@ def say(program, message):
 def one_line(message):
     """A message without line ends, colours and other control characters."""
     text = _ARGUMENTS.sub("", _COLOUR.sub("", str(message)))
-    text = " ".join(text.split())
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    text = printable(" ".join(text.split()))
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
     return text
+
+
+def printable(text):
+    r"""A text whose line ends and other control characters are written as `\n` is."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
 
 
 def flush():
@@ -116,8 +120,14 @@ def input_lines():
         raise ValueError(f"standard input must be UTF-8 text: {error}") from None
 
 
-def output_file(value, argument):
-    """The path of a file that can be written, or one line that says why not."""
+def output_file(value, argument, suffix=None):
+    """The path of a file that can be written, or one line that says why not.
+
+    Args:
+        value: str, as it was typed.
+        argument: str, what errors call it.
+        suffix: str or `None` (any). How its name must end: what is written has it.
+    """
     from keras_genai.files.paths import as_path
 
     path = as_path(value, argument)
@@ -125,6 +135,12 @@ def output_file(value, argument):
     if not (new or path.is_file()):  # a device would be replaced by a file
         raise ValueError(
             f"`{argument}` must be a file in a folder that exists. Received: {value}"
+        )
+    if suffix is not None and path.suffix != suffix:
+        raise ValueError(f"`{argument}` must end with {suffix}. Received: {value}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"`{argument}` must be in a folder that you may write to. Received: {value}"
         )
     return path
 

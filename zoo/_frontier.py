@@ -16,9 +16,7 @@ def frontier(options):
     best of n that the reference writes is the curve to compare with. The points are
     printed, and written as JSON beside the picture.
     """
-    picture = output_file(options.picture, "--picture")
-    if picture.suffix != ".png":
-        raise ValueError(f"`--picture` must be a .png file. Received: {picture}")
+    picture = output_file(options.picture, "--picture", ".png")
     for name in options.names:
         zoo.describe(name)  # an unknown one ends here, with the nearest
     start_tensorflow()

@@ -44,7 +44,5 @@ def _open(options, verb):
     place = locate(options.name, options.preset)
     model = open_model(place, options.name, verb, options.int8)
     suffix = model.target.suffix
-    out = output_file(options.out or f"{verb}{suffix}", "--out")
-    if out.suffix != suffix:
-        raise ValueError(f"`--out` must end with {suffix}. Received: {out}")
-    return model, out
+    name = f"{verb}{suffix}" if options.out is None else options.out
+    return model, output_file(name, "--out", suffix)

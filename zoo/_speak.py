@@ -12,8 +12,10 @@ def speak(options):
     The picture shows the first ones: which letter each moment belongs to, and how loud
     it is in each band of pitch.
     """
-    out = output_file(options.out or OUT, "--out")
-    picture = options.picture and output_file(options.picture, "--picture")
+    out = output_file(OUT if options.out is None else options.out, "--out", ".wav")
+    picture = options.picture
+    if picture is not None:
+        picture = output_file(picture, "--picture", ".png")
     place = locate(options.name, options.preset)
     model = open_model(place, options.name, "speak", options.int8)
     texts = options.text or [line.strip() for line in input_lines() if line.strip()]
@@ -25,7 +27,7 @@ def speak(options):
     )
     waves = [model.target.heard(mel) for mel in mels]
     path = model.target.write(out, waves)
-    if picture:
+    if picture is not None:
         _draw(picture, model, texts, mels, options.speaker)
     seconds = sum(len(wave) for wave in waves) / model.target.rate
     print(f"{seconds:.1f} seconds in {path}")
