@@ -35,9 +35,11 @@ def replacing(path: AnyPath) -> Iterator[pathlib.Path]:
         yield temporary
         sync_file(temporary)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk does not say of which file
         raise
     sync_folder(path.parent)
 

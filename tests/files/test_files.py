@@ -84,6 +84,16 @@ def test_a_failure_while_writing_leaves_the_old_file(tmp_path):
     assert not list(tmp_path.glob(f"{UNFINISHED}*"))
 
 
+def test_a_full_disk_is_told_by_the_file_that_had_no_place(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*kept'$"):
+        write_text(tmp_path / "kept", "new")
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_added_follows_what_was_there(tmp_path):
     for content in (b"one\n", b"two\n"):
         append_bytes(tmp_path / "log", content)
