@@ -81,7 +81,7 @@ def preset(splits, tmp_path_factory):
 
 def test_files_and_folders_are_transcribed_a_line_each(preset, tmp_path, capsys):
     (tmp_path / "more").mkdir()
-    names = "b.wav", "more/a.wav", "more/c.wav"
+    names = "b.wav", "more/a.wav", "more/c\nd.wav"
     draws = np.random.default_rng(0)
     for name, count in zip(names, (800, 4_000, 1_700), strict=True):
         wave = draws.uniform(-0.5, 0.5, count).astype("float32")
@@ -91,7 +91,7 @@ def test_files_and_folders_are_transcribed_a_line_each(preset, tmp_path, capsys)
     assert not command.main([*arguments, str(tmp_path / "more")])
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in lines] == [
-        str(tmp_path / name) for name in names
+        str(tmp_path / name).replace("\n", "\\n") for name in names
     ]
     assert not command.main([*arguments, "--beams", "3"])
     assert capsys.readouterr().out.startswith(str(tmp_path / "b.wav"))

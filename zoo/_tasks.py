@@ -4,7 +4,7 @@ import dataclasses
 import sys
 
 import zoo
-from zoo._command import input_lines, say
+from zoo._command import input_lines, printable, say
 from zoo._opening import locate, open_model
 
 BATCH = 32  # texts that are read at once, where there are many
@@ -89,7 +89,7 @@ def transcribe(options):
         chosen = paths[first : first + BATCH]
         found = [" ".join(text.split()) for text in model.transcribe(chosen, **more)]
         for path, text in zip(chosen, _each(found, put), strict=True):
-            print(f"{path}: {text}", flush=True)
+            print(f"{printable(path)}: {text}", flush=True)
 
 
 def _translator(options):
