@@ -113,6 +113,12 @@ class Text(Readable):
         rows = [np.asarray(row, "int32") for row in self.tokenizer.encode_batch(texts)]
         if self.length is None:
             return rows
+        if self.tokenizer.pad_token == 0 and not all(row.all() for row in rows):
+            padding = self.tokenizer.decode([0]) or "padding"
+            raise ValueError(
+                f"`{name}` must be without {padding!r}, which stands for nothing. "
+                f"Received: {texts!r:.60}"
+            )
         longest = max((len(row) for row in rows), default=0)
         if longest > self.length:
             raise ValueError(

@@ -1,5 +1,6 @@
 """TextToSpeech: spectrograms of what a text says, by flow matching."""
 
+import functools
 import math
 from typing import Any, ClassVar, NamedTuple
 
@@ -23,6 +24,7 @@ from keras_genai.tasks.sources import Sources
 PARTS = ("prior", "duration", "flow")
 LEAST_FRAMES, LEAST_TOKENS = 64, 8  # of what is compiled once
 MOST_FRAMES, MOST_STEPS = 2**16, 1_000  # of a text, and of the way to its sound
+AT_ONCE = 64  # texts that are said together: all of a book would fill the memory
 VALIDATION_SEED = 20_230_906
 
 
@@ -238,7 +240,17 @@ class TextToSpeech(SampleTask):
         check_integer("seed", seed, 0)
         tokens = self._tokens(prompts)
         voices = self._voices(speakers, len(tokens))
-        durations = self._durations(tokens, voices, speed)
+        found = []
+        for first in range(0, len(tokens), AT_ONCE):
+            part = slice(first, first + AT_ONCE)
+            own = None if voices is None else voices[part]
+            durations = self._durations(tokens[part], own, speed)
+            noise = functools.partial(_noise, seed, first, temperature)
+            found += self._drawn(tokens[part], own, durations, noise, steps)
+        return found
+
+    def _drawn(self, tokens, voices, durations, noise, steps):
+        """list of float32 `(frames, bands)`: spectrograms of a few texts."""
         frames = durations.sum(axis=1)
         if frames.max() > MOST_FRAMES:
             raise ValueError(
@@ -246,13 +258,9 @@ class TextToSpeech(SampleTask):
                 f"Received: one that takes {frames.max():,}"
             )
         length = bucket(int(frames.max()), LEAST_FRAMES)
-        noise = [
-            np.random.default_rng([seed, row]).standard_normal((length, self.bands))
-            for row in range(len(tokens))
-        ]
-        noise = temperature * np.stack(noise).astype("float32")
+        start = noise((len(tokens), length, self.bands))
         walk = compiled(self, "walk", lambda: self._walk)
-        found = walk(tokens, voices, durations, noise, tf.constant(steps)).numpy()
+        found = walk(tokens, voices, durations, start, tf.constant(steps)).numpy()
         found = found * self.deviation + self.mean
         return [mel[:count] for mel, count in zip(found, frames, strict=True)]
 
@@ -325,6 +333,14 @@ class TextToSpeech(SampleTask):
 
     def _standard(self, mels):
         return (ops.cast(mels, "float32") - self.mean) / self.deviation
+
+
+def _noise(seed, first, deviation, shape):
+    """float32 array `(B, F, bands)`: of each row its own, from number `first` on."""
+    rows = range(first, first + shape[0])
+    draws = [np.random.default_rng([seed, row]) for row in rows]
+    noise = [draw.standard_normal(shape[1:]) for draw in draws]
+    return deviation * np.stack(noise).astype("float32")
 
 
 def _scores(means, clean):

@@ -13,6 +13,7 @@ from keras_genai.modalities.speaker import Speaker
 from keras_genai.modalities.speech import Speech
 from keras_genai.modalities.text import Label, Text
 from keras_genai.networks.matcha import Matcha
+from keras_genai.tasks import text_to_speech
 from keras_genai.tasks.text_to_speech import TextToSpeech
 
 BANDS, LENGTH = 6, 8
@@ -62,6 +63,25 @@ def test_rows_are_the_same_in_any_company(model, eager):
     together = model.generate(texts, speakers, steps=2)
     alone = model.generate(texts[:1], speakers[:1], steps=2)
     np.testing.assert_allclose(together[0], alone[0], atol=1e-4)
+
+
+def test_many_texts_are_said_a_few_at_a_time(model, monkeypatch):
+    texts, _ = sounds(5)
+    together = model.generate(texts, "bo", steps=1, seed=3)
+    monkeypatch.setattr(text_to_speech, "AT_ONCE", 2)
+    most, noise = [], text_to_speech._noise
+    monkeypatch.setattr(
+        text_to_speech, "_noise", lambda *a: most.append(a[-1][0]) or noise(*a)
+    )
+    apart = model.generate(texts, "bo", steps=1, seed=3)
+    assert most == [2, 2, 1]
+    for one, other in zip(apart, together, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_nothing_of_a_text_may_stand_for_nothing(model):
+    with pytest.raises(ValueError, match=r"`prompts` must be without '.x00'"):
+        model.generate(["ab", "a\0b"])
 
 
 def test_an_alignment_goes_through_all_symbols_of_each_text_in_order(model):
