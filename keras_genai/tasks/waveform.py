@@ -386,11 +386,13 @@ class _Loop:
         known = None if condition is None else condition[:, 0]
         known = self.network.told_blocks(known)
 
-        def step(place, codes, rings, made):
+        # Time is counted beside the place. Of `first + place`, which says where in a
+        # ring to write, XLA would compile the loop anew for each `first`.
+        def step(place, time, codes, rings, made):
             told = known
             if not always:
                 told = self.network.told_blocks(condition[:, place])
-            time, samples = first + place, self.likelihood.inputs(codes)
+            samples = self.likelihood.inputs(codes)
             if self.guided:
                 samples = tf.concat([samples, samples], axis=0)
             parameters, rings = self.network.step(samples, rings, time, told)
@@ -400,13 +402,13 @@ class _Loop:
             chances = draws.uniform(key, tf.fill([self.size], time))
             codes = self.likelihood.sample(parameters, chances, temperature)
             made = ops.slice_update(made, (place, 0), codes[None])
-            return place + 1, codes, rings, made
+            return place + 1, time + 1, codes, rings, made
 
         made = tf.zeros((self.steps, self.size), "int32")
-        _, *found = tf.while_loop(
+        _, _, *found = tf.while_loop(
             lambda place, *_: place < left,
             step,
-            (tf.constant(0), codes, tuple(rings), made),
+            (tf.constant(0), first, codes, tuple(rings), made),
         )
         return tuple(found)
 

@@ -10,7 +10,7 @@ from keras_genai.likelihoods import Bernoulli, MixtureOfLogistics, MuLaw
 from keras_genai.modalities import Audio, Label, Mel
 from keras_genai.modalities.speaker import Speaker
 from keras_genai.networks.wavenet import WaveNet
-from keras_genai.tasks.waveform import WaveformModel
+from keras_genai.tasks.waveform import WaveformModel, _Loop
 
 RATE = 1_000
 SMALL = dict(dilations=(1, 2, 4), residual=8, gate=8, skip=8, embedding=4)
@@ -245,6 +245,21 @@ def test_a_stream_is_the_same_sound_piece_by_piece_compiled_once(model):
     [*model.stream(3, 0.04, chunk=0.02, seed=4, temperature=0.5)]
     *_, function = vars(model)["_compiled_loops"].values()
     assert function.experimental_get_tracing_count() == 1
+
+
+def test_xla_compiles_one_loop_for_all_pieces_of_a_stream():
+    model = make(dilations=(1,))
+    loop = _Loop(model.network, model.likelihood, 1, 4, False)
+    draw = tf.function(loop, jit_compile=True, autograph=False)
+    rings = model.network.empty_rings(1)
+    told = None, tf.zeros(2, "uint32"), tf.constant(1.0), tf.constant(1.0)
+    first, second = (
+        draw.experimental_get_compiler_ir(
+            tf.fill([1], 0), rings, tf.constant(place), tf.constant(left), *told
+        )(stage="hlo")
+        for place, left in ((0, 4), (4, 3))
+    )
+    assert first == second  # nothing of them is a constant in it
 
 
 def test_a_row_is_the_same_whatever_the_others_are(model):
