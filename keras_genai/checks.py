@@ -24,7 +24,11 @@ def check_number(name, value, allowed, accepts):
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
-    if math.isnan(value) or not accepts(value):
+    try:
+        refused = math.isnan(value) or not accepts(value)
+    except OverflowError:  # an int beyond all floats
+        value, refused = f"an int of {value.bit_length():,} bits", True
+    if refused:
         raise ValueError(f"`{name}` must be {allowed}. Received: {name}={value!r}")
 
 

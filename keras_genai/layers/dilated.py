@@ -242,7 +242,9 @@ def between_frames(frames, hop, samples, starts=None):
     last = ops.shape(frames)[1] - 1
     place = ops.arange(samples)[None]
     if starts is not None:
-        place = place + ops.cast(starts, "int32")[:, None]
+        # A start may be so late that its last sample is beyond int32.
+        starts = ops.minimum(ops.cast(starts, "int32"), 2**31 - 1 - samples)
+        place = place + starts[:, None]
     first = ops.minimum(place // hop, last)[..., None]
     share = ops.cast(place % hop, frames.dtype)[..., None] / hop
     left = ops.take_along_axis(frames, first, axis=1)

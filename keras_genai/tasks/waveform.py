@@ -22,6 +22,7 @@ from keras_genai.tasks.sample_task import SampleTask
 
 STEPS = 4_096  # samples made in one call of the loop
 _SCORED = 8  # sounds at once
+_MOST = 1e30  # of a number that float32 has to multiply
 _LEAST = 1_024  # samples that sounds are padded to, to be scored
 
 
@@ -225,12 +226,12 @@ class WaveformModel(SampleTask):
             ValueError: as `generate`, before anything is drawn.
         """
         check_seed(seed)
-        for name, value in (("temperature", temperature), ("seconds", seconds)):
-            check_number(name, value, "above 0", lambda x: 0 < x < np.inf)
+        _check_positive("temperature", temperature)
+        _check_positive("seconds", seconds)
         count, samples, told = self._asked(count, seconds, given)
         steps = STEPS
         if chunk is not None:
-            check_number("chunk", chunk, "above 0", lambda x: 0 < x < np.inf)
+            _check_positive("chunk", chunk)
             steps = max(1, min(samples, round(chunk * self.rate)))
         self._check_guidance(guidance)
         key = tf.constant(draws.key(seed))
@@ -244,7 +245,8 @@ class WaveformModel(SampleTask):
         return bool(can_be_open and self.label_dropout and self.likelihood.has_logits)
 
     def _check_guidance(self, guidance):
-        check_number("guidance", guidance, "a number >= 0", lambda x: 0 <= x < np.inf)
+        allowed = f"a number >= 0, at most {_MOST:g}"
+        check_number("guidance", guidance, allowed, lambda x: 0 <= x <= _MOST)
         if guidance != 1 and not self.can_be_guided:
             raise ValueError(
                 "`guidance` must be 1 for a model without classes, without logits, or "
@@ -263,10 +265,11 @@ class WaveformModel(SampleTask):
         samples = max(1, round(seconds * self.rate))
         if "mels" in keys:
             mels, frames = self._spectrograms(given)
-            count = count or len(mels)
+            count = len(mels) if count is None else count
             samples = mels.shape[1] * self.network.hop
         count = 1 if count is None else count
         check_integer("count", count, 1)
+        count = int(count)  # NumPy's ints lack methods
         if samples * count * self.network.residual > MOST_NUMBERS:
             raise ValueError(
                 "`seconds` times `count` must be at most "
@@ -303,8 +306,13 @@ class WaveformModel(SampleTask):
             rows = [value] if getattr(value, "ndim", 0) == 2 else [*value]
         else:
             rows = kind.read(value)
+        rows = [np.asarray(row) for row in rows]
+        if not rows or not all(row.size for row in rows):
+            raise ValueError("`mels` must have at least one frame each. Received: none")
+        for row in rows:
+            kind.fields["mels"].check("mels", row[None])
         counts = np.array([len(row) for row in rows], "int32")
-        return pad_sequence([np.asarray(row, "float32") for row in rows]), counts
+        return pad_sequence([row.astype("float32") for row in rows]), counts
 
     def _chunks(self, count, samples, steps, told, numbers):
         size, guided = pictures.few_sizes(count), numbers[-1] != 1
@@ -335,6 +343,12 @@ class WaveformModel(SampleTask):
             waves = self.likelihood.waves(made[:left]).numpy().T
             is_sound = first + np.arange(left) < ends[:, None]
             yield np.where(is_sound, waves, np.float32(0))[:count]
+
+
+def _check_positive(name, value):
+    """Raises unless float32 can multiply with a number, and divide by it."""
+    allowed = f"above 0, from {1 / _MOST:g} to {_MOST:g}"
+    check_number(name, value, allowed, lambda x: 1 / _MOST <= x <= _MOST)
 
 
 def _own(kind, waves, given):

@@ -35,6 +35,12 @@ def unfolding():
 
 
 @pytest.fixture(scope="module")
+def told():
+    """A model of spectrograms."""
+    return make(Mel(RATE, 20, 10, 6))
+
+
+@pytest.fixture(scope="module")
 def fine():
     """A model of 16-bit samples."""
     return make(*KINDS, likelihood=MixtureOfLogistics(3))
@@ -313,7 +319,13 @@ def test_sounds_are_learned_by_heart(likelihood, begin, end):
         (dict(seconds=0), "`seconds` must be above 0"),
         (dict(seconds=float("inf")), "`seconds` must be above 0"),
         (dict(seconds=1e9), "`seconds` times `count` must be at most"),
+        (dict(seconds=1e308), "`seconds` must be above 0"),
+        (dict(seconds=10**400), "`seconds` must be above 0.*an int of 1,329 bits"),
         (dict(temperature=0), "`temperature` must be above 0"),
+        (dict(temperature=1e-300), "`temperature` must be above 0"),
+        (dict(temperature=1e300), "`temperature` must be above 0"),
+        (dict(guidance=1e39), "`guidance` must be a number >= 0, at most 1e.30"),
+        (dict(chunk=1e308), "`chunk` must be above 0"),
         (dict(chunk=-1), "`chunk` must be above 0"),
         (dict(labels=3), "`labels` must be an int"),
         (dict(mels=[1]), "`mels` must be left out"),
@@ -334,6 +346,39 @@ def test_what_cannot_be_made_is_refused_before_it_is(model, settings, said):
         WaveNet(num_codes=None)
     with pytest.raises(TypeError, match="`likelihood` must be an object of"):
         make(likelihood=Bernoulli())
+
+
+@pytest.mark.parametrize(
+    ("mels", "said"),
+    [
+        (np.full((3, 6), np.nan, "f4"), "finite float of shape"),
+        (np.full((3, 6), 1e300), "finite float of shape"),
+        (np.zeros((2, 3, 5), "f4"), r"shape \(batch, frames, 6\)"),
+        ([np.zeros((3, 6), "f4"), np.zeros((3, 5), "f4")], r"shape \(batch, frames, 6"),
+        (np.zeros((0, 6), "f4"), "at least one frame"),
+        (np.zeros((0, 4, 6), "f4"), "at least one frame"),
+    ],
+)
+def test_spectrograms_that_are_none_are_refused(told, mels, said):
+    with pytest.raises(ValueError, match=f"`mels` must .*{said}"):
+        told.stream(mels=mels)
+
+
+def test_no_sounds_of_a_spectrogram_are_no_wish(told):
+    with pytest.raises(ValueError, match="`count` must be an int >= 1"):
+        told.stream(0, mels=np.zeros((3, 6), "f4"))
+    with pytest.raises(TypeError, match="`count` must be an int >= 1"):
+        told.stream(False, mels=np.zeros((3, 6), "f4"))
+    assert told.stream(np.int64(1), mels=np.zeros((3, 6), "f4")) is not None
+
+
+def test_the_latest_start_is_behind_the_last_moment(unfolding):
+    told = {name: sounds()[name] for name in ("labels", "speakers")}
+    late, latest = (
+        unfolding.network.condition({**told, "starts": np.full(2, start)}, 5).numpy()
+        for start in (1_000, 2**31 - 1)
+    )
+    np.testing.assert_array_equal(latest, late)
 
 
 @pytest.mark.parametrize("which", ["model", "fine"])
