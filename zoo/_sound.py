@@ -16,7 +16,7 @@ from zoo.entry import Recipe
 SECONDS = 0.64  # of a sound that is read; four in five digits are shorter
 BANDS, FRAMES = 32, 64  # of what the reader sees
 _AT_ONCE = 60  # sounds
-_GUIDED = dict(guidance=3.0, temperature=0.8)  # how models draw that can be guided
+_GUIDED = dict(guidance=2.0, temperature=0.9)  # how models draw that can be guided
 # What is softer than the steps of mu-law near silence is the same to the reader.
 _RANGE = np.log(1e-4), np.log(1e2)
 

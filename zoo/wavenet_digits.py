@@ -1,6 +1,7 @@
 """WaveNet on spoken digits: it says the digit it is asked for, in the voice asked for.
 
-Its samples have the voices half of the time and the digits seldom: see docs/results.md.
+Its samples have the voice half of the time and the digit less often: see
+docs/results.md.
 
 Run:       python train.py wavenet_digits --data-dir fsdd/recordings
            python -m zoo sample wavenet_digits --label 7 --count 6
