@@ -207,6 +207,17 @@ def test_verify_fails_where_the_record_is_missed_and_leaves_it_alone(verified, c
     assert verified(2.05, "--tolerance", "0.1") == (None, 2.0)
 
 
+def test_verify_starts_a_finished_run_over_only_when_told_to(
+    verified, tmp_path, capsys
+):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "result.json").write_text("{}", "utf-8")
+    assert verified(1.5) == (2, 2.0)
+    assert "`--out` must be a folder without a finished run" in capsys.readouterr().err
+    assert verified(1.5, "--fresh") == (None, 2.0)
+
+
 def test_verify_records_where_it_is_told_to(verified, tmp_path, capsys):
     mine = tmp_path / "new" / "mine"
     for _ in range(2):  # a folder that is made, and one that is there

@@ -116,6 +116,7 @@ def add_verify(add):
     add("name")
     add("--data-dir", help="where prepared or hand-placed data sets lie")
     add("--out", help="run folder (runs/verify/NAME)")
+    add("--fresh", action="store_true", help="start over in the run folder")
     add("--seed", type=SEEDS, help="(the recorded one, else 0)")
     setting = {"metavar": "KEY=VALUE", "help": "preset folder of an earlier stage"}
     add("--set", action="append", default=[], **setting)

@@ -15,8 +15,9 @@ FAILED = 1  # exit code
 def verify(options):
     """Runs a recipe again; exit code 1 if its first figure is worse than the record.
 
-    It may be worse by the tolerance. A run that was interrupted goes on; one that had
-    finished starts over. The record stays as it is without --record.
+    It may be worse by the tolerance. A run that was interrupted goes on. One that had
+    finished starts over in the folder of verified runs, and elsewhere with --fresh. The
+    record stays as it is without --record.
     """
     zoo.describe(options.name)
     start_tensorflow()
@@ -28,12 +29,26 @@ def verify(options):
     own = _places.VERIFIED.format(options.name)
     out = own if options.out is None else options.out
     folder = as_path(out, "--out")
+    _check_fresh(folder, options)
     result = _run.run(entry, _settings_of(entry, options, folder), folder)
     print(f"{result.metric} is {result.value:.6f} in {result.seconds:.0f} s")
     reached = _compare(entry, result, options.tolerance)
     if records is not None:
         _write(result, records, options.name, folder)
     return None if reached else FAILED
+
+
+def _check_fresh(folder, options):
+    """Raises where a finished run would be lost that somebody may want to keep."""
+    if options.out is not None and _has_finished(folder) and not options.fresh:
+        raise ValueError(
+            "`--out` must be a folder without a finished run, unless --fresh is given, "
+            f"which removes it. Received: {options.out}"
+        )
+
+
+def _has_finished(folder):
+    return (folder / "result.json").exists()
 
 
 def _settings_of(entry, options, folder):
@@ -52,7 +67,7 @@ def _settings_of(entry, options, folder):
         **overrides,
         seed=recorded if options.seed is None else options.seed,
         data_dir=options.data_dir,
-        fresh=(folder / "result.json").exists(),
+        fresh=options.fresh or _has_finished(folder),
     )
 
 
