@@ -6,7 +6,7 @@ It goes on from the ddpm_digits that ships, unless one was trained here.
 """
 
 from keras_genai.tasks.advantages import GroupMean
-from keras_genai.tasks.objectives import Clipped
+from keras_genai.tasks.objectives import KL, Clipped
 from keras_genai.tasks.trajectory_settings import TrajectorySettings
 from zoo import _even, _policies
 from zoo.entry import Entry
@@ -16,7 +16,7 @@ entry = Entry(
     config=dict(
         advantages=GroupMean("group", group=128),
         objective=Clipped(0.2),
-        kl=None,
+        kl=KL(0.05),
         rollouts=TrajectorySettings(128, _even.STEPS),
     ),
     tiny=dict(
@@ -26,7 +26,7 @@ entry = Entry(
     embedded=True,
     feed=_policies.feed,
     recipe=_policies.recipe(
-        steps=320, rate=1e-4, every=8, batch_size=16, jit_compile=False
+        steps=160, rate=1e-4, every=8, batch_size=16, jit_compile=False
     ),
     evaluate=_even.score,
     sample=_even.draw,
