@@ -341,25 +341,6 @@ def test_labels_texts_and_pictures_go_together():
         assert np.abs(other - made).max() > 1e-4
 
 
-def test_what_is_hidden_is_hidden_alone_and_together():
-    kinds = Label(3), Text(vocabulary_size=6, length=2)
-    model = small(kinds, label_dropout=0.25)
-    batch = {"images": np.zeros((4000, *SHAPE), "float32")}
-    batch |= {"labels": np.zeros(4000, "int32"), "tokens": np.ones((4000, 2), "int32")}
-    batch = {key: ops.convert_to_tensor(value) for key, value in batch.items()}
-    hidden = model._hide(batch)
-    labels, tokens = hidden["labels"].numpy() == 3, hidden["tokens"].numpy() == 0
-    assert (tokens[:, 0] == tokens[:, 1]).all()
-    texts = tokens[:, 0]
-    alone, both = 0.75 * 0.25 * 0.75, 0.25 + 0.75 * 0.25**2
-    for found, share in (
-        (labels & ~texts, alone),
-        (texts & ~labels, alone),
-        (labels & texts, both),
-    ):
-        np.testing.assert_allclose(found.mean(), share, atol=0.03)
-
-
 def test_restoring_reads_the_damaged_picture():
     model = stirred(given=Image((8, 8, 2), "condition"))
     damaged = RANDOM.uniform(size=(3, 8, 8, 2)).astype("float32")
