@@ -21,7 +21,7 @@ entry = Entry(
     embedded=True,
     feed=_policies.feed,
     recipe=_policies.recipe(
-        steps=320, rate=1e-4, every=8, batch_size=64, jit_compile=False
+        steps=56, rate=1e-4, every=8, batch_size=64, jit_compile=False
     ),
     evaluate=_even.score,
     sample=_even.draw,
