@@ -63,6 +63,7 @@ def draw(model, seed, count=10, seconds=SECONDS, **options):
 
 
 def _drawn(model, options):
+    """Options of `generate`: those that were given, and what suits the model else."""
     return {**_GUIDED, **options} if model.can_be_guided else options
 
 

@@ -48,7 +48,9 @@ def _check_fresh(folder, options):
 
 
 def _has_finished(folder):
-    return (folder / "result.json").exists()
+    from keras_genai.training.folder import RESULT
+
+    return (folder / RESULT).exists()
 
 
 def _settings_of(entry, options, folder):

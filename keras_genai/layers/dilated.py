@@ -245,8 +245,18 @@ def between_frames(frames, hop, samples, starts=None):
         # A start may be so late that its last sample is beyond int32.
         starts = ops.minimum(ops.cast(starts, "int32"), 2**31 - 1 - samples)
         place = place + starts[:, None]
-    first = ops.minimum(place // hop, last)[..., None]
+    first = ops.minimum(place // hop, last)
     share = ops.cast(place % hop, frames.dtype)[..., None] / hop
-    left = ops.take_along_axis(frames, first, axis=1)
-    right = ops.take_along_axis(frames, ops.minimum(first + 1, last), axis=1)
+    left = _frames_at(frames, first)
+    right = _frames_at(frames, ops.minimum(first + 1, last))
     return left + share * (right - left)
+
+
+def _frames_at(frames, places):
+    """float `(B, T, C)`, of int32 `(B or 1, T)`: whole rows of one table are copied.
+
+    `take_along_axis` would look up every number by itself, at four times the cost.
+    """
+    count, length = ops.shape(frames)[:2]
+    rows = length * ops.arange(count)[:, None] + places
+    return ops.take(ops.reshape(frames, (-1, frames.shape[-1])), rows, axis=0)

@@ -179,8 +179,8 @@ class WaveNet(Network):
         frames=None,
         starts=None,
     ):
-        given = {"labels": labels, "speakers": speakers, "mels": mels, "frames": frames}
-        given["starts"] = starts
+        given = dict(labels=labels, speakers=speakers, mels=mels)
+        given |= dict(frames=frames, starts=starts)
         condition = self.condition(given, ops.shape(samples)[1])
         x, gates = self._read(samples), []
         for block in self.blocks:

@@ -18,7 +18,7 @@ from keras_genai.tasks import latent, pictures
 from keras_genai.tasks.denoising import Wish, path, walk
 from keras_genai.tasks.editing import Editing
 from keras_genai.tasks.exporting import Denoiser
-from keras_genai.tasks.hiding import hide
+from keras_genai.tasks.hiding import can_be_open, hide
 from keras_genai.tasks.picture_task import PictureTask
 from keras_genai.tasks.predictions import MinSNR, Velocity
 from keras_genai.tasks.trajectories import Trajectories
@@ -295,8 +295,7 @@ class Diffusion(Editing, PictureTask):
         """The part of a `Wish` that all public methods share, checked."""
         check_integer("steps", steps, 1)
         check_number("guidance", guidance, "a number >= 0", lambda x: x >= 0)
-        can_be_open = any(kind.null is not None for kind in self.given)
-        if guidance != 1 and not (can_be_open and self.label_dropout):
+        if guidance != 1 and not (self.label_dropout and can_be_open(self.given)):
             raise ValueError(
                 "`guidance` must be 1 for a model without classes or texts, or trained "
                 f"with label_dropout=0. Received: {guidance=}"

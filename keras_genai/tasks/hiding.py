@@ -4,6 +4,11 @@ import keras
 from keras import ops
 
 
+def can_be_open(kinds):
+    """bool: whether "any" can be said of one of these modalities."""
+    return any(kind.null is not None for kind in kinds)
+
+
 def hide(batch, kinds, share, seed):
     """A batch of which some rows say "any".
 
@@ -21,7 +26,7 @@ def hide(batch, kinds, share, seed):
     Reference: Ho & Salimans 2022, Classifier-Free Diffusion Guidance, section 3.2,
         https://arxiv.org/abs/2207.12598
     """
-    open_ones = [kind for kind in kinds if kind.null is not None]
+    open_ones = [kind for kind in kinds if can_be_open([kind])]
     if not open_ones or not share:
         return batch
     count = ops.shape(batch[open_ones[0].key])[0]

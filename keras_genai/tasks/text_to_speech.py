@@ -1,6 +1,5 @@
 """TextToSpeech: spectrograms of what a text says, by flow matching."""
 
-import functools
 import math
 from typing import Any, ClassVar, NamedTuple
 
@@ -240,27 +239,24 @@ class TextToSpeech(SampleTask):
         check_integer("seed", seed, 0)
         tokens = self._tokens(prompts)
         voices = self._voices(speakers, len(tokens))
-        found = []
+        parts = []
         for first in range(0, len(tokens), AT_ONCE):
-            part = slice(first, first + AT_ONCE)
-            own = None if voices is None else voices[part]
-            durations = self._durations(tokens[part], own, speed)
-            noise = functools.partial(_noise, seed, first, temperature)
-            found += self._drawn(tokens[part], own, durations, noise, steps)
-        return found
+            rows = slice(first, first + AT_ONCE)
+            own = None if voices is None else voices[rows]
+            parts.append((tokens[rows], own, self._durations(tokens[rows], own, speed)))
+        _check_frames([durations for *_, durations in parts])
+        draws = (np.random.default_rng([seed, row]) for row in range(len(tokens)))
+        walked = [self._drawn(*part, draws, temperature, steps) for part in parts]
+        return [mel for mels in walked for mel in mels]
 
-    def _drawn(self, tokens, voices, durations, noise, steps):
+    def _drawn(self, tokens, voices, durations, draws, temperature, steps):
         """list of float32 `(frames, bands)`: spectrograms of a few texts."""
         frames = durations.sum(axis=1)
-        if frames.max() > MOST_FRAMES:
-            raise ValueError(
-                f"`prompts` must be said in at most {MOST_FRAMES:,} frames. "
-                f"Received: one that takes {frames.max():,}"
-            )
-        length = bucket(int(frames.max()), LEAST_FRAMES)
-        start = noise((len(tokens), length, self.bands))
+        shape = bucket(int(frames.max()), LEAST_FRAMES), self.bands
+        noise = np.stack([next(draws).standard_normal(shape) for _ in tokens])
+        noise = temperature * noise.astype("float32")
         walk = compiled(self, "walk", lambda: self._walk)
-        found = walk(tokens, voices, durations, start, tf.constant(steps)).numpy()
+        found = walk(tokens, voices, durations, noise, tf.constant(steps)).numpy()
         found = found * self.deviation + self.mean
         return [mel[:count] for mel, count in zip(found, frames, strict=True)]
 
@@ -335,12 +331,14 @@ class TextToSpeech(SampleTask):
         return (ops.cast(mels, "float32") - self.mean) / self.deviation
 
 
-def _noise(seed, first, deviation, shape):
-    """float32 array `(B, F, bands)`: of each row its own, from number `first` on."""
-    rows = range(first, first + shape[0])
-    draws = [np.random.default_rng([seed, row]) for row in rows]
-    noise = [draw.standard_normal(shape[1:]) for draw in draws]
-    return deviation * np.stack(noise).astype("float32")
+def _check_frames(durations):
+    """Raises unless every text, int `(B, S)` each, is short enough to be said."""
+    longest = max((part.sum(axis=1).max() for part in durations), default=0)
+    if longest > MOST_FRAMES:
+        raise ValueError(
+            f"`prompts` must be said in at most {MOST_FRAMES:,} frames. "
+            f"Received: one that takes {longest:,}"
+        )
 
 
 def _scores(means, clean):

@@ -17,7 +17,7 @@ from keras_genai.padding import pad_sequence
 from keras_genai.registry import register
 from keras_genai.samplers.session import bucket, compiled
 from keras_genai.tasks import pictures
-from keras_genai.tasks.hiding import hide, nothing
+from keras_genai.tasks.hiding import can_be_open, hide, nothing
 from keras_genai.tasks.sample_task import SampleTask
 
 STEPS = 4_096  # samples made in one call of the loop
@@ -78,8 +78,7 @@ class WaveformModel(SampleTask):
 
     def make(self):
         self.jit_generate = self.network.jit_generate
-        if self.label_dropout:
-            self.seed_generator = replicas.SeedGenerator(name="seed_generator")
+        self.seed_generator = replicas.SeedGenerator(name="seed_generator")
 
     @property
     def rate(self):
@@ -88,7 +87,7 @@ class WaveformModel(SampleTask):
 
     def call(self, inputs, training=False):
         batch = self.read(inputs)
-        if training and self.label_dropout:
+        if training:
             batch = hide(batch, self.given, self.label_dropout, self.seed_generator)
         codes = self.likelihood.codes(batch["waves"])
         told = {name: batch[name] for name in self._told_fields()}
@@ -241,8 +240,8 @@ class WaveformModel(SampleTask):
     @property
     def can_be_guided(self):
         """bool: whether `guidance` may be another number than 1."""
-        can_be_open = any(kind.null is not None for kind in self.given)
-        return bool(can_be_open and self.label_dropout and self.likelihood.has_logits)
+        learned = self.label_dropout > 0 and can_be_open(self.given)
+        return learned and self.likelihood.has_logits
 
     def _check_guidance(self, guidance):
         allowed = f"a number >= 0, at most {_MOST:g}"

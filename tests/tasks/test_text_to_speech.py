@@ -69,14 +69,18 @@ def test_many_texts_are_said_a_few_at_a_time(model, monkeypatch):
     texts, _ = sounds(5)
     together = model.generate(texts, "bo", steps=1, seed=3)
     monkeypatch.setattr(text_to_speech, "AT_ONCE", 2)
-    most, noise = [], text_to_speech._noise
-    monkeypatch.setattr(
-        text_to_speech, "_noise", lambda *a: most.append(a[-1][0]) or noise(*a)
-    )
+    most, drawn = [], model._drawn
+    monkeypatch.setattr(model, "_drawn", lambda *a: most.append(len(a[0])) or drawn(*a))
     apart = model.generate(texts, "bo", steps=1, seed=3)
     assert most == [2, 2, 1]
     for one, other in zip(apart, together, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+    # One that is too long is refused before any other is drawn.
+    longest = max(map(len, together))
+    monkeypatch.setattr(text_to_speech, "MOST_FRAMES", longest - 1)
+    with pytest.raises(ValueError, match=f"one that takes {longest}"):
+        model.generate(texts, "bo", steps=1, seed=3)
+    assert most == [2, 2, 1]
 
 
 def test_nothing_of_a_text_may_stand_for_nothing(model):

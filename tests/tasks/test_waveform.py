@@ -145,7 +145,7 @@ def said(model, made, **told):
 def drawn_again(model, parameters, seed, temperature):
     """The sounds that the same chances draw, all at once, behind each beginning."""
     count, length, _ = parameters.shape
-    key = tf.constant(np.array([seed], "int64").view("uint32"))
+    key = tf.constant(draws.key(seed))
     places = np.arange(length)
     chances = [draws.uniform(key, tf.fill([count], place)) for place in places]
     flat = tf.reshape(parameters, (count * length, -1))
