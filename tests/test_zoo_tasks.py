@@ -125,6 +125,13 @@ def test_an_answer_is_a_span_with_its_place_and_score(run, folders, tmp_path):
     assert context[found.start : found.end] == found.text
 
 
+@pytest.mark.usefixtures("eager")
+def test_a_model_of_few_positions_is_sampled_to_its_own_length(run):
+    lines, errors = run("sample", "writer", "--prompt", TEXTS[0], "--temperature", 0)
+    assert lines
+    assert errors == ""
+
+
 @pytest.mark.slow
 def test_texts_are_rewritten_by_the_models_own_settings(run, folders):
     lines, errors = run("summarize", "writer", *TEXTS)

@@ -94,7 +94,7 @@ def add_sample(add):
     """The options of `sample`; which ones a model takes, its modalities say."""
     add_model(add)
     add("--prompt", help="what to continue (the entry's own)")
-    text = f"in tokens, prompt included ({MAX_LENGTH})"
+    text = f"in tokens, prompt included (the model's own, or {MAX_LENGTH})"
     add("--max-length", type=LENGTHS, help=text)
     add("--temperature", type=float, help=f"0 is greedy ({TEMPERATURE})")
     add("--top-k", type=int, help="keep the k likeliest tokens")

@@ -96,7 +96,7 @@ def _write(model, entry, asked, seed):
     pieces = []
     for piece in model.generate(
         prompt,
-        max_length=asked.get("max_length", MAX_LENGTH),
+        max_length=asked.get("max_length", _own_length(model)),
         sampler=sampler,
         seed=seed,
         stream=True,
@@ -106,6 +106,11 @@ def _write(model, entry, asked, seed):
     print()
     if out is not None:
         model.target.write(out, "".join(pieces))
+
+
+def _own_length(model):
+    """Tokens to write where nothing is asked: `None` for models that say it."""
+    return None if hasattr(model, "generation") else MAX_LENGTH
 
 
 def _write_best(model, entry, asked, options):
