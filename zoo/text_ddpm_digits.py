@@ -13,7 +13,7 @@ from keras_genai.tasks.diffusion import Diffusion
 from zoo import _captions, _diffusion
 from zoo.entry import Entry, Recipe
 
-STEPS = 6_000
+STEPS = 5_000
 SHOWN = (
     "a three left of a seven",
     "a seven left of a three",
