@@ -6,12 +6,17 @@ import random
 import pytest
 
 import train
+from keras_genai.training import run
+from keras_genai.training.curve import draw_curve
 
 SMALL = ["--set", "width=8", "--set", "depth=1", "--set", "num_heads=2"]
 
 
 @pytest.mark.slow
-def test_a_run_leaves_its_files_and_goes_on_where_it_stopped(tmp_path, capsys):
+def test_a_run_leaves_its_files_and_goes_on_where_it_stopped(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(run, "draw_curve", draw_curve)
     out = tmp_path / "run"
     command = ["gpt_python_docs", "--out", str(out), "--batch-size", "2", *SMALL]
     assert train.main([*command, "--steps", "2"]) == 0

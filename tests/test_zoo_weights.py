@@ -64,7 +64,10 @@ def test_every_animal_opens_and_makes_something(name):
     model = entry.pretrained()
     model.jit_generate = False
     made = entry.sample(model, seed=0)
-    assert made.strip() if isinstance(made, str) else np.isfinite(made).all()
+    if isinstance(made, str):
+        assert made.strip()
+    else:  # sounds are of several lengths
+        assert all(np.isfinite(each).all() for each in made)
 
 
 def test_numbers_of_16_bits_in_the_file_are_a_float32_model():

@@ -27,7 +27,7 @@ def sample(options):
         for name in OPTIONS
         if getattr(options, name) is not None
     }
-    _refuse(model, asked)
+    _refuse(model, entry, asked)
     if options.best_of is not None:
         return _write_best(model, entry, asked, options)
     if asked.keys() & {*WRITING} and {*WRITING} <= _options(model):
@@ -54,9 +54,11 @@ def _options(model):
     return {*model.target.options}.union(*(kind.conditions for kind in model.given))
 
 
-def _refuse(model, asked):
-    """Raises for an option that none of a model's modalities has a use for."""
+def _refuse(model, entry, asked):
+    """Raises for an option that neither a model's modalities nor its entry can use."""
     known = _options(model)
+    if entry is not None and _shows_data(entry.sample):
+        known |= {"data", "data_dir"}
     for name in asked:
         if name in known:
             continue
@@ -164,7 +166,7 @@ def _sampler(model, entry, asked):
     """Function `sample(model, seed)` that does what was asked for."""
     own = _own_way(model, entry)
     known = inspect.signature(own).parameters
-    if "source" in known:
+    if _shows_data(own):
         from zoo.entry import showing
 
         own = showing(own, _splits(model, entry, asked))
@@ -177,6 +179,11 @@ def _sampler(model, entry, asked):
                 f"what it makes of data. Received: {asked[option]}"
             )
     return functools.partial(own, **wish)
+
+
+def _shows_data(own):
+    """Whether a `sample` shows what a model makes of data."""
+    return "source" in inspect.signature(own).parameters
 
 
 def _own_way(model, entry):
@@ -206,7 +213,8 @@ def _splits(model, entry, asked):
     splits = entry.stand_in()
     for name, size in model.target.sizes.items():
         own = splits.sizes.get(name, size)
-        if own != size:
+        fits = own <= size if name == "vocabulary_size" else own == size
+        if not fits:
             raise ValueError(
                 f"`--data` must be given, because {name} is {own} in the data of "
                 f"{entry.name} and {size} in this model. Received none"

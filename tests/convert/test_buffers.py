@@ -21,6 +21,7 @@ FOLDERS = {
     "blenderbot": "seq2seq/blenderbot",
     "blenderbot-small": "seq2seq/blenderbot_small",
     "t5": "seq2seq/t5",
+    "whisper": "whisper/whisper",
 }
 
 

@@ -113,14 +113,24 @@ TRANSLATED = {**PICTURES, "condition": pictures(*SHAPE)}
 TEXT, IMAGE, LABEL = Text(vocabulary_size=VOCABULARY), Image(SHAPE), Label(CLASSES)
 
 
-def case(task, make, *kinds, inputs, targets=None, draws=False, loss=None, **settings):
+def case(
+    task,
+    make,
+    *kinds,
+    inputs,
+    targets=None,
+    draws=False,
+    loss=None,
+    idle="",
+    **settings,
+):
     """Of a task.
 
     Args:
         task: its class.
         make: function of a dtype policy that returns its networks, in order.
         *kinds: its modalities, in order.
-        inputs, targets, draws, loss: see `Case`; with targets, the loss is the
+        inputs, targets, draws, loss, idle: see `Case`; with targets, the loss is the
             cross-entropy if there is no other.
         **settings: other fields of the task.
     """
@@ -131,6 +141,7 @@ def case(task, make, *kinds, inputs, targets=None, draws=False, loss=None, **set
         draws=draws,
         targets=targets,
         loss=loss,
+        idle=idle,
     )
 
 
@@ -426,6 +437,8 @@ CASES = {
         inputs=READ,
         targets={"start": COLUMNS, "end": COLUMNS + 1},
         loss={"start": CROSS_ENTROPY, "end": CROSS_ENTROPY},
+        # It is the same at all places, among which the answer is one.
+        idle="feedforward_norm/beta",
     ),
     "PreferenceTuning": case(
         PreferenceTuning,
