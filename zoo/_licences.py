@@ -12,6 +12,7 @@ _CHAT = "BSD-3-Clause (Gunther Cox, chatterbot-corpus)"
 
 # By the name of the data, as `Splits.name` has it.
 LICENCES = {
+    "captioned_digits": f"{_DIGITS}, with captions made by this library",
     "chat_background": f"PSF-2.0 (Python Software Foundation); {_CHAT}",
     "chatterbot": _CHAT,
     "cmudict": "BSD-2-Clause (Carnegie Mellon University, CMUdict)",

@@ -33,6 +33,7 @@ class Metric:
 METRICS = {
     "absolute_error": Metric("mean absolute error of pixels in [0, 1]"),
     "bleu": Metric("BLEU", more_is_better=True),
+    "captions_right": Metric("captions that are drawn, share", more_is_better=True),
     "digits_heard": Metric("spoken digits understood, share", more_is_better=True),
     "even": Metric("pictures of even digits, share", more_is_better=True),
     "exact_match": Metric("exact match, share", more_is_better=True),
