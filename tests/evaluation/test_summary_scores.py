@@ -2,6 +2,7 @@
 
 import sys
 
+import keras
 import pytest
 
 from keras_genai.data import summarization
@@ -50,6 +51,7 @@ def test_rouge_without_its_package_names_the_extra(monkeypatch):
 
 @pytest.mark.slow
 def test_summaries_of_a_model_are_written_and_scored():
+    keras.utils.set_random_seed(0)
     splits = summarization.scitldr(2, stand_in=True, tokenizer="bpe:300")
     model = Seq2SeqLM(
         RecurrentEncoderDecoder(embedding_dim=8, units=6),
@@ -65,4 +67,4 @@ def test_summaries_of_a_model_are_written_and_scored():
 
 
 def any_word(text):
-    return any(letter.isascii() and letter.isalnum() for letter in text)
+    return any(letter.isascii() and letter.isalnum() for letter in text.lower())
