@@ -213,8 +213,7 @@ def _splits(model, entry, asked):
     splits = entry.stand_in()
     for name, size in model.target.sizes.items():
         own = splits.sizes.get(name, size)
-        fits = own <= size if name == "vocabulary_size" else own == size
-        if not fits:
+        if not model.target.fits(name, own):
             raise ValueError(
                 f"`--data` must be given, because {name} is {own} in the data of "
                 f"{entry.name} and {size} in this model. Received none"

@@ -177,6 +177,10 @@ class Modality:
         """dict of arguments of a model that data of this kind decide, by name."""
         return {}
 
+    def fits(self, name, size):
+        """bool: whether data whose `sizes` have this one suit a model of this kind."""
+        return size == self.sizes[name]
+
 
 def target_of(model):
     """The `Modality` of what a model makes, of any `keras.Model`."""

@@ -81,6 +81,11 @@ class Text(Readable):
     def sizes(self):
         return {"vocabulary_size": self.vocabulary_size, "text_length": self.length}
 
+    def fits(self, name, size):
+        if name == "vocabulary_size":
+            return size <= self.vocabulary_size
+        return super().fits(name, size)
+
     @property
     def fields(self):
         return {self.key: Tokens(self.length, self.vocabulary_size)}
