@@ -44,7 +44,7 @@ PACKAGES = {
     "data": Public(
         modules=words(
             "answering augmentation captions chorales conversations countdown damage "
-            "dialogue images masking pairs preferences pronunciation recordings "
+            "dialogue emoji images masking pairs preferences pronunciation recordings "
             "reviews sentiment sounds speech spoken_captions summarization text "
             "tokenizers transcripts translation video"
         ),
@@ -61,7 +61,7 @@ PACKAGES = {
             "compare TextJudge PairJudge ClassifierJudge distinct unique_share "
             "Divergence divergence best_of_divergence pass_at pronunciation_errors "
             "word_error_rate character_error_rate phone_error_rate error_rate "
-            "edit_distance plot_alignment"
+            "edit_distance plot_alignment skin_tones"
         ),
         only=True,
     ),

@@ -21,6 +21,7 @@ LICENCES = {
     "digit_strings": _SPOKEN,
     "digits": _DIGITS,
     "digits_changed": _DIGITS,
+    "emoji": "CC BY 4.0 (Twitter, Inc. and other contributors, Twemoji)",
     "moving_digits": _DIGITS,
     "names": "MIT (karpathy/makemore)",
     "people": f"{_OWN}, with first names of karpathy/makemore, MIT)",

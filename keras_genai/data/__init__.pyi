@@ -7,6 +7,7 @@ from . import conversations as conversations
 from . import countdown as countdown
 from . import damage as damage
 from . import dialogue as dialogue
+from . import emoji as emoji
 from . import images as images
 from . import masking as masking
 from . import pairs as pairs
@@ -24,6 +25,7 @@ from . import tokenizers as tokenizers
 from . import transcripts as transcripts
 from . import translation as translation
 from . import video as video
+from .emoji_sheet import Picture as Picture
 from .loader import ChangedLoader as ChangedLoader
 from .loader import Loader as Loader
 from .loading import Buckets as Buckets

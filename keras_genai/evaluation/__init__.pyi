@@ -9,6 +9,7 @@ from .classifier import fit_classifier as fit_classifier
 from .diversity import distinct as distinct
 from .diversity import unique_share as unique_share
 from .edits import edit_distance as edit_distance
+from .emoji import skin_tones as skin_tones
 from .images import class_entropy as class_entropy
 from .images import frechet_distance as frechet_distance
 from .images import kernel_distance as kernel_distance
