@@ -55,6 +55,7 @@ METRICS = {
     "test_loss": Metric("loss on the test set, nats a picture"),
     "test_nats_per_character": Metric("nats a character of the test text"),
     "test_nats_per_sample": Metric("nats a sample of the test sounds"),
+    "tones_right": Metric("skin tones as asked, share", more_is_better=True),
     "word_error_rate": Metric("word error rate, share"),
     "training_loss": Metric("loss on the training data, nats a picture"),
 }
