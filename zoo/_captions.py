@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_genai.data import captions, images
+from keras_genai.modalities.captioned import Captioned
 from zoo import _images
 
 MIDDLE = 0.7  # brightness between what is bright and what is dim
@@ -56,11 +57,12 @@ def draw(model, seed, count=64, prompts=(), **options):
         **options: of `generate`.
 
     Returns:
-        float32 `(count, H, W, C)` in [0, 1].
+        float32 `(count, H, W, C)` in [0, 1]; as `Captioned` if captions differ.
     """
     places = np.arange(count) * len(prompts) // count
     prompts = [prompts[place] for place in places]
-    return model.generate(count, prompts=prompts, seed=seed, **options)
+    drawn = model.generate(count, prompts=prompts, seed=seed, **options)
+    return Captioned(drawn, prompts) if len({*prompts}) > 1 else drawn
 
 
 def _right(reader, drawn, index, said=None):

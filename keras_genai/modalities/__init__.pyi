@@ -3,6 +3,7 @@ from .audio import Audio as Audio
 from .audio import Waves as Waves
 from .base import Modality as Modality
 from .base import target_of as target_of
+from .captioned import Captioned as Captioned
 from .fields import Counts as Counts
 from .fields import Field as Field
 from .fields import Labels as Labels

@@ -35,7 +35,7 @@ def grid(images, columns=None, enlarge=None, gap=1):
     if images.ndim == 5:
         columns = columns or images.shape[1]
         images = images.reshape(-1, *images.shape[2:])
-    columns = min(columns or math.ceil(math.sqrt(len(images))), len(images))
+    columns = min(columns or side(len(images)), len(images))
     rows = -(-len(images) // columns)
     height, width, channels = images.shape[1:]
     if enlarge is None:
@@ -66,6 +66,11 @@ def png(images, **options):
     images = np.asarray(images)
     whole = as_bytes(images) if images.ndim == 3 else grid(images, **options)
     return tf.io.encode_png(whole).numpy()
+
+
+def side(count):
+    """int: how many of so many pictures are in a row of a square."""
+    return math.ceil(math.sqrt(count))
 
 
 def as_bytes(images):
