@@ -95,7 +95,7 @@ PACKAGES = {
         machinery=words(
             "batches completion_buffer denoising editing exporting feeding "
             "picture_task picture_tuning policy_gradient rollout_buffer rollout_tuning "
-            "sizes sources two_optimizers values"
+            "sizes sources text_codes two_optimizers values"
         ),
         hidden=words(
             "Advantages Completions Config CriticError Estimator Format Ratings "

@@ -150,9 +150,7 @@ class VectorQuantizer(Seeded, keras.layers.Layer):
 
     def perplexity(self, codes):
         """float32 scalar: how many codes a batch uses, if it used them evenly."""
-        used = ops.one_hot(ops.reshape(codes, (-1,)), self.num_codes, dtype="float32")
-        share = ops.mean(used, axis=0)
-        return ops.exp(-ops.sum(share * ops.log(share + 1e-10)))
+        return code_perplexity(codes, self.num_codes)
 
     def _learn(self, vectors, codes):
         # A product, because a scattered sum has no fixed order of its terms.
@@ -233,6 +231,21 @@ class GumbelSoftmax(Seeded, keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "hard": self.hard, "seed": self.seed}
+
+
+def code_perplexity(codes, num_codes):
+    """How many codes a batch uses, if it used them evenly.
+
+    Args:
+        codes: int `(...)`.
+        num_codes: int.
+
+    Returns:
+        float32 scalar, the exponential of the entropy of their shares.
+    """
+    used = ops.one_hot(ops.reshape(codes, (-1,)), num_codes, dtype="float32")
+    share = ops.mean(used, axis=0)
+    return ops.exp(-ops.sum(share * ops.log(share + 1e-10)))
 
 
 def _one_hot(scores):

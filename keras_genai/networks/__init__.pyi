@@ -8,6 +8,7 @@ from .deep_speech import DeepSpeech2 as DeepSpeech2
 from .denoising import DenoisingNetwork as DenoisingNetwork
 from .denoising import Told as Told
 from .dit import DiT as DiT
+from .dvae import DiscreteAutoencoder as DiscreteAutoencoder
 from .encoder_decoder import BART as BART
 from .encoder_decoder import BLENDERBOT as BLENDERBOT
 from .encoder_decoder import BLENDERBOT_SMALL as BLENDERBOT_SMALL

@@ -1,14 +1,19 @@
 """The network of VQ-VAE: pictures as a small grid of codes, and back."""
 
 import functools
+from typing import Annotated
 
 import keras
 from keras import ops
 
+from keras_genai.checks import check_size
 from keras_genai.declared import LATER, ImageShape, Rate, Size, Sizes
+from keras_genai.layers.convolution import ResidualBlock
 from keras_genai.layers.latent import VectorQuantizer
 from keras_genai.networks.base import Network
 from keras_genai.registry import register
+
+Blocks = Annotated[int, functools.partial(check_size, least=0, most=64)]
 
 
 @register
@@ -22,6 +27,7 @@ class QuantizedAutoencoder(Network):
         filters: tuple of int. Channels of the encoder's layers, each of which halves
             the picture; the decoder's are the same in reverse.
         decay, restart_below: see `VectorQuantizer`.
+        residual_blocks: int. Residual blocks at the grid's size, on both ways.
 
     Call arguments:
         images: float `(B, H, W, C)` in [0, 1].
@@ -46,6 +52,7 @@ class QuantizedAutoencoder(Network):
     filters: Sizes = (32, 64)
     decay: Rate = 0.99
     restart_below: Rate = 0.03
+    residual_blocks: Blocks = 0
 
     def check(self):
         stride = 2 ** len(self.filters)
@@ -82,9 +89,11 @@ class QuantizedAutoencoder(Network):
         )
         self.encoder = [
             *(halve(n, name=f"encoder_{i}") for i, n in enumerate(self.filters)),
+            *self._refining("encoder"),
             keras.layers.Conv2D(self.latent_size, 1, dtype=policy, name="latents"),
         ]
         self.decoder = [
+            *self._refining("decoder", input=True),
             *(double(n, name=f"decoder_{i}") for i, n in enumerate(self.filters[::-1])),
             keras.layers.Conv2DTranspose(
                 channels, 3, padding="same", dtype=policy, name="output"
@@ -101,6 +110,15 @@ class QuantizedAutoencoder(Network):
             name="quantizer",
         )
         self.quantizer.build()
+
+    def _refining(self, name, input=False):
+        """Layers that keep the grid's size; what comes in may have other channels."""
+        widest, policy = self.filters[-1], self.dtype_policy
+        first = keras.layers.Conv2D(widest, 1, dtype=policy, name="input")
+        return [first] * (input and self.residual_blocks > 0) + [
+            ResidualBlock(widest, dtype=policy, name=f"{name}_block_{i}")
+            for i in range(self.residual_blocks)
+        ]
 
     def call(self, images, training=False):
         quantized = self.quantizer(self.encode(images), training=training)
@@ -136,4 +154,4 @@ def _build(layers, channels):
     """Builds layers that follow each other, from so many channels on."""
     for layer in layers:
         layer.build((None, None, None, channels))
-        channels = layer.filters
+        channels = getattr(layer, "filters", channels)

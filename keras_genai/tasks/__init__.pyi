@@ -10,11 +10,15 @@ from .base import Task as Task
 from .chords import ChordModel as ChordModel
 from .classification import Choice as Choice
 from .classification import SequenceClassifier as SequenceClassifier
+from .codec import PictureCodec as PictureCodec
 from .codec import VQVAE as VQVAE
 from .codes import CodeModel as CodeModel
 from .counting import CountingLM as CountingLM
+from .dalle import DALLE as DALLE
 from .diffusion import Diffusion as Diffusion
 from .diffusion_tuning import DiffusionTuning as DiffusionTuning
+from .dvae import CosineTemperature as CosineTemperature
+from .dvae import DVAE as DVAE
 from .embedding import SentenceEmbedder as SentenceEmbedder
 from .features import FeatureExtractor as FeatureExtractor
 from .freezing import freeze_all_but as freeze_all_but

@@ -1,4 +1,4 @@
-"""VQVAE: a codec that turns pictures into a small grid of codes, and back."""
+"""Codecs that turn pictures into a small grid of codes, and back; VQVAE is one."""
 
 from typing import ClassVar
 
@@ -17,49 +17,15 @@ from keras_genai.tasks.picture_task import PictureTask
 BATCH = 256  # pictures encoded or decoded at once
 
 
-@register
-class VQVAE(PictureTask):
-    """Trains an autoencoder whose latents are codes of a learned codebook.
+class PictureCodec(PictureTask):
+    """What codecs share, which the tasks of `keras_genai.tasks.prior` build on.
 
-    It cannot generate by itself: a `CodePrior` of `keras_genai.tasks.prior` learns
-    which codes go together.
-
-    Args:
-        network: `QuantizedAutoencoder`.
-        target: `Image`.
-        commitment: float. Weight of the encoder's distance from its codes.
-        data_variance: float. Variance of all pixels of the data, in [0, 1]: the
-            squared error is divided by it, so that 1 is what the mean grey would cost.
-
-    Call arguments:
-        inputs: dict of `images`, float `(B, H, W, C)` in [0, 1]. Other keys are
-            ignored.
-        training: bool. Whether the codebook learns.
-
-    Returns:
-        dict, see `QuantizedAutoencoder`.
-
-    Raises:
-        ValueError: if a batch is of another shape.
-
-    Reference: van den Oord et al. 2017, eq. 3, https://arxiv.org/abs/1711.00937
+    It cannot generate by itself: a `CodePrior` learns which codes go together. A
+    subclass has a `network` with `grid_shape` and `num_codes`, and says `tokens_of` and
+    `pictures_of`.
     """
 
-    network: QuantizedAutoencoder
-    target: Image
-    commitment: NotNegative = 0.25
-    data_variance: Positive = 1.0
-
     jit_generate: ClassVar = False  # XLA's convolutions are slow on CPUs
-
-    def make(self):
-        names = ("reconstruction", "vq_loss", "perplexity")
-        self.trackers = [keras.metrics.Mean(name=name) for name in names]
-
-    @property
-    def quantizer(self):
-        """The `VectorQuantizer`, which has the codebook."""
-        return self.network.quantizer
 
     @property
     def grid_shape(self):
@@ -71,44 +37,16 @@ class VQVAE(PictureTask):
         """int."""
         return self.network.num_codes
 
-    @property
-    def latent_size(self):
-        """int, D."""
-        return self.network.latent_size
-
-    def call(self, inputs, training=False):
-        return self.network(self.read(inputs)["images"], training=training)
-
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        images = self.read(x)["images"]
-        squares = ops.square(y_pred["reconstruction"] - images)
-        error = replicas.weighted_mean(squares, sample_weight)
-        reconstruction = error / self.data_variance
-        distance = replicas.weighted_mean(y_pred["commitment"], sample_weight)
-        vq_loss = self.commitment * distance
-        perplexity = self.quantizer.perplexity(y_pred["codes"])
-        for tracker, value in zip(
-            self.trackers, (reconstruction, vq_loss, perplexity), strict=True
-        ):
-            tracker.update_state(value, sample_weight=ops.shape(images)[0])
-        return replicas.share(reconstruction + vq_loss)
-
     def metric_inputs(self, x, y_pred):
         return self.read(x)["images"], y_pred["reconstruction"]
 
-    def features_of(self, images):
-        """What is rounded to codes: float `(B, h, w, latent_size)`, in a graph."""
-        return self.network.encode(images)
-
     def tokens_of(self, images):
         """`tokenize` inside a graph: int32 `(B, h, w)` of float `(B, H, W, C)`."""
-        return self.quantizer.encode(self.network.encode(images))
+        raise NotImplementedError
 
     def pictures_of(self, codes):
         """`decode_tokens` inside a graph: float32 `(B, H, W, C)` of int `(B, h, w)`."""
-        return ops.clip(self.network.decode(self.quantizer.decode(codes)), 0.0, 1.0)
+        raise NotImplementedError
 
     def tokenize(self, images):
         """The codes of pictures.
@@ -149,3 +87,77 @@ class VQVAE(PictureTask):
             float32 array `(N, H, W, C)` in [0, 1].
         """
         return self.decode_tokens(self.tokenize(images))
+
+
+@register
+class VQVAE(PictureCodec):
+    """Trains an autoencoder whose latents are codes of a learned codebook.
+
+    Args:
+        network: `QuantizedAutoencoder`.
+        target: `Image`.
+        commitment: float. Weight of the encoder's distance from its codes.
+        data_variance: float. Variance of all pixels of the data, in [0, 1]: the
+            squared error is divided by it, so that 1 is what the mean grey would cost.
+
+    Call arguments:
+        inputs: dict of `images`, float `(B, H, W, C)` in [0, 1]. Other keys are
+            ignored.
+        training: bool. Whether the codebook learns.
+
+    Returns:
+        dict, see `QuantizedAutoencoder`.
+
+    Raises:
+        ValueError: if a batch is of another shape.
+
+    Reference: van den Oord et al. 2017, eq. 3, https://arxiv.org/abs/1711.00937
+    """
+
+    network: QuantizedAutoencoder
+    target: Image
+    commitment: NotNegative = 0.25
+    data_variance: Positive = 1.0
+
+    def make(self):
+        names = ("reconstruction", "vq_loss", "perplexity")
+        self.trackers = [keras.metrics.Mean(name=name) for name in names]
+
+    @property
+    def quantizer(self):
+        """The `VectorQuantizer`, which has the codebook."""
+        return self.network.quantizer
+
+    @property
+    def latent_size(self):
+        """int, D."""
+        return self.network.latent_size
+
+    def call(self, inputs, training=False):
+        return self.network(self.read(inputs)["images"], training=training)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        images = self.read(x)["images"]
+        squares = ops.square(y_pred["reconstruction"] - images)
+        error = replicas.weighted_mean(squares, sample_weight)
+        reconstruction = error / self.data_variance
+        distance = replicas.weighted_mean(y_pred["commitment"], sample_weight)
+        vq_loss = self.commitment * distance
+        perplexity = self.quantizer.perplexity(y_pred["codes"])
+        for tracker, value in zip(
+            self.trackers, (reconstruction, vq_loss, perplexity), strict=True
+        ):
+            tracker.update_state(value, sample_weight=ops.shape(images)[0])
+        return replicas.share(reconstruction + vq_loss)
+
+    def features_of(self, images):
+        """What is rounded to codes: float `(B, h, w, latent_size)`, in a graph."""
+        return self.network.encode(images)
+
+    def tokens_of(self, images):
+        return self.quantizer.encode(self.network.encode(images))
+
+    def pictures_of(self, codes):
+        return ops.clip(self.network.decode(self.quantizer.decode(codes)), 0.0, 1.0)

@@ -11,10 +11,10 @@ import math
 # Arguments that say how many layers there are; each has at least a weight.
 COUNTS = {
     *("depth", "encoder_depth", "decoder_depth", "mapping_depth", "num_layers"),
-    *("num_blocks", "blocks", "order", "discriminator_steps"),
+    *("num_blocks", "blocks", "residual_blocks", "order", "discriminator_steps"),
 }
 # Arguments that must be above 0 wherever they are a number.
-SIZES = COUNTS | {
+SIZES = COUNTS - {"residual_blocks"} | {
     *("vocabulary_size", "context", "width", "num_heads", "units", "embedding_dim"),
     *("latent_size", "latent", "levels", "patch", "num_codes", "text_length"),
 }

@@ -25,6 +25,7 @@ from keras_genai.networks.cyclegan import CycleGANGenerator
 from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genai.networks.deep_speech import DeepSpeech2
 from keras_genai.networks.dit import DiT
+from keras_genai.networks.dvae import DiscreteAutoencoder
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT, Style
 from keras_genai.networks.matcha import Matcha
@@ -81,6 +82,18 @@ def there_and_back(network, inputs):
     """What an autoencoder says of pictures, from the mean of their codes."""
     mean, log_variance = network.encode(*inputs)
     return mean, log_variance, network.decode(mean, *inputs[1:])
+
+
+def by_latents(network, inputs):
+    """What a codec makes of pictures without rounding: half precision rounds, too."""
+    latents = network.encode(*inputs)
+    return latents, network.decode(latents)
+
+
+def by_mixtures(network, inputs):
+    """Likewise, of codes that are mixed as probable as they are."""
+    logits = network.encode(*inputs)
+    return logits, network.decode(keras.ops.softmax(logits))
 
 
 HALVES = {"encoder_depth": 1, "decoder_depth": 1, "width": 8, "num_heads": 2}
@@ -147,6 +160,25 @@ CASES = {
     "QuantizedAutoencoder": case(
         QuantizedAutoencoder,
         PICTURES,
+        image_shape=SHAPE,
+        num_codes=6,
+        latent_size=4,
+        filters=(4, 4),
+    ),
+    "QuantizedAutoencoder of residual blocks": case(
+        QuantizedAutoencoder,
+        PICTURES,
+        call=by_latents,
+        image_shape=SHAPE,
+        num_codes=6,
+        latent_size=4,
+        filters=(4,),
+        residual_blocks=1,
+    ),
+    "DiscreteAutoencoder": case(
+        DiscreteAutoencoder,
+        PICTURES,
+        call=by_mixtures,
         image_shape=SHAPE,
         num_codes=6,
         latent_size=4,

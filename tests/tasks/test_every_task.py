@@ -37,6 +37,7 @@ from keras_genai.networks.cyclegan import CycleGANGenerator
 from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genai.networks.deep_speech import DeepSpeech2
 from keras_genai.networks.dit import DiT
+from keras_genai.networks.dvae import DiscreteAutoencoder
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.matcha import Matcha
@@ -60,8 +61,10 @@ from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.chords import ChordModel
 from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.codec import VQVAE
+from keras_genai.tasks.dalle import DALLE
 from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.diffusion_tuning import DiffusionTuning
+from keras_genai.tasks.dvae import DVAE
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.features import FeatureExtractor
 from keras_genai.tasks.gan import GAN
@@ -319,7 +322,19 @@ CASES = {
         LABEL,
         inputs=LABELLED,
     ),
+    "DALLE": case(
+        DALLE,
+        prior(GPT, depth=1, width=8, num_heads=2),
+        given=Text(vocabulary_size=VOCABULARY, length=LENGTH),
+        inputs={**PICTURES, "tokens": TOKENS},
+    ),
     "VQVAE": Case(codec, PICTURES),
+    "DVAE": case(
+        DVAE,
+        of(DiscreteAutoencoder, num_codes=CODES, latent_size=4, filters=(4,)),
+        IMAGE,
+        inputs=PICTURES,
+    ),
     "Seq2SeqLM": seq2seq(encoder_decoder()),
     "Seq2SeqLM of BART": seq2seq(encoder_decoder(style=BART)),
     "Seq2SeqLM of Blenderbot": seq2seq(encoder_decoder(style=BLENDERBOT)),
@@ -516,6 +531,7 @@ BASES = {
     "CodeModel",
     "CodePrior",
     "LogitsTask",
+    "PictureCodec",
     "PictureTask",
     "PictureTuning",
     "PolicyGradient",

@@ -1,0 +1,47 @@
+"""VQ-VAE on emoji of 32 x 32: 8 x 8 codes of 512.
+
+Run:       python train.py vqvae_emoji --data-dir DIR
+"""
+
+import functools
+
+import keras
+
+from keras_genai.data.emoji import emoji
+from keras_genai.networks.vqvae import QuantizedAutoencoder
+from keras_genai.tasks.codec import VQVAE
+from zoo import _dalle, _variational
+from zoo.entry import Entry, Recipe
+
+STEPS = 6_000
+SOURCE = functools.partial(emoji, augment=True)
+
+entry = Entry(
+    task=VQVAE,
+    networks=dict(network=QuantizedAutoencoder),
+    config=dict(
+        num_codes=512,
+        latent_size=16,
+        filters=(64, 128),
+        residual_blocks=1,
+        data_variance=0.0893,
+    ),
+    tiny=dict(filters=(4, 4), num_codes=8, latent_size=4),
+    source=SOURCE,
+    recipe=Recipe(
+        compile=lambda steps=STEPS: dict(
+            optimizer=keras.optimizers.Adam(
+                keras.optimizers.schedules.CosineDecay(1e-3, steps)
+            ),
+            jit_compile=False,
+        ),
+        batch_size=64,
+        steps=STEPS,
+        log_every=100,
+        validate_every=500,
+    ),
+    evaluate=_dalle.score_codec,
+    sample=functools.partial(_variational.reconstruct, source=SOURCE),
+    family="VAEs and codecs",
+    paper="van den Oord et al. 2017, Neural Discrete Representation Learning",
+)
