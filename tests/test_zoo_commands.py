@@ -12,9 +12,8 @@ import pytest
 import train
 import zoo
 from keras_genai import from_preset
-from keras_genai.modalities.grids import png
 from keras_genai.modalities.image import Image
-from keras_genai.modalities.text import Label
+from keras_genai.modalities.text import Label, Text
 from zoo import __main__ as command
 from zoo._declared import declared
 from zoo._list import FAMILIES, by_family
@@ -250,7 +249,8 @@ def test_pictures_are_sampled_in_the_entrys_own_way(name, drawing, tmp_path):
     preset = drawing / name
     place = [str(preset)] if name == "dcgan_digits" else [name, "--preset", str(preset)]
     assert not command.main(["sample", *place, "--out", str(out), "--seed", "3"])
-    assert out.read_bytes() == png(entry.sample(from_preset(preset), seed=3))
+    model = from_preset(preset)
+    assert out.read_bytes() == model.target.encode(entry.sample(model, seed=3))
 
 
 def test_as_many_pictures_are_drawn_as_were_asked_for(drawing, tmp_path, capsys):
@@ -282,7 +282,7 @@ def test_guidance_is_the_entrys_unless_a_wish_says_otherwise(monkeypatch, tmp_pa
     given = {}
 
     class Model:
-        num_classes, name = 10, "ddpm_digits"
+        num_classes, name, options = 10, "ddpm_digits", ()
         target, given = Image((8, 8, 1)), (Label(10),)
 
         def generate(self, count, **options):
@@ -299,11 +299,44 @@ def test_guidance_is_the_entrys_unless_a_wish_says_otherwise(monkeypatch, tmp_pa
     assert given["labels"].tolist() == [0, 1, 2]
 
 
+def test_what_pictures_shall_not_show_is_told_to_a_model_that_reads(
+    monkeypatch, tmp_path, capsys
+):
+    given = {}
+
+    class Model:
+        name, options = "text_ddpm_digits", ("negative",)
+        target, given = Image((8, 8, 1)), (Text(),)
+
+        def generate(self, count, **options):
+            given.update(options)
+            return np.zeros((count, 8, 8, 1))
+
+    monkeypatch.setattr("zoo._sample.locate", lambda *_: None)
+    monkeypatch.setattr("zoo._sample.open_model", lambda *_: Model())
+    sample = ["sample", "any", "--out", str(tmp_path / "x.png"), "--count", "2"]
+    assert not command.main([*sample, "--prompt", "a three", "--negative", "bright"])
+    assert given["prompts"] == ["a three"] * 2
+    assert given["negative"] == "bright"
+    assert given["guidance"] == 2
+    assert not command.main([*sample, "--negative", "dim"])  # of the entry's own
+    assert given["prompts"] == [
+        "a three left of a seven",
+        "a bright nine above a dim four",
+    ]
+    assert given["negative"] == "dim"
+    capsys.readouterr()
+    Model.options = ()
+    assert command.main([*sample, "--negative", "dim"]) == 2
+    assert "`--negative` must be left out for a Model" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
         ("dcgan_digits", ["--prompt", "a"], "`--prompt` must be left out for a GAN"),
         ("dcgan_digits", ["--top-k", "2"], "`--top-k` must be left out"),
+        ("dcgan_digits", ["--negative", "a"], "`--negative` must be left out"),
         ("dcgan_digits", ["--label", "10"], "from 0 to 9"),
         ("dcgan_digits", ["--count", "1000000000"], "GiB of memory"),
         ("dcgan_digits", ["--count", "0"], "--count: must be an int from 1"),

@@ -93,7 +93,7 @@ def add_model(add):
 def add_sample(add):
     """The options of `sample`; which ones a model takes, its modalities say."""
     add_model(add)
-    add("--prompt", help="what to continue (the entry's own)")
+    add("--prompt", help="what to continue, or what to draw (the entry's own)")
     text = f"in tokens, prompt included (the model's own, or {MAX_LENGTH})"
     add("--max-length", type=LENGTHS, help=text)
     add("--temperature", type=float, help=f"0 is greedy ({TEMPERATURE})")
@@ -102,6 +102,7 @@ def add_sample(add):
     add("--seed", type=ANY_SEED, default=0)
     add("--count", type=integer(1), help="how many (as the entry's own)")
     add("--label", type=int, help="the class of all (each in turn)")
+    add("--negative", help="what pictures of a prompt shall not show")
     text = "of how many texts the best is shown, by the reward model of --judge"
     add("--best-of", type=integer(2, 10_000), metavar="N", help=text)
     add("--judge", help="the reward model, or a classifier with --judge-label")

@@ -10,7 +10,8 @@ from zoo._opening import locate, open_model
 LENGTH = 48  # tokens of each of several completions
 MAX_LENGTH, TEMPERATURE, COUNT = 400, 0.8, 64
 WRITING = ("prompt", "max_length", "temperature", "top_k", "top_p")
-OPTIONS = (*WRITING, "count", "label", "data", "data_dir", "out")
+WISHES = ("count", "label", "prompt", "negative")  # of what is drawn or played
+OPTIONS = (*WRITING, "count", "label", "negative", "data", "data_dir", "out")
 
 
 def sample(options):
@@ -50,8 +51,9 @@ def _entry_of(name, model):
 
 
 def _options(model):
-    """What may be asked of a model, by its modalities."""
-    return {*model.target.options}.union(*(kind.conditions for kind in model.given))
+    """What may be asked of a model, by its modalities and its task."""
+    own = {*model.target.options, *model.options}
+    return own.union(*(kind.conditions for kind in model.given))
 
 
 def _refuse(model, entry, asked):
@@ -170,10 +172,10 @@ def _sampler(model, entry, asked):
         from zoo.entry import showing
 
         own = showing(own, _splits(model, entry, asked))
-    wish = _wish(model, asked) if asked.keys() & {"count", "label", "prompt"} else {}
+    wish = _wish(model, asked) if asked.keys() & {*WISHES} else {}
     for name in wish:
         if name not in known and "options" not in known:
-            option = next(n for n in ("count", "label", "prompt") if n in asked)
+            option = next(n for n in WISHES if n in asked)
             raise ValueError(
                 f"`{_flag(option)}` must be left out for {model.name}, which shows "
                 f"what it makes of data. Received: {asked[option]}"
@@ -231,4 +233,6 @@ def _wish(model, asked):
     wish = {"count": count}
     for kind in model.given:
         wish |= kind.wished(asked, count)
+    if "negative" in asked:
+        wish["negative"] = asked["negative"]
     return wish

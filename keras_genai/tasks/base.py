@@ -33,6 +33,8 @@ class Task(Declared):
         given: tuple of `Modality`: what samples are made from.
         transient: tuple of str. Weights whose path ends with one of these belong
             to a run, not to the model: checkpoints hold them, presets do not.
+        options: tuple of str. What may be asked of its samples beside what its
+            modalities know, as the command line spells it.
         verbs: tuple of str. What a person asks of it besides a sample, as the command
             line calls it.
         decoding: str. How it decodes or draws when nobody says otherwise, for its card.
@@ -45,6 +47,7 @@ class Task(Declared):
     given = ()
     transient: ClassVar = ()
     verbs: ClassVar = ()
+    options: ClassVar = ()
     decoding: ClassVar = ""
     counts_tokens: ClassVar = False
     _reads_targets: ClassVar = True

@@ -24,6 +24,7 @@ class Wish(NamedTuple):
     Attributes:
         condition: dict of arrays by key, each with a row a picture; pictures in [0, 1].
         guidance: float.
+        free: dict as `condition`, what guidance leads away from, or `None`: anything.
         steps: int.
         sampler: `Sampler`.
         seed: int.
@@ -48,6 +49,7 @@ class Wish(NamedTuple):
     mask: object = None
     resample: int = 1
     noise: object = None
+    free: dict | None = None
 
 
 def walk(model, wish, count):
@@ -124,8 +126,11 @@ def padded_wish(wish, count):
         return None if value is None else pictures.padded_rows(value, size)
 
     rows = {name: padded(getattr(wish, name)) for name in ("start", "known", "mask")}
-    condition = {key: padded(value) for key, value in wish.condition.items()}
-    return wish._replace(condition=condition, **rows)
+    for name in ("condition", "free"):
+        given = getattr(wish, name)
+        if given is not None:
+            rows[name] = {key: padded(value) for key, value in given.items()}
+    return wish._replace(**rows)
 
 
 def search_noise(model, wish, refinements):
@@ -253,13 +258,15 @@ def denoiser(model, numbers):
 
     Args:
         model: `Diffusion`.
-        numbers: dict of `condition`, a dict of tensors, and `guidance`, a tensor or
-            `None`.
+        numbers: dict of `condition`, a dict of tensors; `guidance`, a tensor or
+            `None`; and, if it is not anything that guidance leads away from, `free`, a
+            dict as `condition`.
     """
     batch, guidance = numbers["condition"], numbers["guidance"]
     told = model.told(batch)
     if guidance is not None:
-        free = model.told(nothing(batch, model.given))
+        free = numbers.get("free")
+        free = model.told(nothing(batch, model.given) if free is None else free)
         told = {key: ops.concatenate([told[key], free[key]]) for key in told}
 
     def see(noisy, level):
@@ -322,6 +329,7 @@ def _numbers(wish):
     mask = None if wish.mask is None else (~wish.mask).astype("float32")
     numbers = {
         "condition": wish.condition,
+        "free": wish.free,
         "guidance": None if wish.guidance == 1 else np.float32(wish.guidance),
         "known": wish.known,
         "mask": mask,

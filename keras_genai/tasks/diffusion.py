@@ -88,6 +88,11 @@ class Diffusion(Editing, PictureTask):
     decoding = "30 steps of DPMSolver, without guidance"
 
     @property
+    def options(self):
+        guides = self.label_dropout and self._texts
+        return ("negative",) if guides else ()
+
+    @property
     def sample_shape(self):
         """`(H, W, C)` of what is noised and denoised."""
         return (
@@ -199,6 +204,7 @@ class Diffusion(Editing, PictureTask):
         sampler=None,
         seed=0,
         progress=None,
+        negative=None,
         **given,
     ):
         """New pictures.
@@ -211,6 +217,9 @@ class Diffusion(Editing, PictureTask):
             sampler: object of `keras_genai.samplers.diffusion`. Default: `DPMSolver()`.
             seed: int.
             progress: bool. Whether to show a bar; `None`: if a person watches.
+            negative: str, list of str, or int tokens, what pictures shall not show, by
+                models that are given texts: guidance leads away from it, instead of
+                away from what is typical of no text. `None`: from the latter.
             **given: what the pictures shall be made from, each once for all of them or
                 a row each: `labels`, int or ints `(count,)`, by default 0, 1, 2, ... in
                 turn; `prompts`, str, list of str, or int tokens `(count, length)`, by
@@ -230,7 +239,7 @@ class Diffusion(Editing, PictureTask):
             )
         pictures.check_count(count, seed, self.image_shape)
         condition = self._rows(given, count, in_turn=True)
-        wish = self._wish(condition, guidance, steps, sampler, seed, progress)
+        wish = self._wish(condition, guidance, steps, sampler, seed, progress, negative)
         return walk(self, wish, count)
 
     def trajectories(
@@ -270,6 +279,11 @@ class Diffusion(Editing, PictureTask):
         return self.schedule.times(places), noise
 
     @property
+    def _texts(self):
+        """list of the modalities that are given and are texts."""
+        return [kind for kind in self.given if kind.argument == "prompts"]
+
+    @property
     def _needed(self):
         """The `Modality` that cannot be left open: pictures to restore, or `None`."""
         return next((kind for kind in self.given if kind.null is None), None)
@@ -291,7 +305,7 @@ class Diffusion(Editing, PictureTask):
                 rows[kind.key] = (kind.in_turn if in_turn else kind.anything)(count)
         return rows
 
-    def _wish(self, condition, guidance, steps, sampler, seed, progress):
+    def _wish(self, condition, guidance, steps, sampler, seed, progress, negative=None):
         """The part of a `Wish` that all public methods share, checked."""
         check_integer("steps", steps, 1)
         check_number("guidance", guidance, "a number >= 0", lambda x: x >= 0)
@@ -306,4 +320,23 @@ class Diffusion(Editing, PictureTask):
                 "`sampler` must be an object of keras_genai.samplers.diffusion. "
                 f"Received: {sampler!r}"
             )
-        return Wish(condition, guidance, steps, sampler, seed, progress)
+        free = None if negative is None else self._free(condition, guidance, negative)
+        return Wish(condition, guidance, steps, sampler, seed, progress, free=free)
+
+    def _free(self, condition, guidance, negative):
+        """dict of arrays by key: what guidance leads away from."""
+        if not self._texts or guidance == 1:
+            raise ValueError(
+                "`negative` must be `None` for a model that is given no texts, and "
+                f"where `guidance` is 1. Received: {negative=}, {guidance=}"
+            )
+        free = {}
+        for kind in self.given:
+            count = len(condition[kind.key])
+            if kind in self._texts:
+                free[kind.key] = kind.rows(negative, count, "negative")
+            elif kind.null is None:
+                free[kind.key] = condition[kind.key]
+            else:
+                free[kind.key] = kind.anything(count)
+        return free

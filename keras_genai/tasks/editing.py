@@ -19,6 +19,7 @@ class Editing:
         sampler=None,
         seed=0,
         progress=None,
+        negative=None,
         **given,
     ):
         """Pictures like given ones: some noise is added, then removed.
@@ -27,6 +28,7 @@ class Editing:
             images: uint8, or float in [0, 1], `(N, H, W, C)`.
             strength: float in (0, 1]. The time to start at; 1 keeps nothing.
             guidance, steps, sampler, seed, progress: see `generate`.
+            negative: see `generate`.
             **given: as in `generate`. Default: any.
 
         Returns:
@@ -37,7 +39,7 @@ class Editing:
         check_number("strength", strength, "in (0, 1]", lambda x: 0 < x <= 1)
         images = self.target.read(images)
         condition = self._rows(given, len(images))
-        wish = self._wish(condition, guidance, steps, sampler, seed, progress)
+        wish = self._wish(condition, guidance, steps, sampler, seed, progress, negative)
         wish = wish._replace(start=images, strength=float(strength))
         return walk(self, wish, len(images))
 
@@ -51,6 +53,7 @@ class Editing:
         seed=0,
         resample=5,
         progress=None,
+        negative=None,
         **given,
     ):
         """Paints a part of pictures anew, so that it fits the rest.
@@ -63,6 +66,7 @@ class Editing:
             sampler: as in `generate`, but one that looks at one level only. Default:
                 `Ancestral()`.
             resample: int. Times that each step is made; more fits better.
+            negative: see `generate`.
             **given: as in `generate`. Default: any.
 
         Returns:
@@ -77,7 +81,7 @@ class Editing:
             raise ValueError("`inpaint` must be asked of a model without a `codec`")
         condition = self._rows(given, len(images))
         sampler = Ancestral() if sampler is None else sampler
-        wish = self._wish(condition, guidance, steps, sampler, seed, progress)
+        wish = self._wish(condition, guidance, steps, sampler, seed, progress, negative)
         if sampler.multistep:
             raise ValueError(
                 "`sampler` must look at one level only to inpaint: Ancestral, DDIM, "
@@ -95,6 +99,7 @@ class Editing:
         seed=0,
         draws=1,
         progress=None,
+        negative=None,
         **given,
     ):
         """The pictures behind damaged ones, by a model that is given such pictures.
@@ -105,6 +110,7 @@ class Editing:
                 near the mean of all pictures that may be meant, which has the least
                 squared error; many steps draw one of them, which is sharper.
             draws: int. So many results are averaged.
+            negative: see `generate`.
             **given: what else is given, as in `generate`. Default: any.
 
         Returns:
@@ -124,7 +130,9 @@ class Editing:
         rows = self._rows({**given, kind.argument: condition}, count)
         total = np.zeros((count, *self.image_shape), "float32")
         for draw in range(draws):
-            wish = self._wish(rows, guidance, steps, sampler, seed + draw, progress)
+            wish = self._wish(
+                rows, guidance, steps, sampler, seed + draw, progress, negative
+            )
             total += walk(self, wish, count)
         return total / draws
 
