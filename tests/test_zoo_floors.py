@@ -112,9 +112,12 @@ def test_problems_are_solved_blindly_as_often_as_expressions_solve_them(monkeypa
     problems = [Problem((2, 3), 5), Problem((2, 3), 6), Problem((2, 2), 4)]
     prompts = np.array([problem.prompt for problem in problems])
     monkeypatch.setattr(
-        _countdown, "written", lambda model, prompts, *_: ["2+3"] * len(prompts)
+        _countdown, "written", lambda model, prompts, *_: ["2*2=4;2+3"] * len(prompts)
     )
     splits = types.SimpleNamespace(test={"prompts": prompts})
     found = _countdown.score(None, splits)
     assert found["solved"] == pytest.approx(1 / 3)
     assert found["solved_at_random"] == pytest.approx((1 / 4 + 1 / 4 + 2 / 3) / 3)
+    assert found["tries"] == 2
+    twice = (7 / 16 + 7 / 16 + 8 / 9) / 3
+    assert found["solved_at_random_in_tries"] == pytest.approx(twice)

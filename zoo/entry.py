@@ -202,7 +202,7 @@ class Entry:
 
     def _known_splits(self):
         """`Splits` of the shapes and tokens of the data, without a download."""
-        if self.embedded:
+        if self.embedded and not self.alphabet:
             return self.splits()
         found = self.stand_in()
         if found.tokenizer is not None and not self.alphabet:

@@ -6,7 +6,6 @@ The reward is a parser: 1 for an expression that makes the target of all numbers
 tenth for one that is legal. Nobody shows it a solution any more.
 """
 
-from keras_genai.data.countdown import countdown
 from keras_genai.tasks.advantages import GroupMean
 from keras_genai.tasks.objectives import Clipped
 from keras_genai.tasks.rollout_settings import RolloutSettings
@@ -21,11 +20,12 @@ entry = Entry(
         kl=None,
         rollouts=RolloutSettings(512, _countdown.PROMPT, _countdown.LENGTH),
     ),
-    tiny=dict(rollouts=RolloutSettings(16, _countdown.PROMPT, 4)),
-    source=countdown,
+    tiny=dict(rollouts=RolloutSettings(16, _countdown.PROMPT, 8)),
+    source=_countdown.SOURCE,
     embedded=True,
+    alphabet=True,
     feed=_policies.feed,
-    recipe=_policies.recipe(steps=600, rate=1e-4, every=4, batch_size=128),
+    recipe=_policies.recipe(steps=3_000, rate=3e-4, every=4, batch_size=128),
     evaluate=_countdown.score,
     sample=_countdown.show,
     family="alignment",

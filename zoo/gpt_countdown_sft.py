@@ -5,7 +5,6 @@ Run: python train.py gpt_countdown, and then python train.py gpt_countdown_sft
 It is the floor of gpt_countdown_grpo, from as many completions of the same prompts.
 """
 
-from keras_genai.data.countdown import countdown
 from zoo import _alignment, _countdown, _solving
 from zoo.entry import Entry, Recipe
 
@@ -15,8 +14,9 @@ entry = Entry(
     task=_alignment.fine_tuned,
     config=dict(dropout=0.0),
     tiny={},
-    source=countdown,
+    source=_countdown.SOURCE,
     embedded=True,
+    alphabet=True,
     feed=_solving.feed_solved,
     recipe=Recipe(
         compile=lambda steps=STEPS: _alignment.compiled(3e-4, 50, steps),

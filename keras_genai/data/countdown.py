@@ -1,10 +1,10 @@
 """Countdown: reach a target with some numbers, each used exactly once.
 
     Problem((3, 5, 7), 38).prompt    "3 5 7 -> 38: "
-    a completion that solves it      "3+5*7"
+    a completion that solves it      "3+5*7", or "3*5*7=105;3+5*7=38"
 
-What a completion is worth is computed, not judged: `solved` and `uses_all` are rewards
-for `PolicyTuning`. An expression has `+`, `-`, `*` and parentheses, and is read by a
+Of several tries the last one is the answer. What a completion is worth is computed, not
+judged: `solved` and `uses_all` are rewards for `PolicyTuning`. An expression has `+`, `-`, `*` and parentheses, and is read by a
 parser of these alone.
 """
 
@@ -19,13 +19,16 @@ import numpy as np
 from keras_genai.checks import check_integer
 from keras_genai.data import conversations, tokenizers
 from keras_genai.data.arguments import check_count
+from keras_genai.data.countdown_tries import answer, equations, traces
 from keras_genai.data.loading import Splits
 
 LONGEST = 100  # characters of an expression; a parser of deeper ones would not end
+TEXTS = 16  # of tries, of each problem that is seen solved
+_ROW = 128  # tokens of texts that share one
 _HELD_OUT = 1000  # problems of the test, at most a quarter of all
 _TOKEN = re.compile(r"[0-9]+|[-+*()]")
 _PROMPT = re.compile(r"([0-9]+(?: [0-9]+)*) -> ([0-9]+): ")
-_CHARACTERS = "0123456789 +-*()>:"
+_CHARACTERS = "0123456789 +-*()>:=;"
 # How tightly an expression holds together where it is a part of another one.
 _SUM, _PRODUCT, _NUMBER = range(3)
 
@@ -77,13 +80,13 @@ class Problem:
         return f"{' '.join(map(str, self.numbers))} -> {self.target}: "
 
     def is_legal(self, text):
-        """Whether a text is an expression that uses every number exactly once."""
-        found = evaluate(text)
+        """Whether the last try of a text uses every number exactly once."""
+        found = evaluate(answer(text))
         return found is not None and found.numbers == self.numbers
 
     def is_solution(self, text):
-        """Whether a text is such an expression, and its value is the target."""
-        return self.is_legal(text) and evaluate(text).value == self.target
+        """Whether it does, and has the target as its value, whatever is said of it."""
+        return self.is_legal(text) and evaluate(answer(text)).value == self.target
 
     def solutions(self):
         """tuple of str: the expressions that solve it, each in one way of writing."""
@@ -148,7 +151,7 @@ def solved(prompts, completions):
 
 
 def uses_all(prompts, completions):
-    """A reward: 1 for each expression that uses every number exactly once, else 0.
+    """A reward: 1 for each last try that uses every number exactly once, else 0.
 
     Args:
         prompts, completions: see `solved`.
@@ -192,6 +195,8 @@ def countdown(
     data_dir=None,
     *,
     examples=1000,
+    tries=0,
+    true=0,
     count=3,
     largest=13,
     most=100,
@@ -202,14 +207,18 @@ def countdown(
     All problems are shuffled once, whatever `seed` is, and cut: 1,000 for the test, at
     most a quarter of all, and half as many for validation; no problem is in two parts.
     The first `examples` of the others come with a solution, a random one of those that
-    there are. `prompts` has all of the others as rows, whose `completion` is empty
-    where no solution is shown.
+    there are, after up to `tries` that fail. `prompts` has all of the others as rows,
+    whose `completion` is empty where no solution is shown. No try or equation that is
+    learned from solves a problem of the test or of the validation.
 
     Args:
         batch_size: int, problems a batch.
         seed: int. Which problems come in which batch.
         data_dir: unused.
         examples: int. How many problems are seen with a solution.
+        tries: int. At most so many expressions fail before it, at random. If above 0,
+            a problem is seen with 16 such texts, and rows of 128 tokens have several.
+        true: int. Equations to learn from, besides.
         count, largest, most: see `problems`.
         stand_in: bool. If `True`, a hundred problems of the numbers to 6, for tests.
 
@@ -219,6 +228,8 @@ def countdown(
         characters of problems, and an end token.
     """
     check_count("examples", examples)
+    for name, value in (("tries", tries), ("true", true)):
+        check_integer(name, value, 0)
     every = (
         problems(count, 6, most)[:100] if stand_in else problems(count, largest, most)
     )
@@ -226,13 +237,27 @@ def countdown(
     tokenizer = tokenizers.characters(
         _CHARACTERS, pad_token="<pad>", start_token="<s>", end_token="</s>"
     )
+    apart = {(each.numbers, each.target) for each in (*held_out, *test)}
     draws = np.random.default_rng(1)
-    known = [_example(problem, draws) for problem in train[:examples]]
+    true = min(true, 20) if stand_in else true
+    example = functools.partial(_example, tries=tries, apart=apart, draws=draws)
+    known = [example(problem) for problem in train[:examples]]
+    more = [
+        example(problem)
+        for problem in train[:examples]
+        for _ in range(TEXTS - 1 if tries else 0)
+    ]
     others = [{"prompt": each.prompt, "completion": ""} for each in train[examples:]]
-    validation = [_example(problem, draws) for problem in held_out]
-    loader = functools.partial(conversations.loader, tokenizer=tokenizer)
+    validation = [example(problem) for problem in held_out]
+    rows = [*known, *more, *equations(_expressions, true, apart)]
+    loader = functools.partial(
+        conversations.loader,
+        tokenizer=tokenizer,
+        length=_ROW if tries else None,
+        packed=tries > 0,
+    )
     return Splits(
-        loader(known, batch_size=batch_size, seed=seed),
+        loader(rows, batch_size=batch_size, seed=seed),
         loader(validation, batch_size=batch_size, shuffle=False, fixed=True),
         tokenizer,
         held_out=_asked(held_out),
@@ -336,13 +361,14 @@ def _cut(every):
     return every[test + held_out :], every[test : test + held_out], every[:test]
 
 
-def _example(problem, draws):
-    """A row of a problem with one of its solutions."""
-    ways = problem.solutions()
-    return {
-        "prompt": problem.prompt,
-        "completion": ways[draws.integers(len(ways))],
-    }
+def _example(problem, tries, apart, draws):
+    """A row of a problem with one of its solutions, after tries that fail."""
+    if tries:
+        text = traces(problem, _expressions, tries, apart, draws)
+    else:
+        ways = problem.solutions()
+        text = ways[draws.integers(len(ways))]
+    return {"prompt": problem.prompt, "completion": text}
 
 
 def _asked(problems):

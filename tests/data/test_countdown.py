@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_genai.data import countdown
+from keras_genai.data import countdown, countdown_tries
 from keras_genai.data.countdown import Problem, Value, evaluate
 
 SMALL = dict(count=3, largest=6, most=30)
@@ -72,6 +72,57 @@ def test_rewards_are_1_or_0_by_the_problem_of_the_prompt():
     assert countdown.uses_all(prompts, texts) == [1.0, 1.0, 0.0, 1.0]
 
 
+def test_of_several_tries_the_last_one_counts():
+    prompts = [Problem((3, 5, 7), 38).prompt] * 6
+    texts = ["3*5*7=105;3+5*7=38", "3+5*7=37", "3+5*7=38;3*5*7=105", "3+5*7=38;"]
+    texts += ["3+5*8=43;3+5*7", "3+5*7=3+5*7=0"]
+    assert countdown.solved(prompts, texts) == [1.0, 1.0, 0.0, 0.0, 1.0, 1.0]
+    assert countdown.uses_all(prompts, texts) == [1.0, 1.0, 1.0, 0.0, 1.0, 1.0]
+
+
+def test_tries_fail_until_the_last_and_nothing_gives_a_held_out_problem_away():
+    splits = countdown.countdown(8, examples=40, tries=3, true=300, largest=6)
+    held_out = {*splits.held_out["prompts"], *splits.test["prompts"]}
+    apart = {(p.numbers, p.target) for p in map(Problem.read, held_out)}
+    counts = set()
+    for row in splits.prompts[:40]:
+        problem, tried = Problem.read(row["prompt"]), row["completion"].split(";")
+        counts.add(len(tried))
+        assert problem.is_solution(row["completion"])
+        for text in tried:
+            value = evaluate(countdown_tries.answer(text))
+            assert text.endswith(f"={value.value}")
+            assert value.numbers == problem.numbers
+            assert (value.numbers, value.value) not in apart
+            assert (value.value == problem.target) == (text is tried[-1])
+    assert counts == {1, 2, 3, 4}
+    found = countdown_tries.equations(_small, 300, apart)
+    for row in found:
+        text, _, value = row["completion"].partition("=")
+        numbers = tuple(sorted(map(int, row["prompt"].rstrip(": ").split())))
+        assert evaluate(text) == Value(int(value), numbers)
+        assert (numbers, int(value)) not in apart
+    assert len(found) == 300
+    assert splits.train.plan.count == 40 * countdown.TEXTS + 300
+
+
+def _small(numbers):
+    """Sums and products of numbers, and which texts they have."""
+    joined = {sign: sign.join(map(str, numbers)) for sign in "+*"}
+    found = {}
+    for text in joined.values():
+        found.setdefault(evaluate(text).value, []).append(text)
+    return found
+
+
+def test_texts_share_rows():
+    few = countdown.countdown(4, examples=20, tries=3, stand_in=True)
+    inputs, _, weight = next(iter(few.train))
+    assert inputs["tokens"].shape == (4, 128)
+    assert np.asarray(inputs["segments"]).max() > 1
+    assert float(np.mean(weight)) == pytest.approx(1)
+
+
 def test_every_solvable_problem_is_there_with_solutions_that_solve_it():
     every = countdown.problems(**SMALL)
     assert len(set(every)) == len(every)
@@ -129,6 +180,7 @@ def test_the_test_has_a_thousand_problems():
         (lambda: Problem((0, 1), 3), "`numbers` must be an int >= 1"),
         (lambda: countdown.problems(count=6), "`count` must be from 2 to 5"),
         (lambda: countdown.countdown(2, examples=0), "`examples` must be at least 1"),
+        (lambda: countdown.countdown(2, tries=-1), "`tries` must be an int >= 0"),
     ],
 )
 def test_what_is_no_problem_is_refused(call, message):
