@@ -4,8 +4,8 @@
     a completion that solves it      "3+5*7", or "3*5*7=105;3+5*7=38"
 
 Of several tries the last one is the answer. What a completion is worth is computed, not
-judged: `solved` and `uses_all` are rewards for `PolicyTuning`. An expression has `+`, `-`, `*` and parentheses, and is read by a
-parser of these alone.
+judged: `solved` and `uses_all` are rewards for `PolicyTuning`. An expression has `+`,
+`-`, `*` and parentheses, and is read by a parser of these alone.
 """
 
 import collections
