@@ -13,8 +13,20 @@ def gelu_tanh(x):
     return keras.activations.gelu(x, approximate=True)
 
 
+@keras.saving.register_keras_serializable(package="keras_genai")
+def quick_gelu(x):
+    """The sigmoid approximation of GELU, Hendrycks & Gimpel 2016, section 2."""
+    return x * keras.ops.sigmoid(1.702 * x)
+
+
 # What published checkpoints use. "gelu" is the exact form.
-ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "gelu_tanh": gelu_tanh, "silu": "silu"}
+ACTIVATIONS = {
+    "relu": "relu",
+    "gelu": "gelu",
+    "gelu_tanh": gelu_tanh,
+    "quick_gelu": quick_gelu,
+    "silu": "silu",
+}
 
 
 def check_activation(name):

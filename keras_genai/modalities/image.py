@@ -89,6 +89,22 @@ class Image(Modality):
         return np.asarray(value)
 
     def _pixels(self, value, name):
+        pixels = np.asarray(self.opened(value, name))
+        return pixels.reshape(*pixels.shape[:2], -1)
+
+    def opened(self, value, name):
+        """A file, or a picture of PIL, of any size as the latter, in its channels.
+
+        Args:
+            value: path, or `PIL.Image.Image`.
+            name: str, what errors call it.
+
+        Returns:
+            `PIL.Image.Image` of mode L or RGB.
+
+        Raises:
+            OSError: if it cannot be read.
+        """
         import PIL.Image
 
         if _is_file(value):
@@ -96,8 +112,7 @@ class Image(Modality):
                 value = PIL.Image.fromarray(_flat(read_picture(value)))
             except OSError as error:
                 raise OSError(f"`{name}` cannot be read: {value}: {error}") from None
-        pixels = np.asarray(value.convert("L" if self.shape[-1] == 1 else "RGB"))
-        return pixels.reshape(*pixels.shape[:2], -1)
+        return value.convert("L" if self.shape[-1] == 1 else "RGB")
 
     @property
     def grid_shape(self):

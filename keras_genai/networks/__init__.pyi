@@ -34,6 +34,7 @@ from .pix2pix import Pix2PixGenerator as Pix2PixGenerator
 from .pixelcnn import PixelCNN as PixelCNN
 from .recurrent_encoder import RecurrentEncoder as RecurrentEncoder
 from .recurrent_encoder_decoder import RecurrentEncoderDecoder as RecurrentEncoderDecoder
+from .residual_encoder import ResidualEncoder as ResidualEncoder
 from .rnn import RNN as RNN
 from .sequence_pair import SequencePairNetwork as SequencePairNetwork
 from .sequence_pair import TwoStacks as TwoStacks
@@ -47,6 +48,7 @@ from .unet import UNet as UNet
 from .vae import Autoencoder as Autoencoder
 from .vae import ConvolutionalAutoencoder as ConvolutionalAutoencoder
 from .vae import DenseAutoencoder as DenseAutoencoder
+from .vit import ViT as ViT
 from .vqvae import QuantizedAutoencoder as QuantizedAutoencoder
 from .wavenet import WaveNet as WaveNet
 from .whisper import Whisper as Whisper

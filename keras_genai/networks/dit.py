@@ -6,6 +6,7 @@ from keras import ops
 from keras_genai.declared import Rate, Size
 from keras_genai.layers.conditioning import Modulation, grid_waves
 from keras_genai.layers.denoising import DiTBlock, bare_norm, modulated
+from keras_genai.layers.patches import from_patches, to_patches
 from keras_genai.networks.denoising import DenoisingNetwork
 from keras_genai.registry import register
 
@@ -101,21 +102,3 @@ class DiT(DenoisingNetwork):
             x = block(x, *told)
         x = self.last(modulated(self.norm(x), *self.modulation(told.embedding)))
         return ops.cast(from_patches(x, self.patch, self.sample_shape), "float32")
-
-
-def to_patches(images, patch):
-    """`(B, H, W, C)` as `(B, H / patch * W / patch, patch * patch * C)`."""
-    _, rows, columns, channels = images.shape
-    down, right = rows // patch, columns // patch
-    x = ops.reshape(images, (-1, down, patch, right, patch, channels))
-    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-    return ops.reshape(x, (-1, down * right, patch * patch * channels))
-
-
-def from_patches(x, patch, shape):
-    """The inverse of `to_patches`; `shape` is `(H, W, C)`."""
-    rows, columns, channels = shape
-    down, right = rows // patch, columns // patch
-    x = ops.reshape(x, (-1, down, right, patch, patch, channels))
-    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-    return ops.reshape(x, (-1, rows, columns, channels))

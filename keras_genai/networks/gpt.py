@@ -17,7 +17,12 @@ from keras_genai.layers.attention import (
     write_slots,
 )
 from keras_genai.layers.embedding import TokenEmbedding, token_logits
-from keras_genai.layers.feedforward import FeedForward, GatedFeedForward, gelu_tanh
+from keras_genai.layers.feedforward import (
+    FeedForward,
+    GatedFeedForward,
+    gelu_tanh,
+    quick_gelu,
+)
 from keras_genai.layers.positions import (
     LearnedPositions,
     PeriodicPositions,
@@ -30,6 +35,25 @@ from keras_genai.networks.language import LanguageNetwork
 from keras_genai.registry import register
 
 
+@keras.saving.register_keras_serializable(package="keras_genai")
+def relu_squared(x):
+    """The square of ReLU.
+
+    Reference: So et al. 2021, section 3, https://arxiv.org/abs/2109.08668
+    """
+    return ops.square(ops.relu(x))
+
+
+# Of a style's `feedforward`: the network and its activation.
+FEEDFORWARDS = {
+    "gelu": (FeedForward, gelu_tanh),
+    "gelu_exact": (FeedForward, "gelu"),
+    "quick_gelu": (FeedForward, quick_gelu),
+    "relu_squared": (FeedForward, relu_squared),
+    "swiglu": (GatedFeedForward, "silu"),
+}
+
+
 @register
 @dataclasses.dataclass(frozen=True)
 class Style:
@@ -39,7 +63,8 @@ class Style:
         positions: `"learned"`, `"rotary"` or `"relative"`: a learned vector of every
             distance within the context is compared with queries.
         norm: `"layer"` or `"rms"`.
-        feedforward: `"gelu"` (tanh form), `"relu_squared"` or `"swiglu"`.
+        feedforward: `"gelu"` (tanh form), `"gelu_exact"`, `"quick_gelu"` (sigmoid form,
+            CLIP's), `"relu_squared"` or `"swiglu"`.
         use_bias: bool. Biases in all matrices and LayerNorms.
         normalize_heads: bool. RMS-normalised queries and keys.
         tie_embeddings: bool. The output matrix is the token table.
@@ -57,8 +82,7 @@ class Style:
     def __post_init__(self):
         check_one_of("positions", self.positions, ("learned", "rotary", "relative"))
         check_one_of("norm", self.norm, ("layer", "rms"))
-        allowed = ("gelu", "relu_squared", "swiglu")
-        check_one_of("feedforward", self.feedforward, allowed)
+        check_one_of("feedforward", self.feedforward, [*FEEDFORWARDS])
         check_flags(
             use_bias=self.use_bias,
             normalize_heads=self.normalize_heads,
@@ -88,15 +112,6 @@ MODERN = Style(
     use_bias=False,
     normalize_heads=True,
 )
-
-
-@keras.saving.register_keras_serializable(package="keras_genai")
-def relu_squared(x):
-    """The square of ReLU.
-
-    Reference: So et al. 2021, section 3, https://arxiv.org/abs/2109.08668
-    """
-    return ops.square(ops.relu(x))
 
 
 @register
@@ -234,11 +249,7 @@ class GPT(LanguageNetwork):
             dtype=policy,
             name="attention",
         )
-        inner, activation = {
-            "gelu": (FeedForward, gelu_tanh),
-            "relu_squared": (FeedForward, relu_squared),
-            "swiglu": (GatedFeedForward, "silu"),
-        }[style.feedforward]
+        inner, activation = FEEDFORWARDS[style.feedforward]
         feedforward = inner(
             self.inner_width or 4 * self.width,
             activation,

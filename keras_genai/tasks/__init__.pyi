@@ -13,6 +13,8 @@ from .classification import SequenceClassifier as SequenceClassifier
 from .codec import PictureCodec as PictureCodec
 from .codec import VQVAE as VQVAE
 from .codes import CodeModel as CodeModel
+from .contrastive import Contrastive as Contrastive
+from .contrastive import Ranking as Ranking
 from .counting import CountingLM as CountingLM
 from .dalle import DALLE as DALLE
 from .diffusion import Diffusion as Diffusion

@@ -14,7 +14,7 @@ from keras_genai.layers.convolution import (
     Upsample,
 )
 from keras_genai.layers.denoising import CrossAttention, DiTBlock, UNetBlock
-from keras_genai.networks.dit import from_patches, to_patches
+from keras_genai.layers.patches import from_patches, to_patches
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(1, 2, size=(2, 6, 4, 16)).astype("float32")

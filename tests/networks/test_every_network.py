@@ -34,6 +34,7 @@ from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
 from keras_genai.networks.recurrent_encoder import RecurrentEncoder
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.networks.residual_encoder import ResidualEncoder
 from keras_genai.networks.rnn import RNN
 from keras_genai.networks.speech_encoder_decoder import SpeechEncoderDecoder
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
@@ -41,6 +42,7 @@ from keras_genai.networks.t5 import T5
 from keras_genai.networks.tcn import TCN
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import ConvolutionalAutoencoder, DenseAutoencoder
+from keras_genai.networks.vit import ViT
 from keras_genai.networks.vqvae import QuantizedAutoencoder
 from keras_genai.networks.wavenet import WaveNet
 from keras_genai.networks.whisper import Whisper
@@ -156,6 +158,18 @@ CASES = {
         num_classes=CLASSES,
         width=8,
         depth=1,
+    ),
+    "ResidualEncoder": case(
+        ResidualEncoder, 2 * PICTURES - 1, image_shape=SHAPE, channels=(4, 8)
+    ),
+    "ViT": case(
+        ViT,
+        2 * PICTURES - 1,
+        image_shape=SHAPE,
+        depth=1,
+        width=8,
+        num_heads=2,
+        activation="quick_gelu",
     ),
     "QuantizedAutoencoder": case(
         QuantizedAutoencoder,

@@ -45,6 +45,7 @@ from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
+from keras_genai.networks.residual_encoder import ResidualEncoder
 from keras_genai.networks.rnn import RNN
 from keras_genai.networks.speech_encoder_decoder import SpeechEncoderDecoder
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
@@ -61,6 +62,7 @@ from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.chords import ChordModel
 from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.codec import VQVAE
+from keras_genai.tasks.contrastive import Contrastive
 from keras_genai.tasks.dalle import DALLE
 from keras_genai.tasks.diffusion import Diffusion
 from keras_genai.tasks.diffusion_tuning import DiffusionTuning
@@ -505,6 +507,17 @@ CASES = {
         TEXT,
         inputs=READ,
         targets=ints(SOURCE, most=2),
+    ),
+    "Contrastive": case(
+        Contrastive,
+        lambda dtype: [
+            ResidualEncoder(channels=(4, 8), dtype=dtype),
+            GPT(depth=1, width=8, num_heads=2, dtype=dtype),
+        ],
+        IMAGE,
+        Text(vocabulary_size=VOCABULARY, length=LENGTH),
+        inputs={**PICTURES, "tokens": TOKENS},
+        embedding_size=4,
     ),
     "Diffusion": case(
         Diffusion, of(DiT, patch=4, depth=1, width=8), IMAGE, LABEL, **NOISE
