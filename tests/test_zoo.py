@@ -262,7 +262,20 @@ def own_recordings(folder):
     return f"folder:{toy_recordings.write(folder)}"
 
 
+def own_captions(folder):
+    """Thirty pictures, each with what it shows beside it."""
+    draw = np.random.default_rng(0)
+    for number in range(30):
+        picture = draw.integers(0, 256, (16, 16, 3), "uint8")
+        path = folder / f"{number}.png"
+        path.write_bytes(tf.io.encode_png(picture).numpy())
+        path.with_suffix(".txt").write_text(f"Bild {number}", "utf-8")
+    return f"folder:{folder}"
+
+
 OWN = {
+    "keras_genai.data.captions": own_captions,
+    "keras_genai.data.emoji": own_captions,
     "keras_genai.data.chorales": own_music,
     "keras_genai.data.images": own_pictures,
     "keras_genai.data.pairs": own_pictures,

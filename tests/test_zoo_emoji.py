@@ -1,10 +1,12 @@
 """What emoji that were drawn by their captions are scored by."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from keras_genai.data.emoji import catalogue, emoji
-from zoo import _emoji, _images
+from zoo import _captions, _emoji, _images
 
 
 class Painter:
@@ -40,7 +42,7 @@ def extractor(monkeypatch):
 
 
 def test_a_model_that_draws_the_truth_is_right(splits, monkeypatch):
-    monkeypatch.setattr(_emoji, "CHUNK", 5)
+    monkeypatch.setattr(_captions, "CHUNK", 5)
     painter = Painter(splits)
     figures = _emoji.score(painter, splits, seed=3, guidance=2.0)
     assert next(iter(figures)) == "tones_right"
@@ -65,3 +67,18 @@ def test_a_model_that_reads_no_caption_is_as_right_as_beside_others(splits):
     assert figures["tones_right_shuffled"] == pytest.approx(share)
     assert figures["motifs_right"] <= 1 / len(pairs)
     assert figures["tones_right_floor"] == 1
+
+
+def test_pictures_of_a_users_captions_are_compared_with_the_real_ones(splits):
+    others = {key: splits.test[key] for key in ("images", "tokens", "captions")}
+    own = dataclasses.replace(splits, test=others)
+    painter = Painter(splits)
+    for score in (_emoji.score, _captions.score):
+        figures = score(painter, own, seed=1)
+        assert figures["nearest"] == 1
+        assert figures["nearest_shuffled"] < 0.5
+        distance = figures.pop("frechet_distance_quarters")
+        assert distance == pytest.approx(figures["frechet_floor_quarters"])
+    same = splits.test["captions"][0]
+    blind = _emoji.score(Painter(splits, change=lambda caption: same), own)
+    assert blind["nearest"] == pytest.approx(1 / len(others["captions"]))

@@ -43,10 +43,11 @@ PACKAGES = {
     "convert": Public(modules=words("families huggingface"), only=True),
     "data": Public(
         modules=words(
-            "answering augmentation captions chorales conversations countdown damage "
-            "dialogue emoji images masking pairs preferences pronunciation recordings "
-            "reviews sentiment sounds speech spoken_captions summarization text "
-            "tokenizers transcripts translation video"
+            "answering augmentation captioned_pictures captions chorales "
+            "conversations countdown damage dialogue emoji images masking pairs "
+            "preferences pronunciation recordings reviews sentiment sounds speech "
+            "spoken_captions summarization text tokenizers transcripts translation "
+            "video"
         ),
         machinery=words("alphabet sentencepiece tokenizer"),
         hidden=words("Plan"),

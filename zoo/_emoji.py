@@ -4,10 +4,8 @@ import numpy as np
 
 from keras_genai.data.pictures import to_float
 from keras_genai.evaluation.emoji import skin_tones
-from keras_genai.evaluation.images import frechet_distance
-from zoo import _images
+from zoo import _captions, _images
 
-CHUNK = 100  # pictures generated at once
 SHOWN = (  # the first six are of pairs that never train
     "ninja, dark skin tone",
     "teacher, medium-light skin tone",
@@ -28,7 +26,8 @@ def score(model, splits, seed=0, **options):
 
     Args:
         model: object with `generate(count, prompts=, seed=)`.
-        splits: `Splits` of `keras_genai.data.emoji`.
+        splits: `Splits` of `keras_genai.data.emoji`; of other ones see
+            `_captions.score_others`.
         seed: int, of the pictures, of the shuffled captions and of the extractor.
         **options: of `generate`.
 
@@ -44,7 +43,9 @@ def score(model, splits, seed=0, **options):
         extractor's name behind.
     """
     test = splits.test
-    drawn = _drawn(model, test["captions"].tolist(), seed, options)
+    if "tones" not in test:
+        return _captions.score_others(model, splits, seed, **options)
+    drawn = _captions.drawn_of(model, test["captions"].tolist(), seed, options)
     real = to_float(test["images"]).numpy()
     toned, new = test["tones"] >= 0, test["new_motifs"]
     pairs, others = toned & ~new, toned & new
@@ -58,41 +59,12 @@ def score(model, splits, seed=0, **options):
         "tones_right_shuffled": float((read[pairs] == shuffled).mean()),
         "tones_right_new_motif": float((read == asked)[others].mean()),
         "tones_right_new_motif_floor": float(floor[others].mean()),
-        "motifs_right": _motifs_right(drawn[pairs], real[pairs]),
-        **_distances(
+        "motifs_right": _captions.nearest(drawn[pairs], real[pairs]),
+        **_captions.frechet_distances(
             _images.train_classifier(splits, seed),
             drawn,
             real,
             random.permutation(len(real)),
         ),
         "pictures": float(len(drawn)),
-    }
-
-
-def _drawn(model, captions, seed, options):
-    """float32 `(N, 32, 32, 3)`: a picture of each caption, some at a time."""
-    drawn = []
-    for number, first in enumerate(range(0, len(captions), CHUNK)):
-        prompts = captions[first : first + CHUNK]
-        own = dict(options, seed=seed + number)
-        drawn.append(model.generate(len(prompts), prompts=prompts, **own))
-    return np.concatenate(drawn)
-
-
-def _motifs_right(drawn, real):
-    first, second = (each.reshape(len(each), -1) for each in (drawn, real))
-    # The nearest, of which one's own square is the same for all.
-    apart = np.square(second).sum(axis=1) - 2 * first @ second.T
-    return float((apart.argmin(axis=1) == np.arange(len(first))).mean())
-
-
-def _distances(extractor, drawn, real, order):
-    half = len(order) // 2
-    mine, reference = order[:half], order[half:]
-    drawn, played, reference = (
-        extractor.features(each) for each in (drawn[mine], real[mine], real[reference])
-    )
-    return {
-        f"frechet_distance_{extractor.name}": frechet_distance(reference, drawn),
-        f"frechet_floor_{extractor.name}": frechet_distance(reference, played),
     }

@@ -28,6 +28,7 @@ LICENCES = {
     "photographs": "CC BY 2.0 (danielbuechele and vultilion, in scikit-learn)",
     "python_docs": "PSF-2.0 (Python Software Foundation)",
     "shakespeare": "public domain",
+    "silk_icons": "CC BY 2.5 (Mark James, famfamfam silk icons)",
     "spoken_digits": _SPOKEN,
 }
 

@@ -1,6 +1,7 @@
 # Written by tools/stubs.py.
 from . import answering as answering
 from . import augmentation as augmentation
+from . import captioned_pictures as captioned_pictures
 from . import captions as captions
 from . import chorales as chorales
 from . import conversations as conversations

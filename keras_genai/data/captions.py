@@ -8,10 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.data import embedded_images, pictures, tokenizers
+from keras_genai.data.captioned_pictures import source
 from keras_genai.data.image_splits import FIXED, validation_loader
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.modalities.image import Image
 from keras_genai.modalities.text import Text
+
+__all__ = ["Scene", "captioned_digits", "crops", "scenes", "source"]
 
 WORDS = (
     *("zero", "one", "two", "three", "four"),

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_genai.data import tokenizers
 from keras_genai.data.augmentation import Translate
+from keras_genai.data.captioned_pictures import source
 from keras_genai.data.emoji_sheet import (
     COLOURS,
     SIDE,
@@ -23,7 +24,16 @@ from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.modalities.image import Image
 from keras_genai.modalities.text import Text
 
-__all__ = ["COLOURS", "LENGTH", "SIDE", "TONES", "Picture", "catalogue", "emoji"]
+__all__ = [
+    "COLOURS",
+    "LENGTH",
+    "SIDE",
+    "TONES",
+    "Picture",
+    "catalogue",
+    "emoji",
+    "source",
+]
 
 LENGTH = 24  # tokens of a caption
 VOCABULARY = 1_000

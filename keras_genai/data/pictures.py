@@ -174,7 +174,7 @@ def read_folder(path, size, channels=None):
     """
     root = as_path(path)
     paths = files_below(root)
-    found = _picture_files(root)
+    found = picture_files(root)
     others = [each for each in paths if each.suffix.lower() not in EXTENSIONS]
     if not found:
         raise FileNotFoundError(
@@ -184,7 +184,7 @@ def read_folder(path, size, channels=None):
     kept, images, skipped = [], [], []
     for each in found:
         try:
-            images.append(_read(each, size))
+            images.append(read_one(each, size))
             kept.append(each)
         except OSError as error:
             skipped.append(f"{each} ({error})")
@@ -201,7 +201,8 @@ def read_folder(path, size, channels=None):
     return stacked, labels, classes
 
 
-def _picture_files(root):
+def picture_files(root):
+    """The paths of a folder's pictures, and of those in its folders, in order."""
     return [path for path in files_below(root) if path.suffix.lower() in EXTENSIONS]
 
 
@@ -240,7 +241,19 @@ def _listed(things):
     return (", ".join(names[:10]) or "no files") + more
 
 
-def _read(path, size):
+def read_one(path, size):
+    """A picture of a file, cropped and resized, on white.
+
+    Args:
+        path: path of the file.
+        size: `(height, width)`.
+
+    Returns:
+        uint8 tensor `(height, width, C)`, C 1 or 3.
+
+    Raises:
+        OSError: see `read_picture`.
+    """
     picture = read_picture(path)
     if picture.shape[-1] in (2, 4):  # hidden colours must not bleed into the edges
         picture = set_channels(picture, picture.shape[-1] - 1)

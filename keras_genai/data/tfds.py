@@ -99,6 +99,75 @@ def read_images(name, data_dir=None, feature=None, change=None, limit=None):
     return splits, builder.info.features[label].num_classes if label else None
 
 
+def read_captioned(name, data_dir=None, feature=None, change=None, limit=None):
+    """The pictures of a data set and the texts about each.
+
+    Args:
+        name, data_dir, change, limit: see `read_images`.
+        feature: str or `None`. Which feature of texts, needed where there are several
+            and none is called `caption`, `captions` or `text`.
+
+    Returns:
+        dict from split name to a dict of `"images"`, uint8 `(N, H, W, C)`, and
+        `"captions"`, a list of N lists of str. Pictures without a text are left out.
+
+    Raises:
+        ValueError, FileNotFoundError: see `read_images`.
+    """
+    tfds = _catalogue()
+
+    check_limit(limit)
+    builder = _open(name, data_dir)
+    picture = _one_feature(builder, name, None, tfds.features.Image, "image")
+    places = _places_of_texts(builder)
+    usual = next((n for n in ("caption", "captions", "text") if n in places), None)
+    if feature is None:
+        feature = next(iter(places)) if len(places) == 1 else usual
+    if feature not in places:
+        raise ValueError(
+            f"`feature` must be a feature of texts of {name!r}, one of "
+            f"{sorted(places)}. Received: {feature=}"
+        )
+    builder = _prepare(builder, name, data_dir)
+
+    def pick(example):
+        texts = example
+        for key in places[feature]:
+            texts = texts[key]
+        image = example[picture]
+        return image if change is None else change(image), texts
+
+    splits = {}
+    for role, split in _roles(builder):
+        examples = builder.as_dataset(split=split).take(-1 if limit is None else limit)
+        found = [
+            (image, [text.decode("utf-8", "replace") for text in np.ravel(texts)])
+            for image, texts in tfds.as_numpy(examples.map(pick))
+        ]
+        found = [(image, texts) for image, texts in found if "".join(texts).strip()]
+        splits[role] = {
+            "images": np.array([image for image, _ in found], "uint8"),
+            "captions": [texts for _, texts in found],
+        }
+    return splits
+
+
+def _places_of_texts(builder):
+    """dict from each feature of texts to the keys that lead to them."""
+    tfds = _catalogue()
+
+    places = {}
+    for key, feature in builder.info.features.items():
+        inner = getattr(feature, "feature", feature)  # of a sequence
+        if isinstance(inner, tfds.features.Text):
+            places[key] = (key,)
+        elif isinstance(inner, tfds.features.FeaturesDict) and isinstance(
+            dict(inner.items()).get("text"), tfds.features.Text
+        ):
+            places[key] = (key, "text")
+    return places
+
+
 def _catalogue():
     return require("tensorflow_datasets", "A data set of TensorFlow Datasets")
 
