@@ -6,6 +6,10 @@ from keras import ops
 from keras_genai.checks import check_sizes
 from keras_genai.registry import register
 
+# Up to so many frames a product chooses them: the gradient of a look-up is a loop over
+# all samples where XLA has to be deterministic on a GPU.
+LARGEST_PRODUCT = 256
+
 
 @register
 class CausalConv1D(keras.layers.Layer):
@@ -246,9 +250,14 @@ def between_frames(frames, hop, samples, starts=None):
         starts = ops.minimum(ops.cast(starts, "int32"), 2**31 - 1 - samples)
         place = place + starts[:, None]
     first = ops.minimum(place // hop, last)
+    second = ops.minimum(first + 1, last)
     share = ops.cast(place % hop, frames.dtype)[..., None] / hop
-    left = _frames_at(frames, first)
-    right = _frames_at(frames, ops.minimum(first + 1, last))
+    count = frames.shape[1]
+    if count is not None and count <= LARGEST_PRODUCT:
+        near = ops.one_hot(first, count, dtype=frames.dtype)
+        far = ops.one_hot(second, count, dtype=frames.dtype)
+        return ops.matmul((1 - share) * near + share * far, frames)
+    left, right = _frames_at(frames, first), _frames_at(frames, second)
     return left + share * (right - left)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_genai.layers import dilated
 from keras_genai.layers.dilated import (
     CausalConv1D,
     GatedResidual,
@@ -82,7 +83,9 @@ def test_one_product_is_the_sum_of_what_all_blocks_give():
     np.testing.assert_allclose(sum_of_skips(blocks, gates), expected, atol=1e-5)
 
 
-def test_frames_are_joined_by_straight_lines_and_held_at_the_end():
+@pytest.mark.parametrize("most", [0, 256])
+def test_frames_are_joined_by_straight_lines_and_held_at_the_end(most, monkeypatch):
+    monkeypatch.setattr(dilated, "LARGEST_PRODUCT", most)
     frames = np.array([[[0.0], [4], [2]]], "float32")
     found = between_frames(tf.constant(frames), 4, 11)[0, :, 0]
     np.testing.assert_allclose(found, [0, 1, 2, 3, 4, 3.5, 3, 2.5, 2, 2, 2])
