@@ -6,6 +6,8 @@ from keras_genai.data.pictures import to_float
 from keras_genai.evaluation.emoji import skin_tones
 from zoo import _captions, _emoji, _variational
 
+CANDIDATES = 8  # pictures of each caption that a ranker chooses from
+
 
 def score_codec(model, splits):
     """Error of unseen emoji over the data's variance, use of codes, tones that stay.
@@ -32,22 +34,31 @@ def score_codec(model, splits):
     }
 
 
-def score(model, splits, seed=0, **options):
+def score(model, splits, seed=0, ranker=None, **options):
     """Obedience of drawn emoji, and what captions tell of the codes of real ones.
 
     Args:
         model: `DALLE`.
         splits: `Splits` of `keras_genai.data.emoji`.
         seed: int, of the pictures and of the shuffled captions.
+        ranker: `Contrastive` or `None`. If given, the best by it of several candidates
+            are scored, too.
         **options: of `generate`.
 
     Returns:
-        dict of str to float, see `_emoji.score` and `told`.
+        dict of str to float, see `_emoji.score` and `told`; with a ranker also
+        `tones_right_ranked` and `motifs_right_ranked`.
     """
-    return {
+    figures = {
         **_emoji.score(model, splits, seed, **options),
         **told(model, splits, seed),
     }
+    if ranker is not None:
+        best = {"candidates": CANDIDATES, "rank_by": ranker}
+        ranked = _emoji.score(model, splits, seed, **options, **best)
+        for name in ("tones_right", "motifs_right"):
+            figures[f"{name}_ranked"] = ranked[name]
+    return figures
 
 
 def score_digits(model, splits, seed=0, **options):

@@ -53,7 +53,7 @@ entry = Entry(
         keep_best=True,
     ),
     evaluate=functools.partial(_dalle.score_digits, guidance=2.0),
-    sample=functools.partial(_captions.draw, prompts=SHOWN, guidance=2.0),
+    sample=functools.partial(_captions.draw, count=32, prompts=SHOWN, guidance=2.0),
     family="autoregressive pictures",
     paper="Ramesh et al. 2021, Zero-Shot Text-to-Image Generation",
     parts=dict(codec="vqvae_captioned_digits"),

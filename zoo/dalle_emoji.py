@@ -17,13 +17,13 @@ from keras_genai.tasks.dalle import DALLE
 from zoo import _captions, _dalle, _emoji
 from zoo.entry import Entry, Recipe
 
-STEPS = 6_000
+STEPS = 5_000
 
 entry = Entry(
     task=DALLE,
     networks=dict(network=GPT),
     given=("tokens",),
-    config=dict(depth=4, width=192, num_heads=6, dropout=0.1, label_dropout=0.1),
+    config=dict(depth=4, width=192, num_heads=6, dropout=0.2),
     tiny=dict(depth=1, width=8, num_heads=2),
     source=functools.partial(emoji, augment=True),
     recipe=Recipe(
@@ -43,7 +43,9 @@ entry = Entry(
         keep_best=True,
     ),
     evaluate=functools.partial(_dalle.score, guidance=2.0),
-    sample=functools.partial(_captions.draw, prompts=_emoji.SHOWN, guidance=2.0),
+    sample=functools.partial(
+        _captions.draw, count=32, prompts=_emoji.SHOWN, guidance=2.0
+    ),
     family="autoregressive pictures",
     paper="Ramesh et al. 2021, Zero-Shot Text-to-Image Generation",
     parts=dict(codec="vqvae_emoji"),

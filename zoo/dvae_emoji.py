@@ -9,7 +9,7 @@ import keras
 
 from keras_genai.data.emoji import emoji
 from keras_genai.networks.dvae import DiscreteAutoencoder
-from keras_genai.tasks.dvae import DVAE, CosineTemperature
+from keras_genai.tasks.dvae import DVAE, CosineAnnealing
 from zoo import _dalle, _variational
 from zoo.entry import Entry, Recipe
 
@@ -24,8 +24,8 @@ entry = Entry(
         latent_size=64,
         filters=(64, 128),
         residual_blocks=1,
-        temperature=CosineTemperature(1.0, 0.0625, STEPS * 3 // 4),
-        kl_weight=0.02,
+        temperature=CosineAnnealing(1.0, 0.0625, STEPS * 3 // 4),
+        kl_weight=CosineAnnealing(0.02, 0.002, STEPS * 3 // 4),
         data_variance=0.0893,
     ),
     tiny=dict(filters=(4, 4), num_codes=8, latent_size=4),

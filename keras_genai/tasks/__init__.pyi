@@ -19,7 +19,7 @@ from .counting import CountingLM as CountingLM
 from .dalle import DALLE as DALLE
 from .diffusion import Diffusion as Diffusion
 from .diffusion_tuning import DiffusionTuning as DiffusionTuning
-from .dvae import CosineTemperature as CosineTemperature
+from .dvae import CosineAnnealing as CosineAnnealing
 from .dvae import DVAE as DVAE
 from .embedding import SentenceEmbedder as SentenceEmbedder
 from .features import FeatureExtractor as FeatureExtractor

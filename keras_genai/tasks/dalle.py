@@ -233,8 +233,8 @@ class DALLE(CodePrior):
             prime_rows: int. How many rows of their codes; with `prime` only.
             candidates: int >= 1. Pictures that are drawn of each prompt, of which the
                 best one is returned.
-            rank_by: object with `similarity(images, texts)`, such as a `CLIP`, which
-                says what is best; with several candidates only.
+            rank_by: object with `similarity(images, texts)`, such as a `Contrastive`,
+                which says what is best; with several candidates only.
 
         Returns:
             float32 array `(count, H, W, C)` in [0, 1].
@@ -302,7 +302,7 @@ def _check_candidates(candidates, rank_by, prompts):
     if not hasattr(rank_by, "similarity"):
         raise TypeError(
             "`rank_by` must be an object with `similarity(images, texts)`, such as a "
-            f"CLIP. Received: {rank_by!r:.80}"
+            f"Contrastive. Received: {rank_by!r:.80}"
         )
     if prompts is None:
         raise ValueError("`prompts` must be given with `rank_by`. Received: None")

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_genai import replicas
 from keras_genai.checks import check_integer, check_number
-from keras_genai.declared import NotNegative, Positive
+from keras_genai.declared import Positive
 from keras_genai.layers.latent import code_perplexity
 from keras_genai.modalities.image import Image
 from keras_genai.networks.dvae import DiscreteAutoencoder, likeliest
@@ -18,12 +18,12 @@ from keras_genai.tasks.codec import PictureCodec
 
 @register
 @dataclasses.dataclass(frozen=True)
-class CosineTemperature:
-    """A temperature that falls along half a cosine, and then stays.
+class CosineAnnealing:
+    """A number that goes from one to another along half a cosine, and then stays.
 
     Args:
-        first: float > 0. In the beginning.
-        last: float > 0. In the end.
+        first: float >= 0. In the beginning.
+        last: float >= 0. In the end.
         steps: int >= 1. Optimizer steps from the one to the other.
 
     Call arguments:
@@ -39,14 +39,14 @@ class CosineTemperature:
     Reference: Ramesh et al. 2021, appendix A.2, https://arxiv.org/abs/2102.12092
     """
 
-    first: float = 1.0
-    last: float = 0.0625
+    first: float
+    last: float
     steps: int = 1_000
 
     def __post_init__(self):
         for name in ("first", "last"):
             check_number(
-                name, getattr(self, name), "above 0", lambda x: 0 < x < math.inf
+                name, getattr(self, name), "at least 0", lambda x: 0 <= x < math.inf
             )
         check_integer("steps", self.steps, 1)
 
@@ -65,14 +65,16 @@ class DVAE(PictureCodec):
 
     While it learns, the decoder sees mixtures of codes, which become single ones as the
     temperature falls; outside of training each code is the likeliest. The loss is the
-    squared error over the variance of the data, and a share of the divergence of the
-    codes' distribution from the uniform one.
+    squared error over the variance of the data, and the weighted divergence of the
+    codes' distributions from the uniform one.
 
     Args:
         network: `DiscreteAutoencoder`.
         target: `Image`.
-        temperature: `CosineTemperature`, of the draws.
-        kl_weight: float. Weight of the divergence, nats a code.
+        temperature: `CosineAnnealing`, of the draws.
+        kl_weight: `CosineAnnealing`. Weight of the divergence, nats a code. Without it
+            few codes are used; where it stays high, they remain uncertain. Held-out
+            losses have the last one.
         data_variance: float. Variance of all pixels of the data, in [0, 1]: the
             squared error is divided by it, so that 1 is what the mean grey would cost.
 
@@ -93,9 +95,16 @@ class DVAE(PictureCodec):
 
     network: DiscreteAutoencoder
     target: Image
-    temperature: CosineTemperature = CosineTemperature()
-    kl_weight: NotNegative = 0.0
+    temperature: CosineAnnealing = CosineAnnealing(1.0, 0.0625)
+    kl_weight: CosineAnnealing = CosineAnnealing(0.02, 0.002)
     data_variance: Positive = 1.0
+
+    def check(self):
+        super().check()
+        if not (self.temperature.first and self.temperature.last):
+            raise ValueError(
+                f"`temperature` must be above 0. Received: {self.temperature}"
+            )
 
     def make(self):
         names = ("reconstruction", "kl", "perplexity")
@@ -103,15 +112,15 @@ class DVAE(PictureCodec):
 
     def call(self, inputs, training=False):
         images = self.read(inputs)["images"]
-        temperature = self._now(training)
+        temperature = self.temperature(self._steps(training))
         return self.network(images, temperature=temperature, training=training)
 
-    def _now(self, training):
-        """The temperature after the steps that the optimizer has made."""
+    def _steps(self, training):
+        """int scalar: steps that were made, as far as annealing is concerned."""
         optimizer = getattr(self, "optimizer", None)
         if not training or optimizer is None:
-            return self.temperature(0)
-        return self.temperature(optimizer.iterations)
+            return max(self.temperature.steps, self.kl_weight.steps)
+        return optimizer.iterations
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -126,7 +135,8 @@ class DVAE(PictureCodec):
             self.trackers, (reconstruction, kl, perplexity), strict=True
         ):
             tracker.update_state(value, sample_weight=ops.shape(images)[0])
-        return replicas.share(reconstruction + self.kl_weight * kl)
+        weight = self.kl_weight(self._steps(training))
+        return replicas.share(reconstruction + weight * kl)
 
     def tokens_of(self, images):
         return likeliest(self.network.encode(images))

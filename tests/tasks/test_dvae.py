@@ -12,7 +12,7 @@ from keras_genai.modalities.image import Image
 from keras_genai.networks.dvae import DiscreteAutoencoder
 from keras_genai.networks.gpt import GPT
 from keras_genai.tasks.diffusion import Diffusion
-from keras_genai.tasks.dvae import DVAE, CosineTemperature, uniform_kl
+from keras_genai.tasks.dvae import DVAE, CosineAnnealing, uniform_kl
 from keras_genai.tasks.prior import SequencePrior
 
 SHAPE = (8, 8, 1)
@@ -62,23 +62,25 @@ def test_a_cold_mixture_is_a_single_code():
 
 
 def test_the_temperature_falls_along_half_a_cosine_and_stays():
-    temperature = CosineTemperature(1.0, 0.2, 100)
+    temperature = CosineAnnealing(1.0, 0.2, 100)
     found = [float(temperature(step)) for step in (0, 50, 100, 1000)]
     np.testing.assert_allclose(found, [1.0, 0.6, 0.2, 0.2], rtol=1e-6)
     model = make(temperature=temperature)
     model.optimizer.iterations.assign(50)
-    np.testing.assert_allclose(model._now(True), 0.6, rtol=1e-6)
+    np.testing.assert_allclose(temperature(model._steps(True)), 0.6, rtol=1e-6)
 
 
 def test_draws_are_as_soft_as_the_steps_made_so_far_say(digits):
     batch = next(iter(digits.train.dataset(0)))
     seen = {}
     for steps in (0, 100):
-        model = make(temperature=CosineTemperature(5.0, 1e-4, 100))
+        model = make(temperature=CosineAnnealing(5.0, 1e-4, 100))
         model.optimizer.iterations.assign(steps)
         relax = model.network.relax
         drawn = relax(
-            model(batch)["logits"], temperature=model._now(True), training=True
+            model(batch)["logits"],
+            temperature=model.temperature(model._steps(True)),
+            training=True,
         )
         seen[steps] = float(ops.mean(ops.max(drawn, axis=-1)))
     assert seen[0] < 0.5
@@ -92,14 +94,18 @@ def test_divergence_from_the_uniform_distribution_has_its_closed_form():
     np.testing.assert_allclose(uniform_kl(logits), expected, atol=1e-6)
 
 
-def test_the_loss_is_the_error_and_a_share_of_the_divergence(digits):
+def test_the_loss_is_the_error_and_the_weighted_divergence(digits):
     batch = next(iter(digits.train.dataset(0)))
-    model = make(kl_weight=0.5, data_variance=0.25)
+    model = make(kl_weight=CosineAnnealing(2.0, 0.5, 100), data_variance=0.25)
     outputs = model(batch)
     error = np.square(outputs["reconstruction"] - batch["images"]).mean()
     kl = float(ops.mean(uniform_kl(outputs["logits"])))
-    loss = model.compute_loss(batch, y_pred=outputs)
-    np.testing.assert_allclose(loss, 4 * error + 0.5 * kl, rtol=1e-5)
+    for step, weight in ((0, 2.0), (50, 1.25), (100, 0.5)):
+        model.optimizer.iterations.assign(step)
+        loss = model.compute_loss(batch, y_pred=outputs)
+        np.testing.assert_allclose(loss, 4 * error + weight * kl, rtol=1e-5)
+        held_out = model.compute_loss(batch, y_pred=outputs, training=False)
+        np.testing.assert_allclose(held_out, 4 * error + 0.5 * kl, rtol=1e-5)
     weight = np.zeros(len(batch["images"]), "float32")
     loss = model.compute_loss(batch, y_pred=outputs, sample_weight=weight)
     np.testing.assert_array_equal(loss, 0.0)
@@ -132,7 +138,7 @@ def test_it_learns_one_batch_by_heart(digits):
         latent_size=16,
         filters=(32, 32),
         data_variance=float(np.var(batch["images"])),
-        temperature=CosineTemperature(1.0, 0.1, 600),
+        temperature=CosineAnnealing(1.0, 0.1, 600),
     )
     data = tf.data.Dataset.from_tensors(batch)
     first = model.evaluate(data, verbose=0, return_dict=True)
@@ -159,7 +165,7 @@ def test_one_step_saved_and_loaded_and_one_more_are_two_steps(digits, tmp_path):
 
 
 def test_a_preset_gives_the_same_codes(digits, tmp_path):
-    model = make(temperature=CosineTemperature(2.0, 0.5, 7))
+    model = make(temperature=CosineAnnealing(2.0, 0.5, 7))
     fit(model, digits.train.dataset(0), 2)
     model.save_to_preset(tmp_path / "preset")
     loaded = from_preset(tmp_path / "preset")
@@ -176,13 +182,15 @@ def test_a_prior_takes_it_as_it_takes_a_vqvae():
 
 
 def test_bad_arguments_are_one_clear_line():
-    with pytest.raises(ValueError, match="`last` must be above 0"):
-        CosineTemperature(last=0.0)
+    with pytest.raises(ValueError, match="`last` must be at least 0"):
+        CosineAnnealing(1.0, -1.0)
     with pytest.raises(ValueError, match="`steps` must be an int >= 1"):
-        CosineTemperature(steps=0)
+        CosineAnnealing(1.0, 0.5, steps=0)
+    with pytest.raises(ValueError, match="`temperature` must be above 0"):
+        make(temperature=CosineAnnealing(1.0, 0.0))
     with pytest.raises(ValueError, match="sides divisible by 4"):
         DVAE(DiscreteAutoencoder(), Image((9, 8, 1)))
-    with pytest.raises(TypeError, match="`temperature` must be a CosineTemperature"):
+    with pytest.raises(TypeError, match="`temperature` must be a CosineAnnealing"):
         make(temperature=1.0)
     with pytest.raises(TypeError, match="`codec` must be"):
         Diffusion(GPT(depth=1, width=4, num_heads=1), Image(SHAPE), codec=make())
