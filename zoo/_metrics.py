@@ -48,6 +48,7 @@ METRICS = {
     "pair_accuracy": Metric("pairs in the right order, share", more_is_better=True),
     "praise": Metric("completions of praise, share", more_is_better=True),
     "psnr": Metric("peak signal-to-noise ratio, dB", more_is_better=True),
+    "recall_at_5": Metric("pictures found by caption, share", more_is_better=True),
     "reconstruction": Metric("squared error over variance, unseen pictures"),
     "rouge": Metric("ROUGE", more_is_better=True),
     "solved": Metric("problems solved, share", more_is_better=True),
