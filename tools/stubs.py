@@ -62,7 +62,8 @@ PACKAGES = {
             "compare TextJudge PairJudge ClassifierJudge distinct unique_share "
             "Divergence divergence best_of_divergence pass_at pronunciation_errors "
             "word_error_rate character_error_rate phone_error_rate error_rate "
-            "edit_distance plot_alignment skin_tones"
+            "edit_distance plot_alignment skin_tones Labelled Accuracy "
+            "score_usefulness"
         ),
         only=True,
     ),

@@ -15,6 +15,9 @@ from zoo._show import show
 from zoo._speak import OUT, speak
 from zoo._tasks import answer, classify, summarize, transcribe, translate
 from zoo._train import SEEDS, add_options, train
+from zoo._useful import FEW, useful
+from zoo._useful import OUT as USEFUL
+from zoo._useful import SEEDS as CLASSIFIERS
 from zoo._verify import TOLERANCE, verify
 from zoo._weights import DTYPES
 
@@ -71,6 +74,7 @@ def parser():
     add_speak(verb(speak, "say texts into a WAV file"))
     add_playing(verb)
     add_judging(verb)
+    add_useful(verb(useful, "say what samples are worth to a classifier"))
     add_verify(verb(verify, "run a recipe and compare it with its record"))
     add_ship(verb(ship, "put the weights of a run into the zoo, in fewer bytes"))
     add = verb(results, "print the measured results as Markdown")
@@ -110,6 +114,23 @@ def add_sample(add):
     add("--out", help="the file that it goes to (sample.png, .wav, ...; text: none)")
     add("--data", help="what a model is to change that changes data (the entry's own)")
     add("--data-dir", help="where prepared or hand-placed data sets lie")
+
+
+def add_useful(add):
+    """The options of `useful`."""
+    add_model(add)
+    text = "how many it draws (as many as there are real ones, at most 10,000)"
+    add("--count", type=integer(1), help=text)
+    text = f"how many real ones it is to be of use beside ({FEW})"
+    add("--real", type=integer(1), default=FEW, metavar="N", help=text)
+    text = f"classifiers for each line of the table ({CLASSIFIERS})"
+    add("--seeds", type=integer(1, 1_000), default=CLASSIFIERS, help=text)
+    add("--steps", type=integer(1, 10_000), help="of denoising, where it has such (20)")
+    add("--guidance", type=float, help="1 is the model as it is (1)")
+    add("--seed", type=ANY_SEED, default=0, help="of the draws (0)")
+    add("--data", help="the real ones, as `train` takes it (the entry's own)")
+    add("--data-dir", help="where prepared or hand-placed data sets lie")
+    add("--out", help=f"folder of record, picture and draws ({USEFUL.format('NAME')})")
 
 
 def add_verify(add):

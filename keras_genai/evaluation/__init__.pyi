@@ -45,3 +45,6 @@ from .transcription import word_error_rate as word_error_rate
 from .translation import bleu as bleu
 from .translation import perplexity as perplexity
 from .translation import translate as translate
+from .usefulness import Accuracy as Accuracy
+from .usefulness import Labelled as Labelled
+from .usefulness import score_usefulness as score_usefulness
