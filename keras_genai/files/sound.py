@@ -11,6 +11,7 @@ from keras_genai.files.wav import RATES, read_wav
 WAV = (".wav", ".wave")
 OTHERS = (".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif")
 EXTENSIONS = (*WAV, *OTHERS)
+MOST_DECODED = 2**30  # numbers: a small file may say that it holds any number of them
 
 
 def read_sound(path: AnyPath, rate: int) -> np.ndarray:
@@ -53,14 +54,26 @@ def _by_soundfile(path):
         ) from None
     with open_regular(path) as file:
         try:
-            waves, rate = soundfile.read(file, dtype="float32", always_2d=True)
+            with soundfile.SoundFile(file) as opened:
+                _check_form(path, opened)
+                rate = opened.samplerate
+                waves = opened.read(dtype="float32", always_2d=True)
         except RuntimeError as error:
             raise ValueError(f"{path} cannot be decoded: {error}") from None
     if not len(waves) or not np.isfinite(waves).all():
         raise ValueError(f"{path} must have finite samples, at least one")
-    if not RATES[0] <= rate <= RATES[1]:
+    return np.clip(waves, -1, 1), rate
+
+
+def _check_form(path, opened):
+    """Raises before numbers are read of which there are too many, or at no rate."""
+    if not RATES[0] <= opened.samplerate <= RATES[1]:
         raise ValueError(
             f"{path} must have from {RATES[0]:,} to {RATES[1]:,} samples a second. "
-            f"Received: {rate:,}"
+            f"Received: {opened.samplerate:,}"
         )
-    return np.clip(waves, -1, 1), rate
+    if opened.frames * opened.channels > MOST_DECODED:
+        raise ValueError(
+            f"{path} must have at most {MOST_DECODED:,} samples in all channels. "
+            f"Received: {opened.frames:,} in {opened.channels} each"
+        )

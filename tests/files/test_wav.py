@@ -1,8 +1,10 @@
 """WAV files: every form is read rightly or refused in one line that names the file."""
 
+import functools
 import io
 import struct
 import sys
+import types
 import wave
 
 import numpy as np
@@ -141,6 +143,52 @@ def test_another_kind_of_file_needs_the_extra_and_says_so(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "soundfile", None)
     with pytest.raises(ImportError, match=r"keras_genai\[audio\]"):
         read_sound(tmp_path / "a.flac", 8_000)
+
+
+class Opened:
+    """What `soundfile` opens: what its header says, and three samples."""
+
+    def __init__(self, file, frames=3, samplerate=8_000):
+        self.frames, self.channels, self.samplerate = frames, 2, samplerate
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def read(self, dtype, always_2d):
+        assert self.frames < 2**30, "memory for all of these is taken first"
+        assert always_2d
+        return np.array([[0.5, 0.0], [2.0, 0.0], [-0.5, -0.5]], dtype)
+
+
+def read_as(path, monkeypatch, **header):
+    path.touch()
+    made = types.ModuleType("soundfile")
+    made.SoundFile = functools.partial(Opened, **header)
+    monkeypatch.setitem(sys.modules, "soundfile", made)
+    return read_sound(path, 8_000)
+
+
+def test_a_file_of_another_kind_is_mixed_and_cut_off(tmp_path, monkeypatch):
+    found = read_as(tmp_path / "a.flac", monkeypatch)
+    np.testing.assert_allclose(found, [0.25, 0.5, -0.5])
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ({"frames": 2**63 - 1}, "a.ogg must have at most 1,073,741,824 samples in all"),
+        ({"frames": 2**29 + 1}, "Received: 536,870,913 in 2 each"),
+        ({"samplerate": 10}, "must have from 1,000 to 768,000 samples a second"),
+    ],
+)
+def test_a_file_is_refused_by_its_header_before_it_is_read(
+    header, said, tmp_path, monkeypatch
+):
+    with pytest.raises(ValueError, match=said):
+        read_as(tmp_path / "a.ogg", monkeypatch, **header)
 
 
 @pytest.mark.parametrize("rates", [(44_100, 16_000), (8_000, 22_050), (48_000, 16_000)])
