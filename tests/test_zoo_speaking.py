@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import zoo
+from keras_genai.files.wav import encode_wav, read_wav
+from keras_genai.tasks.text_to_speech import TextToSpeech
+from keras_genai.tasks.waveform import WaveformModel
 from zoo import __main__ as command
 from zoo import _speech, _vocoder
 
@@ -18,6 +21,30 @@ def test_what_is_said_can_be_looked_at(tmp_path, capsys):
     assert not command.main([*arguments, "--picture", str(tmp_path / "a.png")])
     assert capsys.readouterr().out.endswith(f"seconds in {out}\n")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_many_texts_are_said_with_a_bar(tmp_path, monkeypatch, capsys):
+    entry = zoo.get("tts_digits")
+    preset, out = tmp_path / "preset", tmp_path / "a.wav"
+    entry.build(entry.stand_in(), **entry.tiny).save_to_preset(preset)
+    monkeypatch.setattr("keras_genai.tasks.text_to_speech.AT_ONCE", 1)
+    frames = np.full((1, 1), 9)
+    monkeypatch.setattr(TextToSpeech, "_durations", lambda *_: frames)
+    quiet = [np.full((9, 40), -9.5, "float32")]
+    monkeypatch.setattr(TextToSpeech, "_drawn", lambda *_: quiet)
+    bars = []
+
+    def watched(rounds, unit, shown=None):
+        bars.append((len(rounds), unit, shown))
+        return rounds
+
+    monkeypatch.setattr("keras_genai.tasks.text_to_speech.watched", watched)
+    monkeypatch.setattr("keras_genai.progress.watched", watched)
+    command.main(["speak", str(preset), "two", "one", "six", "--out", str(out)])
+    assert bars == [(3, "batch", None), (3, "text", None)]
+    bars.clear()
+    command.main(["speak", str(preset), "two", "--out", str(out)])
+    assert bars == [(1, "batch", False), (1, "text", False)]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +92,31 @@ def test_digits_and_capitals_are_spoken_as_words(tmp_path, monkeypatch):
     out = str(tmp_path / "a.wav")
     command.main(["speak", "tts_digits", "--preset", str(preset), *texts, "--out", out])
     assert said == ["four two seven", "four two", "one", "zero nine"]
+
+
+def test_a_vocoder_makes_the_users_recordings_anew(tmp_path, monkeypatch, capsys):
+    entry = zoo.get("vocoder_digits")
+    preset, out = tmp_path / "vocoder_digits", tmp_path / "again.wav"
+    entry.build(**entry.tiny).save_to_preset(preset)
+    waves = np.random.default_rng(0).uniform(-0.5, 0.5, (15, 800)).astype("float32")
+    for take, wave in enumerate(waves):  # 0 to 4 test, 5 to 7 validate
+        path = tmp_path / "fsdd" / f"3_ann_{take}.wav"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(encode_wav(wave, 8_000))
+    told = []
+
+    def generate(model, mels, seed):
+        told.extend(mels)
+        return np.full((len(mels), 80 * len(mels[0])), 0.25)
+
+    monkeypatch.setattr(WaveformModel, "generate", generate)
+    arguments = ["vocoder_digits", "--preset", str(preset), "--count", "2"]
+    data = ["--data-dir", str(tmp_path), "--out", str(out)]
+    assert not command.main(["sample", *arguments, *data]), capsys.readouterr()
+    assert capsys.readouterr().out == f"2 sounds in {out}\n"
+    for mel, wanted in zip(told, _vocoder.MEL.read([*waves[:2]]), strict=True):
+        np.testing.assert_allclose(mel, wanted, atol=0.02)  # of 16 bits
+    assert read_wav(out)[0].max() == 0.25
 
 
 class Echo:

@@ -18,6 +18,8 @@ def speak(options):
         picture = output_file(picture, "--picture", ".png")
     place = locate(options.name, options.preset)
     model = open_model(place, options.name, "speak", options.int8)
+    from keras_genai.progress import watched
+
     texts = options.text or [line.strip() for line in input_lines() if line.strip()]
     if not texts:
         raise ValueError("`TEXT` must be given, or a line of standard input for each")
@@ -25,7 +27,8 @@ def speak(options):
     mels = model.generate(
         texts, options.speaker, speed=options.speed, seed=options.seed
     )
-    waves = [model.target.heard(mel) for mel in mels]
+    shown = None if len(mels) > 1 else False
+    waves = [model.target.heard(mel) for mel in watched(mels, "text", shown)]
     path = model.target.write(out, waves)
     if picture is not None:
         _draw(picture, model, texts, mels, options.speaker)

@@ -15,6 +15,7 @@ from keras_genai.layers.alignment import durations_of, monotonic_alignment, spre
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.speech import Speech
 from keras_genai.networks.base import Network
+from keras_genai.progress import watched
 from keras_genai.registry import register
 from keras_genai.samplers.session import bucket, compiled
 from keras_genai.tasks.sample_task import SampleTask
@@ -213,7 +214,14 @@ class TextToSpeech(SampleTask):
         return Sources(self.target, sounds).rows
 
     def generate(
-        self, prompts, speakers=None, speed=1.0, steps=10, temperature=0.667, seed=0
+        self,
+        prompts,
+        speakers=None,
+        speed=1.0,
+        steps=10,
+        temperature=0.667,
+        seed=0,
+        progress=None,
     ):
         """Spectrograms of texts.
 
@@ -224,6 +232,8 @@ class TextToSpeech(SampleTask):
             steps: int. Of Euler's method, from noise to sound.
             temperature: float >= 0. Deviation of the noise.
             seed: int. The noise of a text is the same in any company.
+            progress: bool. Whether to show a bar of many texts; `None`: if a person
+                watches.
 
         Returns:
             list of float32 arrays `(frames, bands)`, as the target's log-mels.
@@ -246,7 +256,11 @@ class TextToSpeech(SampleTask):
             parts.append((tokens[rows], own, self._durations(tokens[rows], own, speed)))
         _check_frames([durations for *_, durations in parts])
         draws = (np.random.default_rng([seed, row]) for row in range(len(tokens)))
-        walked = [self._drawn(*part, draws, temperature, steps) for part in parts]
+        shown = progress if len(parts) > 1 else False
+        walked = [
+            self._drawn(*part, draws, temperature, steps)
+            for part in watched(parts, "batch", shown)
+        ]
         return [mel for mels in walked for mel in mels]
 
     def _drawn(self, tokens, voices, durations, draws, temperature, steps):
