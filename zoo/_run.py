@@ -15,9 +15,10 @@ from keras_genai.files.paths import as_path
 from keras_genai.files.text import lines, read_text
 from keras_genai.files.writing import write_bytes, write_text
 from keras_genai.modalities.base import target_of
-from keras_genai.tasks import cards, presets
+from keras_genai.tasks import presets
 from keras_genai.training.folder import PLOT, RESULT, SAMPLE
 from keras_genai.training.samples import Samples
+from zoo import _cards
 from zoo.entry import Result, kept
 
 
@@ -51,7 +52,7 @@ def run(entry, settings, folder, say=print):
         with run.claim(settings.fingerprint(model, splits), settings.fresh):
             outcome = _learn(model, splits, run, settings, say)
             facts = {"data": splits.name}
-            card = cards.card(kept(model), entry.name, entry.head, facts)
+            card = _cards.card(model, entry, facts)
             model.save_to_preset(preset, card=card)
             figures = settings.evaluate(model, splits)
             sample = settings.sample(model, splits)
@@ -130,7 +131,7 @@ def _card(model, entry, data, result):
         f"seed {result.seed}",
         "on": f"{result.hardware}, {result.cores} cores, {versions}",
     }
-    return cards.card(kept(model), entry.name, entry.head, facts, result.sample)
+    return _cards.card(model, entry, facts, result.sample)
 
 
 def _result(model, settings, outcome, figures, sample):

@@ -173,7 +173,7 @@ def _replacing(target):
 def _card(preset, entry, splits, result):
     """The text of README.md: where the weights are from, and on which terms."""
     from keras_genai import from_preset
-    from keras_genai.tasks import cards
+    from zoo import _cards
 
     trained = from_preset(preset)  # of counts, as many as there are
     facts = {
@@ -182,7 +182,7 @@ def _card(preset, entry, splits, result):
         "trained": f"{result.steps:,} steps, seed {result.seed}, {result.date}",
         f"{result.metric} as trained": f"{result.value:.4f}",
     }
-    return cards.card(trained, entry.name, entry.head, facts, result.sample)
+    return _cards.card(trained, entry, facts, result.sample)
 
 
 def _record(run, folder, tolerance):

@@ -68,3 +68,15 @@ def test_facts_and_a_sample_are_shown():
     assert text.startswith("# name\n\nA paper\n\n- model: ")
     assert "- data: names\n" in text
     assert "```text\nAnna\n```" in text
+
+
+def test_a_card_shows_how_samples_are_made():
+    example = {"prompts": 'a "seven"', "guidance": 2.0}
+    text = cards.card(unet(), example=example)
+    code = text.partition("```python\n")[2].partition("\n```")[0]
+    assert code.startswith("from keras_genai import from_preset\n")
+    assert code.endswith(
+        '/this/folder")\nsamples = model.generate('
+        'prompts="a \\"seven\\"", guidance=2.0)'
+    )
+    assert "generate" not in cards.card(unet(), example={})
