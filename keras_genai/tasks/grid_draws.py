@@ -4,6 +4,7 @@ import functools
 
 import tensorflow as tf
 
+from keras_genai import draws
 from keras_genai.samplers.session import compiled
 from keras_genai.tasks import pictures
 
@@ -27,7 +28,7 @@ def draw(task, count, labels, seed, temperature):
     function = compiled(
         task, ("draw", size), lambda: functools.partial(_draw, task, size)
     )
-    numbers = tf.constant(seed, tf.int64), tf.constant(temperature, tf.float32)
+    numbers = tf.constant(draws.key(seed)), tf.constant(temperature, tf.float32)
     return function(labels, *numbers).numpy()[:count]
 
 
@@ -37,12 +38,9 @@ def _draw(task, count, labels, seed, temperature):
     def step(place, codes):
         logits = task.network(tf.reshape(codes, (count, height, width)), labels)
         logits = tf.reshape(logits, (count, height * width, task.num_codes))
-        drawn = tf.random.stateless_categorical(
-            logits[:, place] / temperature,
-            1,
-            seed=pictures.key(seed, place),
-            dtype=tf.int32,
-        )
+        # Not by TensorFlow's draws, which are others under XLA.
+        chances = draws.uniform(seed, tf.fill([count], place))
+        drawn = draws.categorical(logits[:, place] / temperature, chances)[:, None]
         here = tf.range(height * width)[None] == place
         return place + 1, tf.where(here, drawn, codes)
 
