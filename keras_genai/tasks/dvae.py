@@ -72,9 +72,8 @@ class DVAE(PictureCodec):
         network: `DiscreteAutoencoder`.
         target: `Image`.
         temperature: `CosineAnnealing`, of the draws.
-        kl_weight: `CosineAnnealing`. Weight of the divergence, nats a code. Without it
-            few codes are used; where it stays high, they remain uncertain. Held-out
-            losses have the last one.
+        kl_weight: `CosineAnnealing`. Weight of the divergence, nats a code, without
+            which few codes are used. Held-out losses have the last one.
         data_variance: float. Variance of all pixels of the data, in [0, 1]: the
             squared error is divided by it, so that 1 is what the mean grey would cost.
 
@@ -96,7 +95,7 @@ class DVAE(PictureCodec):
     network: DiscreteAutoencoder
     target: Image
     temperature: CosineAnnealing = CosineAnnealing(1.0, 0.0625)
-    kl_weight: CosineAnnealing = CosineAnnealing(0.02, 0.002)
+    kl_weight: CosineAnnealing = CosineAnnealing(0.02, 0.02)
     data_variance: Positive = 1.0
 
     def check(self):
