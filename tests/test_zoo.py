@@ -277,6 +277,7 @@ OWN = {
     "keras_genai.data.captions": own_captions,
     "keras_genai.data.emoji": own_captions,
     "keras_genai.data.chorales": own_music,
+    "keras_genai.data.emoji_sketches": own_pictures,
     "keras_genai.data.images": own_pictures,
     "keras_genai.data.pairs": own_pictures,
     "keras_genai.data.sounds": own_sounds,

@@ -5,6 +5,8 @@ import sys
 
 from zoo._chat import chat
 from zoo._command import Parser, integer, output_file, run
+from zoo._edit import OUT as EDITED
+from zoo._edit import edit
 from zoo._frontier import frontier
 from zoo._judging import compare, score
 from zoo._list import list
@@ -72,6 +74,7 @@ def parser():
     add("--seed", type=ANY_SEED, default=0)
     add_task_verbs(verb)
     add_speak(verb(speak, "say texts into a WAV file"))
+    add_edit(verb(edit, "make of a picture what is asked for"))
     add_playing(verb)
     add_judging(verb)
     add_useful(verb(useful, "say what samples are worth to a classifier"))
@@ -217,6 +220,20 @@ def add_speak(add):
     add("--seed", type=ANY_SEED, default=0)
     add("--out", help=f"the file that it goes to ({OUT})")
     add("--picture", help="also draw into this PNG which letter is heard when")
+
+
+def add_edit(add):
+    """The options of `edit`."""
+    add("name", help=NAME)
+    add("files", nargs="+", metavar="FILE", help="pictures")
+    add("--preset", help="preset folder (runs/NAME/preset)")
+    add("--to", help="what is asked for: a name, a class, or a text")
+    text = "draw their outlines first, for a model of sketches"
+    add("--outlines", action="store_true", help=text)
+    text = "from above 0 to 1, how much is made anew by a model given no pictures (0.6)"
+    add("--strength", type=float, help=text)
+    add("--seed", type=ANY_SEED, default=0)
+    add("--out", help=f"the file that it goes to ({EDITED})")
 
 
 def add_playing(verb):

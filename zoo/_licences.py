@@ -7,6 +7,7 @@ written or spoken, are for research, for instance.
 _DIGITS = "CC BY 4.0 (Alpaydin & Kaynak 1998, UCI Machine Learning Repository)"
 _SPOKEN = "CC BY-SA 4.0 (Jakobovski and others, Free Spoken Digit Dataset)"
 _OWN = "Apache-2.0 (made by this library"
+_TWEMOJI = "CC BY 4.0 (Twitter, Inc. and other contributors, Twemoji)"
 
 _CHAT = "BSD-3-Clause (Gunther Cox, chatterbot-corpus)"
 
@@ -21,7 +22,9 @@ LICENCES = {
     "digit_strings": _SPOKEN,
     "digits": _DIGITS,
     "digits_changed": _DIGITS,
-    "emoji": "CC BY 4.0 (Twitter, Inc. and other contributors, Twemoji)",
+    "emoji": _TWEMOJI,
+    "emoji_edits": _TWEMOJI,
+    "emoji_sketches": _TWEMOJI,
     "moving_digits": _DIGITS,
     "names": "MIT (karpathy/makemore)",
     "people": f"{_OWN}, with first names of karpathy/makemore, MIT)",

@@ -26,6 +26,7 @@ from . import tokenizers as tokenizers
 from . import transcripts as transcripts
 from . import translation as translation
 from . import video as video
+from .emoji_edits import Edit as Edit
 from .emoji_sheet import Picture as Picture
 from .loader import ChangedLoader as ChangedLoader
 from .loader import Loader as Loader

@@ -93,6 +93,10 @@ class Diffusion(Editing, PictureTask):
         return ("negative",) if guides else ()
 
     @property
+    def verbs(self):
+        return ("edit",) if len(self.image_shape) == 3 else ()
+
+    @property
     def sample_shape(self):
         """`(H, W, C)` of what is noised and denoised."""
         return (

@@ -1,5 +1,7 @@
 """pix2pix: a picture from another one that shows the same, such as its sketch."""
 
+from typing import ClassVar
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -47,6 +49,8 @@ class Pix2Pix(GAN):
     target: Image
     given: tuple[Modality, ...]
     l1_weight: NotNegative = 100.0
+
+    verbs: ClassVar = ("edit",)
 
     def make(self):
         super().make()

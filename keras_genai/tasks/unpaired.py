@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -98,6 +98,7 @@ class CycleGAN(AdversarialTask):
     pool_size: Annotated[int, functools.partial(check_integer, least=0)] = 0
     penalty: Annotated[Any, part("every", "keras_genai.losses")] | None = None
 
+    verbs: ClassVar = ("edit",)
     transient = ("pool_a/pictures", "pool_a/seen", "pool_b/pictures", "pool_b/seen")
 
     def make(self):
