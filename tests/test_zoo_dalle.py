@@ -63,3 +63,23 @@ def test_a_codec_is_charged_for_tones_that_it_loses():
     assert whole["perplexity"] > 7.99
     assert grey["reconstruction"] > 0.1
     assert grey["tones_right"] < 0.6
+
+
+def test_the_best_by_a_ranker_is_scored_beside_the_first(monkeypatch):
+    splits = emoji.emoji(2, stand_in=True)
+    asked = []
+
+    def score(model, splits, seed, **options):
+        asked.append(options)
+        right = 0.9 if "rank_by" in options else 0.8
+        return {"tones_right": right, "motifs_right": right / 2}
+
+    monkeypatch.setattr(_dalle._emoji, "score", score)
+    model = Knows(splits.test["tokens"])
+    figures = _dalle.score(model, splits, ranker="clip", guidance=2.0)
+    assert next(iter(figures)) == "tones_right"
+    assert figures["tones_right"] == 0.8
+    assert figures["tones_right_ranked"] == 0.9
+    assert figures["motifs_right_ranked"] == 0.45
+    assert asked[1] == {"guidance": 2.0, "candidates": 8, "rank_by": "clip"}
+    assert "tones_right_ranked" not in _dalle.score(model, splits)

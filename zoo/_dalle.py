@@ -56,8 +56,9 @@ def score(model, splits, seed=0, ranker=None, **options):
     if ranker is not None:
         best = {"candidates": CANDIDATES, "rank_by": ranker}
         ranked = _emoji.score(model, splits, seed, **options, **best)
-        for name in ("tones_right", "motifs_right"):
-            figures[f"{name}_ranked"] = ranked[name]
+        for name in ("tones_right", "motifs_right", "nearest"):
+            if name in ranked:  # not all of a user's pictures
+                figures[f"{name}_ranked"] = ranked[name]
     return figures
 
 

@@ -1,6 +1,7 @@
 """DALL-E on emoji: a GPT over words and the codes of vqvae_emoji.
 
 Run:       python train.py vqvae_emoji --data-dir DIR
+           python train.py clip_emoji --data-dir DIR
            python train.py dalle_emoji --data-dir DIR
            python -m zoo sample dalle_emoji --prompt "a firefighter, dark skin tone"
 Goal:      the tone of 85 % of unseen pairs of a motif and a tone is as asked.
@@ -48,5 +49,5 @@ entry = Entry(
     ),
     family="autoregressive pictures",
     paper="Ramesh et al. 2021, Zero-Shot Text-to-Image Generation",
-    parts=dict(codec="vqvae_emoji"),
+    parts=dict(codec="vqvae_emoji", ranker="clip_emoji"),
 )

@@ -24,7 +24,7 @@ entry = Entry(
         latent_size=64,
         filters=(64, 128),
         residual_blocks=1,
-        temperature=CosineAnnealing(1.0, 0.0625, STEPS * 3 // 4),
+        temperature=CosineAnnealing(1.0, 0.25, STEPS * 3 // 4),
         kl_weight=CosineAnnealing(0.02, 0.02),
         data_variance=0.0893,
     ),
