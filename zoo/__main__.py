@@ -11,6 +11,7 @@ from zoo._frontier import frontier
 from zoo._judging import compare, score
 from zoo._list import list
 from zoo._playing import STEPS, continue_, harmonize
+from zoo._rank import rank
 from zoo._sample import MAX_LENGTH, TEMPERATURE, sample
 from zoo._ship import ship
 from zoo._show import show
@@ -73,6 +74,7 @@ def parser():
     add("--reply-length", type=LENGTHS, help="tokens of a reply at most")
     add("--seed", type=ANY_SEED, default=0)
     add_task_verbs(verb)
+    add_rank(verb(rank, "say which text fits which picture"))
     add_speak(verb(speak, "say texts into a WAV file"))
     add_edit(verb(edit, "make of a picture what is asked for"))
     add_playing(verb)
@@ -208,6 +210,21 @@ def add_task_verbs(verb):
     text = "the model that translates what was understood, an entry or a folder"
     add("--translate-by", metavar="NAME", help=text)
     add("--languages", help=f"of that model: {LANGUAGES}")
+
+
+def add_rank(add):
+    """The options of `rank`."""
+    add_model(add)
+    add("text", nargs="+", metavar="FILE", help="pictures, or folders of some")
+    text = "what a picture may show, once for each text; one alone sorts the pictures"
+    add(
+        "--text",
+        dest="texts",
+        metavar="TEXT",
+        action="append",
+        required=True,
+        help=text,
+    )
 
 
 def add_speak(add):

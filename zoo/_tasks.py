@@ -121,13 +121,23 @@ def _translator(options):
 
 
 def _sounds(files):
-    """list of paths of sound files; of folders, what is in them.
+    from keras_genai.files.sound import EXTENSIONS
+
+    return chosen_files(files, EXTENSIONS, "sound")
+
+
+def chosen_files(files, extensions, noun):
+    """list of paths of files; of folders, what is in them of a kind.
+
+    Args:
+        files: list of str.
+        extensions: tuple of str, small letters.
+        noun: str, what errors call a file.
 
     Raises:
         ValueError: if there are none, or one does not exist.
     """
     from keras_genai.files.paths import as_path
-    from keras_genai.files.sound import EXTENSIONS
     from keras_genai.files.walking import files_below
 
     found = []
@@ -137,13 +147,13 @@ def _sounds(files):
             found.append(path)
             continue
         found += [
-            each for each in files_below(path) if each.suffix.lower() in EXTENSIONS
+            each for each in files_below(path) if each.suffix.lower() in extensions
         ]
     missing = [path for path in found if not path.is_file()]
     if missing or not found:
         came = missing[0] if missing else " ".join(files) or "none"
         raise ValueError(
-            f"`FILE` must be a sound file, or a folder with some. Received: {came}"
+            f"`FILE` must be a {noun} file, or a folder with some. Received: {came}"
         )
     return found
 

@@ -2,6 +2,7 @@
 
 Run:       python train.py clip_emoji --data-dir FOLDER
            python -m zoo sample clip_emoji --data-dir FOLDER --prompt "red fruit"
+           python -m zoo rank clip_emoji a.png b.png --text "cat" --text "dog"
 Goal:      of 40 % of the captions the picture is among the nearest five of all test
            pictures, which are of pairs of motif and tone, or of motifs, that never
            train; by chance 1.3 %.
@@ -26,7 +27,7 @@ entry = Entry(
     networks=dict(image_encoder=ResidualEncoder, text_encoder=GPT),
     given=("tokens",),
     config=dict(
-        channels=(64, 128, 256),
+        widths=(64, 128, 256),
         stride=2,
         depth=2,
         width=128,
@@ -34,7 +35,7 @@ entry = Entry(
         dropout=0.1,
         embedding_size=64,
     ),
-    tiny=dict(channels=(4, 8), depth=1, width=8, num_heads=2, embedding_size=4),
+    tiny=dict(widths=(4, 8), depth=1, width=8, num_heads=2, embedding_size=4),
     source=functools.partial(emoji, augment=True),
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(

@@ -1,6 +1,6 @@
 """The families of published checkpoints that can be read and written."""
 
-from keras_genai.convert import bart, bert, blenderbot, gpt2, t5, whisper
+from keras_genai.convert import bart, bert, blenderbot, clip, gpt2, t5, whisper
 
 FAMILIES = {
     family.model_type: family
@@ -12,5 +12,6 @@ FAMILIES = {
         blenderbot.FAMILY_SMALL,
         t5.FAMILY,
         whisper.FAMILY,
+        clip.FAMILY,
     )
 }

@@ -42,7 +42,7 @@ from keras_genai.tasks.filling import build_filled
 from keras_genai.tasks.presets import CONFIG, TOKENIZER, PresetError
 
 GENERATION = "generation_config.json"
-PREPROCESSOR = "preprocessor_config.json"
+PREPROCESSOR, PROCESSOR = "preprocessor_config.json", "processor_config.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,8 @@ class Checkpoint:
         names: frozenset of str, the stored tensors, with the family's prefix or not.
         config: dict, config.json.
         generation: dict, generation_config.json, or `None` if there is none.
-        preprocessor: dict, preprocessor_config.json, or `None`.
+        preprocessor: dict, preprocessor_config.json, or its part of
+            processor_config.json, or `None`.
         tokenizer: `Tokenizer` or `None`.
     """
 
@@ -105,7 +106,7 @@ def read(folder, task=None, **overrides):
         tensors = Joined(tensors, found.dense)
     shapes = tensors.shapes
     names = frozenset(family.rename(name) for name in shapes)
-    said = [read_object(folder, name) for name in (GENERATION, PREPROCESSOR)]
+    said = read_object(folder, GENERATION), _preprocessor(folder)
     checkpoint = Checkpoint(names, config, *said, tokenizer)
 
     def build(**more):
@@ -131,6 +132,16 @@ def _find_sentence(folder, task):
     return name, folder, body_of(folder)
 
 
+def _preprocessor(folder):
+    """What a folder says of how sounds or pictures are read, or `None`."""
+    found = read_object(folder, PREPROCESSOR)
+    if found is not None:
+        return found
+    whole = read_object(folder, PROCESSOR) or {}
+    parts = (whole.get(name) for name in ("image_processor", "feature_extractor"))
+    return next((part for part in parts if isinstance(part, dict)), None)
+
+
 def outlined(build, depths):
     """A model without numbers and with one layer, which says that it has all.
 
@@ -139,7 +150,8 @@ def outlined(build, depths):
 
     Args:
         build: function of the depths that returns a `Task`.
-        depths: dict, name of an argument to int.
+        depths: dict, name of an argument of `network`, or of another one as in
+            `"text_encoder.depth"`, to int.
     """
     try:
         with (
@@ -150,7 +162,8 @@ def outlined(build, depths):
     finally:
         compat.set_pending([])
     for name, depth in depths.items():
-        setattr(model.network, name, depth)
+        part, _, field = name.rpartition(".")
+        setattr(getattr(model, part or "network"), field, depth)
     return model
 
 
@@ -177,7 +190,7 @@ def write(model, folder):
     for rule in (*architecture.rules(model), *architecture.head(model)):
         ours = [weights.pop(path).numpy().astype("float32") for path in rule.ours]
         for name, array in zip(rule.theirs, rule.write(*ours), strict=True):
-            arrays[name] = np.ascontiguousarray(array)
+            arrays[name] = np.asarray(array, order="C")  # scalars, too
     if weights:
         raise ValueError(f"{architecture.name} has no place for {sorted(weights)}")
     save_file(arrays, folder / WEIGHTS, metadata={"format": "pt"})

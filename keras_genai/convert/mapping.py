@@ -96,7 +96,7 @@ class Architecture:
     Args:
         name: str, the class in transformers.
         task: the class of the task here.
-        network: the class of its `network`.
+        network: the class of its `network`; `NoneType` of a task without this field.
         build: `build(settings, checkpoint, **overrides)` that returns the model.
             `checkpoint` has `names`, the stored tensors as in the rules, `config`,
             the whole config.json as a dict, `generation`, a dict of

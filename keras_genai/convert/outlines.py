@@ -27,6 +27,9 @@ class Outline:
     def T(self):  # noqa: N802, because arrays have it
         return Outline(self.shape[::-1])
 
+    def transpose(self, *axes):
+        return Outline(self.shape[axis] for axis in axes)
+
     def reshape(self, *shape):
         if -1 in shape:
             known = -math.prod(shape)

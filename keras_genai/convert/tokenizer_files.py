@@ -23,6 +23,7 @@ _CLASSES = {
     "blenderbot": ("BlenderbotTokenizer",),
     "t5": ("T5Tokenizer",),
     "whisper": ("WhisperTokenizer",),
+    "clip": ("CLIPTokenizer",),
 }
 _ANY_CLASS = (None, "PreTrainedTokenizer", "TokenizersBackend")
 
@@ -67,6 +68,8 @@ def read_tokenizer(folder, family, size=None, families=None):
             tokenizer = _from_vocabulary(folder, family, options, size, families)
         if tokenizer is not None and family.model_type == "gpt2":
             _frame(tokenizer, options)
+        if tokenizer is not None and family.model_type == "clip":
+            published.end_words(tokenizer.core)
         return tokenizer
     except PresetError:
         raise

@@ -41,6 +41,9 @@ _OPTION_NAMES = {
     "end_token": ("eos_token", "sep_token"),
     "unknown_token": ("unk_token",),
 }
+WORD_END = "</w>"
+# Words of letters, single digits, and signs; endings of English verbs apart.
+_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 _FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
 
 
@@ -156,6 +159,66 @@ def byte_level_bpe(folder, special=(), add_prefix_space=False, size=None):
     core.decoder = decoders.ByteLevel()
     _add_special(core, special, size)
     return core
+
+
+def word_ending_bpe(folder, start, end, size=None):
+    """CLIP's tokenizer, from vocab.json and merges.txt: small letters, bytes, `</w>`.
+
+    Args:
+        folder: path with both files.
+        start, end: str, the tokens around a text; the latter stands for what the
+            vocabulary lacks.
+        size: int or `None`, as in `byte_level_bpe`.
+
+    Returns:
+        `tokenizers.Tokenizer`, or `None` if a file is missing.
+
+    Reference: Radford et al. 2021, section 2.4, https://arxiv.org/abs/2103.00020
+    """
+    core = byte_level_bpe(folder, (start, end), size=size)
+    if core is None:
+        return None
+    content = json.loads(core.to_str())
+    content["model"] |= {
+        "continuing_subword_prefix": "",
+        "end_of_word_suffix": WORD_END,
+        "unk_token": end,
+    }
+    core = read_core(content)
+    core.normalizer = normalizers.Sequence(
+        [
+            normalizers.NFC(),
+            normalizers.Replace(core_library.Regex(r"\s+"), " "),
+            normalizers.Lowercase(),
+        ]
+    )
+    apart = core_library.Regex("|".join([re.escape(start), re.escape(end), _WORDS]))
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(apart, behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    frame(core, f"{start} $A {end}", f"{start} $A {end} {end} $B {end}")
+    return core
+
+
+def end_words(core):
+    """Makes blanks of the word ends in what CLIP's tokenizer decodes, in place.
+
+    Its files leave them in, and the class that reads them takes them out.
+
+    Args:
+        core: `tokenizers.Tokenizer`.
+    """
+    if getattr(core.model, "end_of_word_suffix", None) == WORD_END:
+        core.decoder = decoders.Sequence(
+            [
+                decoders.ByteLevel(),
+                decoders.Replace(WORD_END, " "),
+                decoders.Strip(" ", 0, 1),
+            ]
+        )
 
 
 def wordpiece(folder, options=None, size=None):

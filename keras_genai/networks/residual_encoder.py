@@ -22,7 +22,7 @@ class ResidualEncoder(Network):
 
     Args:
         image_shape: `(H, W, C)`. A task fills it in from its pictures.
-        channels: tuple of int, of each stage.
+        widths: tuple of int, channels of each stage.
         blocks: int. Residual blocks of each stage.
         stride: int, of the first convolution, in pixels.
         dropout: float. Rate in the blocks.
@@ -35,7 +35,7 @@ class ResidualEncoder(Network):
         training: bool.
 
     Returns:
-        float32 `(B, channels[-1])`.
+        float32 `(B, widths[-1])`.
 
     Raises:
         TypeError: if an argument is of a wrong type.
@@ -48,22 +48,22 @@ class ResidualEncoder(Network):
     casts_inputs = False  # pictures stay float32
 
     image_shape: ImageShape = LATER
-    channels: Sizes = (64, 128, 256)
+    widths: Sizes = (64, 128, 256)
     blocks: Size = 1
     stride: Size = 1
     dropout: Rate = 0.0
 
     @property
     def pooled_width(self):
-        return self.channels[-1]
+        return self.widths[-1]
 
     def make(self):
         policy = self.dtype_policy
-        self.stem = convolution(self.channels[0], "stem", policy, strides=self.stride)
+        self.stem = convolution(self.widths[0], "stem", policy, strides=self.stride)
         self.stem.build((None, *self.image_shape))
         self.parts = []
-        width = self.channels[0]
-        for stage, channels in enumerate(self.channels):
+        width = self.widths[0]
+        for stage, channels in enumerate(self.widths):
             parts = (
                 []
                 if stage == 0
@@ -83,7 +83,7 @@ class ResidualEncoder(Network):
                 width = channels
             self.parts += parts
         self.norm = GroupNorm(dtype=policy, name="norm")
-        self.norm.build((None, None, None, self.channels[-1]))
+        self.norm.build((None, None, None, self.widths[-1]))
 
     def call(self, images, training=False):
         x = self.stem(ops.cast(images, self.compute_dtype))

@@ -267,18 +267,17 @@ class Contrastive(PictureTask):
         """Texts as the model reads them.
 
         Args:
-            texts: str, or sequence of str. Without a `length` of its `Text` they are
-                cut to the context.
+            texts: str, or sequence of str; with a `length` of its `Text` also int
+                tokens `(N, length)`, and without one texts are cut to the context.
 
         Returns:
             int32 `(N, T)`.
 
         Raises:
-            ValueError: without a tokenizer, or if there are no texts, or, with a
-                `length`, if one is longer.
+            ValueError: without a tokenizer, without texts, or if one is longer.
         """
-        texts = [texts] if isinstance(texts, str) else check_texts("texts", texts)
-        if not texts:
+        texts = [texts] if isinstance(texts, str) else texts
+        if not len(texts):
             raise ValueError("`texts` must have at least one text. Received: []")
         if self.given[0].length is not None:
             return self.given[0].read(texts, "texts")
@@ -286,6 +285,7 @@ class Contrastive(PictureTask):
             raise ValueError(
                 f"{self.name} must have a `tokenizer` to read texts. Received: None"
             )
+        texts = check_texts("texts", texts)
         encodings = framing.encode(self.tokenizer, texts, None, self.context)
         longest = max(len(encoding.ids) for encoding in encodings)
         length = -(-max(1, longest) // framing.ROUND) * framing.ROUND

@@ -11,7 +11,8 @@ def overridden(cls, config, overrides):
         cls: the class of the task.
         config: dict, plain, as `registry.to_plain` writes it.
         overrides: dict. `dtype` is that of all parts; every other name is the task's
-            own field, or that of each of its networks that has one of this name.
+            own field, or that of each of its networks that has one of this name;
+            `"text_encoder.depth"` is that of the network in one field.
 
     Returns:
         dict, a new config.
@@ -20,18 +21,20 @@ def overridden(cls, config, overrides):
         ValueError: if neither the task nor a network has such an argument.
     """
     config = dict(config)
-    for key, value in overrides.items():
+    for argument, value in overrides.items():
+        only, _, key = argument.rpartition(".")
         parts = [
             name
             for name in _networks(config)
-            if key == "dtype" or _has(config[name], key)
+            if only in ("", name) and (key == "dtype" or _has(config[name], key))
         ]
         own = key in fields(cls) or key in OF_KERAS or not issubclass(cls, Declared)
+        own = own and not only
         if not own and not parts:
             raise ValueError(
-                f"`{key}` must be an argument of {cls.__name__} or of "
+                f"`{argument}` must be an argument of {cls.__name__} or of "
                 f"{' or '.join(config[name]['class'] for name in _networks(config))}. "
-                f"Received: {key}={value!r}"
+                f"Received: {argument}={value!r}"
             )
         for name in parts:
             inner = config[name]

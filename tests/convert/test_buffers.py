@@ -22,6 +22,7 @@ FOLDERS = {
     "blenderbot-small": "seq2seq/blenderbot_small",
     "t5": "seq2seq/t5",
     "whisper": "whisper/whisper",
+    "clip": "clip/clip",
 }
 
 

@@ -160,7 +160,7 @@ CASES = {
         depth=1,
     ),
     "ResidualEncoder": case(
-        ResidualEncoder, 2 * PICTURES - 1, image_shape=SHAPE, channels=(4, 8)
+        ResidualEncoder, 2 * PICTURES - 1, image_shape=SHAPE, widths=(4, 8)
     ),
     "ViT": case(
         ViT,

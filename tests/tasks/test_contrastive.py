@@ -51,7 +51,7 @@ def made(seed=0, given=None, image_encoder=None, **settings):
 
 @pytest.fixture(scope="module")
 def learned():
-    model = made(image_encoder=ResidualEncoder(channels=(8, 16)))
+    model = made(image_encoder=ResidualEncoder(widths=(8, 16)))
     model.compile(keras.optimizers.Adam(0.003), jit_compile=False)
     data = tf.data.Dataset.from_tensor_slices(batch_of(model)).batch(8)
     model.fit(data.repeat(80), verbose=0)
@@ -185,7 +185,7 @@ def test_a_preset_has_all_that_it_needs(learned, tmp_path):
 def test_padding_says_nothing(encoder):
     keras.utils.set_random_seed(0)
     model = Contrastive(
-        ResidualEncoder(channels=(4, 8)),
+        ResidualEncoder(widths=(4, 8)),
         encoder(context=9, depth=1, width=8, num_heads=2),
         Image((SIDE, SIDE, 3)),
         Text(TOKENIZER),
@@ -201,7 +201,7 @@ def test_padding_says_nothing(encoder):
 def test_a_text_of_any_length_is_cut_to_the_context():
     keras.utils.set_random_seed(0)
     model = Contrastive(
-        ResidualEncoder(channels=(4, 8)),
+        ResidualEncoder(widths=(4, 8)),
         GPT(context=20, depth=1, width=8, num_heads=2),
         Image((SIDE, SIDE, 3)),
         Text(TOKENIZER),

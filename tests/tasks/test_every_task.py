@@ -511,7 +511,7 @@ CASES = {
     "Contrastive": case(
         Contrastive,
         lambda dtype: [
-            ResidualEncoder(channels=(4, 8), dtype=dtype),
+            ResidualEncoder(widths=(4, 8), dtype=dtype),
             GPT(depth=1, width=8, num_heads=2, dtype=dtype),
         ],
         IMAGE,
