@@ -52,7 +52,7 @@ def built(request):
     splits = entry.stand_in(batch_size=2)
     entry, model = small(entry, splits)
     if model.counts_tokens:  # which nothing can be asked before
-        model.fit_tokens(splits.train.tokens)
+        model.fit_tokens(splits.train.content)
     return entry, entry.fed(model, splits, batch_size=2), model
 
 
@@ -258,6 +258,17 @@ def own_sounds(folder):
     return f"folder:{folder}"
 
 
+def own_table(folder):
+    """A CSV file of a number that may be missing, a word, and a class."""
+    path = folder / "my rows, 2.csv"
+    rows = [
+        f"{n if n % 7 else ''},{'ab'[n % 2]},{'yes' if n % 3 else 'no'}"
+        for n in range(60)
+    ]
+    path.write_text("\n".join(["size,kind,good", *rows]) + "\n", "utf-8")
+    return f"csv:{path}"
+
+
 def own_recordings(folder):
     return f"folder:{toy_recordings.write(folder)}"
 
@@ -282,6 +293,7 @@ OWN = {
     "keras_genai.data.pairs": own_pictures,
     "keras_genai.data.sounds": own_sounds,
     "keras_genai.data.speech": own_recordings,
+    "keras_genai.data.tables": own_table,
     "keras_genai.data.text": own_text,
     "keras_genai.data.translation": own_pairs,
 }

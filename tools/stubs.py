@@ -46,8 +46,8 @@ PACKAGES = {
             "answering augmentation captioned_pictures captions chorales "
             "conversations countdown damage dialogue emoji images masking pairs "
             "preferences pronunciation recordings reviews sentiment sounds speech "
-            "spoken_captions summarization text tokenizers transcripts translation "
-            "video"
+            "spoken_captions summarization tables text tokenizers transcripts "
+            "translation video"
         ),
         machinery=words("alphabet sentencepiece tokenizer"),
         hidden=words("Plan"),
@@ -63,7 +63,7 @@ PACKAGES = {
             "Divergence divergence best_of_divergence pass_at pronunciation_errors "
             "word_error_rate character_error_rate phone_error_rate error_rate "
             "edit_distance plot_alignment skin_tones Labelled Accuracy "
-            "score_usefulness"
+            "score_usefulness taught told_apart distance_to_closest permuted"
         ),
         only=True,
     ),

@@ -112,6 +112,8 @@ def add_sample(add):
     add("--count", type=integer(1), help="how many (as the entry's own)")
     add("--label", type=int, help="the class of all (each in turn)")
     add("--negative", help="what pictures of a prompt shall not show")
+    text = "what rows have in a column, a word or LOW:HIGH; again for another column"
+    add("--where", action="append", metavar="COLUMN=VALUE", help=text)
     text = "of how many texts the best is shown, by the reward model of --judge"
     add("--best-of", type=integer(2, 10_000), metavar="N", help=text)
     add("--judge", help="the reward model, or a classifier with --judge-label")

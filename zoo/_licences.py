@@ -13,6 +13,7 @@ _CHAT = "BSD-3-Clause (Gunther Cox, chatterbot-corpus)"
 
 # By the name of the data, as `Splits.name` has it.
 LICENCES = {
+    "breast_cancer": "CC BY 4.0 (Wolberg et al. 1995, UCI Machine Learning Repository)",
     "captioned_digits": f"{_DIGITS}, with captions made by this library",
     "chat_background": f"PSF-2.0 (Python Software Foundation); {_CHAT}",
     "chatterbot": _CHAT,

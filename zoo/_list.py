@@ -17,6 +17,7 @@ FAMILIES = (
     "speech",
     "sound",
     "music",
+    "tables",
 )
 
 

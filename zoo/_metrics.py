@@ -34,6 +34,7 @@ METRICS = {
     "absolute_error": Metric("mean absolute error of pixels in [0, 1]"),
     "bleu": Metric("BLEU", more_is_better=True),
     "captions_right": Metric("captions that are drawn, share", more_is_better=True),
+    "detection": Metric("real told from made, area under the curve, at best 0.5"),
     "digits_heard": Metric("spoken digits understood, share", more_is_better=True),
     "even": Metric("pictures of even digits, share", more_is_better=True),
     "exact_match": Metric("exact match, share", more_is_better=True),
@@ -57,6 +58,7 @@ METRICS = {
     "test_nats_per_character": Metric("nats a character of the test text"),
     "test_nats_per_sample": Metric("nats a sample of the test sounds"),
     "tones_right": Metric("skin tones as asked, share", more_is_better=True),
+    "tstr": Metric("train on synthetic, test on real", more_is_better=True),
     "word_error_rate": Metric("word error rate, share"),
     "training_loss": Metric("loss on the training data, nats a picture"),
 }

@@ -10,8 +10,9 @@ from zoo._opening import locate, open_model
 LENGTH = 48  # tokens of each of several completions
 MAX_LENGTH, TEMPERATURE, COUNT = 400, 0.8, 64
 WRITING = ("prompt", "max_length", "temperature", "top_k", "top_p")
-WISHES = ("count", "label", "prompt", "negative")  # of what is drawn or played
-OPTIONS = (*WRITING, "count", "label", "negative", "data", "data_dir", "out")
+WISHES = ("count", "label", "prompt", "negative", "where")  # of what is drawn or played
+OPTIONS = (*WRITING, "count", "label", "negative", "where")
+OPTIONS += ("data", "data_dir", "out")
 
 
 def sample(options):
@@ -235,4 +236,6 @@ def _wish(model, asked):
         wish |= kind.wished(asked, count)
     if "negative" in asked:
         wish["negative"] = asked["negative"]
+    if "where" in asked:  # of rows that are made
+        wish |= model.target.wished(asked, count)
     return wish

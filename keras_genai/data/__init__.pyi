@@ -21,6 +21,7 @@ from . import sounds as sounds
 from . import speech as speech
 from . import spoken_captions as spoken_captions
 from . import summarization as summarization
+from . import tables as tables
 from . import text as text
 from . import tokenizers as tokenizers
 from . import transcripts as transcripts

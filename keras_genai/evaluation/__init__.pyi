@@ -38,6 +38,10 @@ from .restoration import restoration_scores as restoration_scores
 from .restoration import ssim as ssim
 from .summarization import rouge as rouge
 from .summarization import score_summaries as score_summaries
+from .tables import distance_to_closest as distance_to_closest
+from .tables import permuted as permuted
+from .tables import taught as taught
+from .tables import told_apart as told_apart
 from .transcription import character_error_rate as character_error_rate
 from .transcription import error_rate as error_rate
 from .transcription import phone_error_rate as phone_error_rate

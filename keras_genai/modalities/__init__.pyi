@@ -4,6 +4,8 @@ from .audio import Waves as Waves
 from .base import Modality as Modality
 from .base import target_of as target_of
 from .captioned import Captioned as Captioned
+from .columns import CategoricalColumn as CategoricalColumn
+from .columns import NumericColumn as NumericColumn
 from .fields import Counts as Counts
 from .fields import Field as Field
 from .fields import Labels as Labels
@@ -23,6 +25,9 @@ from .notes import Pitches as Pitches
 from .number import Number as Number
 from .speaker import Speaker as Speaker
 from .speech import Speech as Speech
+from .table import Categories as Categories
+from .table import Scores as Scores
+from .table import Table as Table
 from .text import Label as Label
 from .text import Readable as Readable
 from .text import Text as Text

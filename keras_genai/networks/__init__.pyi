@@ -43,6 +43,10 @@ from .stylegan2 import StyleGAN2Discriminator as StyleGAN2Discriminator
 from .stylegan2 import StyleGAN2Generator as StyleGAN2Generator
 from .t5 import T5 as T5
 from .t5 import T5Style as T5Style
+from .tabular import TableNetwork as TableNetwork
+from .tabular import TabularAutoencoder as TabularAutoencoder
+from .tabular import TabularDenoiser as TabularDenoiser
+from .tabular_copula import Copula as Copula
 from .tcn import TCN as TCN
 from .unet import UNet as UNet
 from .vae import Autoencoder as Autoencoder

@@ -15,6 +15,7 @@ from .codec import VQVAE as VQVAE
 from .codes import CodeModel as CodeModel
 from .contrastive import Contrastive as Contrastive
 from .contrastive import Ranking as Ranking
+from .copula import GaussianCopula as GaussianCopula
 from .counting import CountingLM as CountingLM
 from .dalle import DALLE as DALLE
 from .diffusion import Diffusion as Diffusion
@@ -72,6 +73,11 @@ from .speech import SpeechPrompt as SpeechPrompt
 from .speech import SpeechSeq2SeqLM as SpeechSeq2SeqLM
 from .stylegan import Adaptation as Adaptation
 from .stylegan import StyleGAN as StyleGAN
+from .table_conditions import IsWithin as IsWithin
+from .table_conditions import IsWord as IsWord
+from .table_diffusion import TableDiffusion as TableDiffusion
+from .table_task import TableTask as TableTask
+from .table_vae import TableVAE as TableVAE
 from .tagging import Tag as Tag
 from .tagging import TokenClassifier as TokenClassifier
 from .text_task import LabellingTask as LabellingTask

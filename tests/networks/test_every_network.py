@@ -39,6 +39,8 @@ from keras_genai.networks.rnn import RNN
 from keras_genai.networks.speech_encoder_decoder import SpeechEncoderDecoder
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
+from keras_genai.networks.tabular import TabularAutoencoder, TabularDenoiser
+from keras_genai.networks.tabular_copula import Copula
 from keras_genai.networks.tcn import TCN
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import ConvolutionalAutoencoder, DenseAutoencoder
@@ -98,6 +100,16 @@ def by_mixtures(network, inputs):
     return logits, network.decode(keras.ops.softmax(logits))
 
 
+def row_and_back(network, inputs):
+    """As `there_and_back`, of rows of a table."""
+    mean, log_variance = network.encode(*inputs)
+    numbers, log_scale, logits = network.decode(mean, *inputs[2:])
+    return mean, log_variance, numbers * keras.ops.exp(log_scale), logits
+
+
+NUMBERS = np.random.default_rng(2).normal(size=(ROWS, 2)).astype("float32")
+CATEGORIES = np.tile(np.float32([[1, 0, 0, 0, 1]]), (ROWS, 1))
+COLUMNS = {"numbers": 2, "categories": (3, 2), "num_classes": CLASSES}
 HALVES = {"encoder_depth": 1, "decoder_depth": 1, "width": 8, "num_heads": 2}
 encoder_decoder = functools.partial(
     case,
@@ -132,6 +144,32 @@ def denoiser(kind, **settings):
 
 
 CASES = {
+    "TabularDenoiser": case(
+        TabularDenoiser,
+        NUMBERS,
+        CATEGORIES,
+        np.linspace(0, 1, ROWS, dtype="float32"),
+        LABELS.astype("int32"),
+        **COLUMNS,
+        hidden=(8, 6),
+        waves=4,
+    ),
+    "TabularAutoencoder": case(
+        TabularAutoencoder,
+        NUMBERS,
+        CATEGORIES,
+        LABELS.astype("int32"),
+        call=row_and_back,
+        **COLUMNS,
+        hidden=(8, 6),
+        latent_size=3,
+    ),
+    "Copula": case(
+        Copula,
+        np.random.default_rng(3).normal(size=(ROWS, 4)).astype("float32"),
+        LABELS.astype("int32"),
+        **COLUMNS,
+    ),
     "WaveNet": case(
         WaveNet,
         np.arange(9 * ROWS, dtype="int32").reshape(ROWS, 9) % VOCABULARY,
@@ -399,6 +437,7 @@ BASES = {
     "LanguageNetwork",
     "Network",
     "SequencePairNetwork",
+    "TableNetwork",
     "TokenNetwork",
     "TwoStacks",
 }

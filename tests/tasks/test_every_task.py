@@ -31,6 +31,7 @@ from keras_genai.modalities.notes import Notes
 from keras_genai.modalities.number import Number
 from keras_genai.modalities.speaker import Speaker
 from keras_genai.modalities.speech import Speech
+from keras_genai.modalities.table import Table
 from keras_genai.modalities.text import Label, Text
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.cyclegan import CycleGANGenerator
@@ -50,6 +51,7 @@ from keras_genai.networks.rnn import RNN
 from keras_genai.networks.speech_encoder_decoder import SpeechEncoderDecoder
 from keras_genai.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genai.networks.t5 import T5
+from keras_genai.networks.tabular import TabularAutoencoder, TabularDenoiser
 from keras_genai.networks.tcn import TCN
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import DenseAutoencoder
@@ -83,6 +85,8 @@ from keras_genai.tasks.rollout_settings import RolloutSettings
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 from keras_genai.tasks.speech import SpeechSeq2SeqLM
 from keras_genai.tasks.stylegan import StyleGAN
+from keras_genai.tasks.table_diffusion import TableDiffusion
+from keras_genai.tasks.table_vae import TableVAE
 from keras_genai.tasks.tagging import TokenClassifier
 from keras_genai.tasks.text_to_speech import TextToSpeech
 from keras_genai.tasks.trajectory_settings import TrajectorySettings
@@ -281,6 +285,14 @@ WAVES = {
     "mels": LOUDNESS.normal(0, 1, (ROWS, 4, 6)).astype("float32"),
     "frames": np.array([4, 3, 4, 2], "int32"),
 }
+PEOPLE = {
+    "age": [30, None, 50, 41],
+    "income": [1.5, 2.0, 9.5, 3.0],
+    "town": ["Ulm", "Bonn", "", "Ulm"],
+    "married": ["yes", "no", "no", "yes"],
+}
+TABLE = Table.of(PEOPLE, target="married")
+ROWS_OF_TABLE = TABLE.batch(TABLE.read(PEOPLE))
 CASES = {
     "NoteLM": case(
         NoteLM,
@@ -300,6 +312,20 @@ CASES = {
         Audio(8_000, cropped=True),
         (LABEL, Speaker(2), Mel(8_000, 6, 4, 6)),
         inputs=WAVES,
+    ),
+    "TableDiffusion": case(
+        TableDiffusion,
+        of(TabularDenoiser, hidden=(8, 6), waves=4),
+        TABLE,
+        inputs=ROWS_OF_TABLE,
+        draws=True,
+    ),
+    "TableVAE": case(
+        TableVAE,
+        of(TabularAutoencoder, hidden=(8, 6), latent_size=3),
+        TABLE,
+        inputs=ROWS_OF_TABLE,
+        draws=True,
     ),
     "DiffusionTuning": rewarded(DiffusionTuning, LeaveOneOut(2)),
     "RewardWeightedRegression": rewarded(
@@ -538,7 +564,8 @@ CASES = {
         draws=True,
     ),
 }
-COUNTS = {"CountingLM"}  # has tables instead of weights; see test_counting.py
+# Have tables instead of weights; see test_counting.py and test_tables.py.
+COUNTS = {"CountingLM", "GaussianCopula"}
 BASES = {
     "AdversarialTask",
     "CodeModel",
@@ -550,6 +577,7 @@ BASES = {
     "PolicyGradient",
     "RolloutTuning",
     "SampleTask",
+    "TableTask",
     "Task",
     "TwoOptimizerTask",
     "LabellingTask",
