@@ -9,12 +9,14 @@ import pytest
 from PIL import Image as Pictures
 
 import zoo
-from keras_genai.evaluation.usefulness import SETTINGS, Labelled
+from keras_genai.evaluation.usefulness import SETTINGS, Labelled, score_usefulness
 from keras_genai.modalities.image import Image
+from keras_genai.modalities.table import Table
 from keras_genai.modalities.text import Label
 from zoo import __main__ as command
 from zoo import _images, _useful_samples
 from zoo._useful import lines, titled
+from zoo._useful_kinds import KINDS, PictureSamples, kind_of
 
 SEEDS = ["--seeds", "2"]
 
@@ -44,7 +46,7 @@ class Learner:
 @pytest.fixture
 def learner(monkeypatch):
     found = Learner()
-    monkeypatch.setitem(_useful_samples.LEARNERS, "pictures", found)
+    monkeypatch.setattr(PictureSamples, "learn", found)
     return found
 
 
@@ -73,7 +75,7 @@ def test_a_table_a_record_and_a_picture_are_made(run, learner, tmp_path):
     assert [row["samples"] for row in rows.values()] == [250, 250, 500, 100, 350, 250]
     assert rows["both"]["values"] == [0.5, 0.6]
     assert record["gain"] == pytest.approx(0.25)
-    assert record["labels"] == "labels as they were asked for"
+    assert record["labels"] == "labels as the model has them"
     assert (record["test"], record["few"], record["drawing"]) == (360, 100, {})
     assert any("100 real + 250 synthetic" in line for line in printed)
     assert printed[:-1] == [*lines(record)]
@@ -153,15 +155,14 @@ def model_of(target, *given):
 
 def test_only_what_a_learner_knows_and_labels_make_is_useful():
     pictures = Image((8, 8, 1))
-    known = _useful_samples.learner(model_of(pictures, Label(10)), "one")
-    assert known is _useful_samples.LEARNERS["pictures"]
+    assert type(kind_of(model_of(pictures, Label(10)), "one")) is KINDS["pictures"]
     with pytest.raises(ValueError, match="must be of a model that makes pictures"):
-        _useful_samples.learner(model_of(Label(10)), "one")
+        kind_of(model_of(Label(10)), "one")
     with pytest.raises(ValueError, match="whose samples are made from condition"):
-        _useful_samples.learner(model_of(pictures, Image((8, 8, 1), "condition")), "x")
+        kind_of(model_of(pictures, Image((8, 8, 1), "condition")), "x")
     changing = types.SimpleNamespace(target=pictures, given=())
-    with pytest.raises(ValueError, match="made of other pictures"):
-        _useful_samples.learner(changing, "one")
+    with pytest.raises(ValueError, match="made of other samples"):
+        kind_of(changing, "one")
 
 
 def test_ones_own_pictures_take_the_size_of_the_model(tmp_path):
@@ -175,24 +176,24 @@ def test_ones_own_pictures_take_the_size_of_the_model(tmp_path):
         name="cvae_digits", data=f"folder:{tmp_path}", data_dir=None
     )
     model = types.SimpleNamespace(name="cvae_digits", target=Image((8, 8, 1)))
-    found = _useful_samples.data(model, options)
+    found = _useful_samples.data(PictureSamples(model), options)
     assert found.real.samples.shape[1:] == (8, 8, 1)
     assert len(found.real) + len(found.test) < 24  # others validate
     assert found.chance == max(np.bincount(found.test.labels)) / len(found.test)
     wide = types.SimpleNamespace(name="cvae_digits", target=Image((8, 8, 3)))
     with pytest.raises(ValueError, match="`--data` must be of this model's size"):
-        _useful_samples.data(wide, options)
+        _useful_samples.data(PictureSamples(wide), options)
 
 
 def test_a_damaged_file_is_drawn_again(tmp_path):
     path = tmp_path / "drawn.npy"
-    assert _useful_samples.reopened(path, (2, 2)) is None
+    assert _useful_samples.reopened(path, np.uint8, (2, 2)) is None
     for content in (b"", b"\x93NUMPY", b"no array"):
         path.write_bytes(content)
-        assert _useful_samples.reopened(path, (2, 2)) is None
+        assert _useful_samples.reopened(path, np.uint8, (2, 2)) is None
     np.save(path, np.zeros((2, 2), "uint8"))
-    assert _useful_samples.reopened(path, (2, 2)).shape == (2, 2)
-    assert _useful_samples.reopened(path, (3, 2)) is None
+    assert _useful_samples.reopened(path, np.uint8, (2, 2)).shape == (2, 2)
+    assert _useful_samples.reopened(path, np.uint8, (3, 2)) is None
 
 
 def test_another_picture_or_seed_is_learned_anew(tmp_path):
@@ -205,3 +206,31 @@ def test_another_picture_or_seed_is_learned_anew(tmp_path):
     again = _useful_samples.remembering(learn, tmp_path)
     assert again(one, one, 1) == 4 / 1_000 + 1 / 10
     assert len(learn.learned) == 3
+
+
+def rows_of(count, seed):
+    """Rows of a number and a word that it foretells."""
+    draws = np.random.default_rng(seed)
+    words = np.array(["high", "low"])[draws.integers(0, 2, count)]
+    sizes = draws.normal(size=count) + np.where(words == "high", 4.0, -4.0)
+    return {"size": sizes, "other": draws.normal(size=count), "word": words}
+
+
+def test_rows_of_a_table_are_learned_with_the_labels_that_they_are_given():
+    table = Table.of(rows_of(200, 0), target="word")
+    model = types.SimpleNamespace(target=table, given=())
+    model.generate = lambda count, seed: table.read(rows_of(count, seed))
+    kind = kind_of(model, "one")
+    made = kind.draw(150, 1, {})
+    assert (made.dtype, kind.shape) == (kind.dtype, made.shape[1:])
+    assert kind.labels(made, 200).tolist() == (made["word"] == "low").tolist()
+    splits = types.SimpleNamespace(kind={"rows": table}.get)
+    real = kind.labelled(splits, table.batch(table.read(rows_of(200, 2))))
+    synthetic = Labelled(made, kind.labels(made, 200))
+    found = score_usefulness(synthetic, synthetic, real, kind.learn, 20, 2, False)
+    assert found["synthetic"].mean > 0.95
+    assert found["few_and_synthetic"].samples == 170
+    assert found["shuffled"].mean < 0.8
+    target = Table.of(rows_of(9, 0))
+    none = types.SimpleNamespace(target=target, given=(), generate=None)
+    assert kind_of(none, "one").labelled(splits, {}) is None

@@ -19,27 +19,27 @@ TITLES = {
 
 
 def useful(options):
-    """Says what a model's pictures are worth to a classifier that reads real ones.
+    """Says what a model's samples are worth to a classifier that reads real ones.
 
-    Classifiers learn from real training pictures, from as many that the model draws,
-    and from both; from a few real ones, alone and with the drawn ones; and, for
-    control, from drawn ones whose labels are shuffled. All are tested on real test
-    pictures. What is drawn and learned is kept in the folder of --out: a command that
-    was interrupted goes on.
+    Samples are pictures, or rows of a table whose target has classes. Classifiers learn
+    from real training samples, from as many that the model draws, and from both; from a
+    few real ones, alone and with the drawn ones; and, for control, from drawn ones
+    whose labels are shuffled. All are tested on real test samples. What is drawn and
+    learned is kept in the folder of --out: a command that was interrupted goes on.
     """
     place = locate(options.name, options.preset)
     model = open_model(place, options.name, "sample", options.int8)
     from keras_genai.evaluation.usefulness import score_usefulness
     from keras_genai.files.writing import write_bytes, write_text
-    from zoo import _useful_picture, _useful_samples
+    from zoo import _useful_kinds, _useful_picture, _useful_samples
 
-    learn = _useful_samples.learner(model, options.name)
-    data = _useful_samples.data(model, options)
+    kind = _useful_kinds.kind_of(model, options.name)
+    data = _useful_samples.data(kind, options)
     _check_few(options.real, data.real)
     folder = _folder(options, model)
-    made = _useful_samples.synthetic(model, data, options, folder / KEPT)
+    made = _useful_samples.synthetic(kind, data, options, folder / KEPT)
     say("zoo", f"training classifiers on {data.name}, of {options.seeds} seeds")
-    learn = _useful_samples.remembering(learn, folder / KEPT)
+    learn = _useful_samples.remembering(kind.learn, folder / KEPT)
     found = score_usefulness(
         data.real, made.samples, data.test, learn, options.real, options.seeds
     )
@@ -54,7 +54,8 @@ def lines(record):
     """Yields the lines of the table of a record."""
     test, chance = record["test"], record["chance"]
     yield f"{record['name']} on {record['data']}; {record['labels']}"
-    yield f"accuracy on {test:,} real test pictures (the commonest class: {chance:.4f})"
+    noun = record["noun"]
+    yield f"accuracy on {test:,} real test {noun} (the commonest class: {chance:.4f})"
     yield f"{'learned from':36}{'mean':>10}{'deviation':>12}"
     for title, row in titled(record):
         yield f"{title:36}{row['mean']:10.4f}{row['deviation']:12.4f}"
@@ -73,7 +74,7 @@ def titled(record):
 def _check_few(few, real):
     if few > len(real):
         raise ValueError(
-            f"`--real` must be at most the number of real training pictures, "
+            f"`--real` must be at most the number of real training samples, "
             f"{len(real):,}. Received: {few}"
         )
 
@@ -106,6 +107,7 @@ def _record(options, data, made, found):
     return {
         "name": options.name,
         "data": data.name,
+        "noun": data.noun,
         "labels": made.labels,
         "drawing": made.options,
         "seed": options.seed,

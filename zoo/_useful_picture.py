@@ -32,7 +32,7 @@ def picture(record):
     axes.bar_label(bars, fmt="%.3f", padding=4)
     axes.set_yticks(places, titles)
     axes.axvline(record["chance"], color="black", linestyle=":", linewidth=1)
-    label = f"accuracy on {record['test']:,} real test pictures"
+    label = f"accuracy on {record['test']:,} real test {record['noun']}"
     axes.set(xlim=(0, 1.12), xlabel=label)
     axes.set_title(f"{record['name']}: a classifier learned from ...")
     axes.spines[["top", "right"]].set_visible(False)

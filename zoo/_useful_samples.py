@@ -3,18 +3,19 @@
 import dataclasses
 import inspect
 import io
+import json
+import math
 
 import numpy as np
 
-from keras_genai.data.pictures import to_bytes
 from keras_genai.evaluation.classifier import fit_classifier
-from keras_genai.evaluation.usefulness import Labelled, learn_pictures
+from keras_genai.evaluation.usefulness import Labelled
 from keras_genai.files.plain import read_json
 from keras_genai.files.writing import write_bytes, write_text
 from keras_genai.progress import watched
 from keras_genai.registry import to_plain
 from keras_genai.training.content import content_hash
-from zoo import _images, _settings
+from zoo import _settings
 from zoo._command import say
 from zoo._memory import check_memory
 from zoo._tasks import entry_of
@@ -23,8 +24,6 @@ CHUNK = 200  # samples that are drawn, and kept, at once
 MOST = 10_000  # samples, unless somebody asks for more
 STEPS = 20  # of denoising, where a model has such
 LEARNED = "learned.json"
-# What learns, by what samples are called: a modality of one's own adds its own.
-LEARNERS = {"pictures": learn_pictures}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,14 +32,14 @@ class Data:
 
     Attributes:
         name: str, of the data.
+        noun: str, what several of them are called.
         real, test: `Labelled`.
-        num_classes: int.
     """
 
     name: str
+    noun: str
     real: Labelled
     test: Labelled
-    num_classes: int
 
     @property
     def chance(self):
@@ -63,40 +62,18 @@ class Made:
     options: dict
 
 
-def learner(model, name):
-    """What learns from samples of a model's kind, see `score_usefulness`.
-
-    Raises:
-        ValueError: if nothing does, or if the samples are made from anything but
-            labels.
-    """
-    noun = model.target.noun
-    if noun not in LEARNERS:
-        raise ValueError(
-            f"`name` must be of a model that makes {', '.join(LEARNERS)}. Received: "
-            f"{name}, which makes {noun}"
-        )
-    others = sorted({kind.argument for kind in model.given} - {"labels"})
-    if others or not hasattr(model, "generate"):
-        made = f"from {', '.join(others)}" if others else "of other pictures"
-        raise ValueError(
-            "`name` must be of a model whose samples are made from labels or from "
-            f"nothing. Received: {name}, whose samples are made {made}"
-        )
-    return LEARNERS[noun]
-
-
-def data(model, options):
+def data(kind, options):
     """The real samples with classes that a model learned from: `Data`.
 
     Args:
-        model: `Task`.
+        kind: see `zoo._useful_kinds`.
         options: of the command: `name`, `data` and `data_dir`.
 
     Raises:
         ValueError: if it is not known which they are, if they have no classes, or if
             they are not of the model's size.
     """
+    model = kind.model
     entry = entry_of(model.name, options.name)
     if entry is None:
         raise ValueError(
@@ -104,38 +81,39 @@ def data(model, options):
             f"{options.name}, a {model.name}"
         )
     changes = {"batch_size": 1, "data": options.data, "data_dir": options.data_dir}
-    if options.data is not None:  # pictures of any size become the model's
-        size = tuple(model.target.shape[:2])
-        changes["source_overrides"] = {"image_size": size}
+    if options.data is not None:
+        changes["source_overrides"] = kind.source()
     splits = _settings.Settings.of(entry, **changes).splits()
-    if splits.kind("labels") is None:
+    test = splits.held_out if splits.test is None else splits.test
+    real, test = (kind.labelled(splits, part) for part in (splits.train.content, test))
+    if real is None:
         raise ValueError(
             f"`name` must be of a model of data with classes. Received: {options.name}"
             f", whose data, {splits.name}, have none"
         )
     _check_sizes(model, splits, options)
-    test = splits.held_out if splits.test is None else splits.test
-    real, test = (_labelled(part) for part in (splits.train.content, test))
-    return Data(splits.name, real, test, splits.sizes["num_classes"])
+    return Data(splits.name, model.target.noun, real, test)
 
 
-def synthetic(model, data, options, folder):
+def synthetic(kind, data, options, folder):
     """Samples of a model, and what they are said to show: `Made`.
 
-    Those of a model without classes are read by a classifier of all real training
-    samples.
+    Those of which nobody knows the classes are read by a classifier of all real
+    training samples.
 
     Args:
-        model: `Task`.
+        kind: see `zoo._useful_kinds`.
         data: `Data`.
         options: of the command: `count`, `steps`, `guidance` and `seed`.
         folder: path that exists, where they are kept.
     """
     count = min(len(data.real), MOST) if options.count is None else options.count
-    check_memory("--count", count, 2 * model.target.numbers * count)
-    how = _drawing(model, options)
-    samples, labels = _drawn(model, count, options.seed, how, folder)
-    said = "labels as they were asked for"
+    size = math.prod(kind.shape) * kind.dtype.itemsize
+    check_memory("--count", count, 2 * size * count)
+    how = _drawing(kind.model, options)
+    samples = _drawn(kind, count, options.seed, how, folder)
+    labels = kind.labels(samples, CHUNK)
+    said = "labels as the model has them"
     if labels is None:
         say("zoo", "it is not asked for classes: a classifier reads what it draws")
         reader = _reader(data)
@@ -151,7 +129,7 @@ def _reader(data):
     """A classifier of real samples, with `classify` and `accuracy`."""
     real, test = data.real, data.test
     arrays = real.samples, real.labels, test.samples, test.labels
-    return fit_classifier(*arrays, data.num_classes)
+    return fit_classifier(*arrays)
 
 
 def remembering(learn, folder):
@@ -172,8 +150,6 @@ def remembering(learn, folder):
 
 def json_of(value):
     """A text of JSON, the same for dicts of another order."""
-    import json
-
     return json.dumps(value, sort_keys=True, indent=1) + "\n"
 
 
@@ -185,10 +161,6 @@ def _check_sizes(model, splits, options):
                 f"`--data` must be of this model's size: {name} is {own} in "
                 f"{splits.name} and {size} in the model. Received: {options.data}"
             )
-
-
-def _labelled(arrays):
-    return Labelled(np.asarray(arrays["images"]), np.asarray(arrays["labels"]))
 
 
 def _drawing(model, options):
@@ -210,8 +182,9 @@ def _drawing(model, options):
     return own
 
 
-def _drawn(model, count, seed, how, folder):
-    """uint8 samples and int labels or `None`; some at a time, each kept in a file."""
+def _drawn(kind, count, seed, how, folder):
+    """Samples, some at a time, each time kept in a file."""
+    model = kind.model
     weights = [weight.numpy() for weight in model.weights]
     of = content_hash(weights, json_of(to_plain(model)), json_of(how), seed)[:16]
     if "progress" in inspect.signature(model.generate).parameters:
@@ -220,20 +193,15 @@ def _drawn(model, count, seed, how, folder):
     parts = []
     for number in watched(range(-(-count // CHUNK)), "batch"):
         path = folder / f"drawn-{of}-{number:04}.npy"
-        part = reopened(path, (CHUNK, *model.target.shape))
+        part = reopened(path, kind.dtype, (CHUNK, *kind.shape))
         if part is None:
-            part = to_bytes(_images.generate(model, CHUNK, seed + number, **how)[0])
-            part = np.asarray(part)
+            part = kind.draw(CHUNK, seed + number, how)
             write_bytes(path, _encoded(part))
         parts.append(part)
-    labels = None
-    if getattr(model, "num_classes", None):  # each chunk has all, as `generate` has it
-        own = np.arange(CHUNK, dtype="int32") % model.num_classes
-        labels = np.tile(own, len(parts))[:count]
-    return np.concatenate(parts)[:count], labels
+    return np.concatenate(parts)[:count]
 
 
-def reopened(path, shape):
+def reopened(path, dtype, shape):
     """What was kept in a file, or `None` where there is nothing that fits."""
     if not path.is_file():
         return None
@@ -241,7 +209,7 @@ def reopened(path, shape):
         array = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError):
         return None
-    return array if (array.dtype, array.shape) == (np.uint8, shape) else None
+    return array if (array.dtype, array.shape) == (dtype, shape) else None
 
 
 def _encoded(array):

@@ -19,7 +19,7 @@ class Labelled:
     """Samples and their classes.
 
     Args:
-        samples: array `(N, ...)`.
+        samples: array `(N, ...)`, or a tensor.
         labels: int `(N,)`, from 0.
 
     Raises:
@@ -40,6 +40,7 @@ class Labelled:
             )
         if labels.min() < 0:
             raise ValueError(f"`labels` must be >= 0. Received: {labels.min()}")
+        object.__setattr__(self, "samples", np.asarray(self.samples))
         object.__setattr__(self, "labels", labels.astype("int32"))
 
     def __len__(self):

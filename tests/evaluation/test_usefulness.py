@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_genai.evaluation.usefulness import (
     SETTINGS,
@@ -121,6 +122,12 @@ def test_pictures_are_learned_by_the_classifier_of_this_library(monkeypatch):
 def test_samples_without_a_class_each_are_refused(samples, labels, message):
     with pytest.raises(ValueError, match=message):
         Labelled(samples, labels)
+
+
+def test_tensors_are_samples_too():
+    tensors = tf.constant([[1.0], [2.0]]), tf.constant([0, 1])
+    found = Labelled(*tensors).some(1, 0)
+    assert found.samples.tolist() in ([[1.0]], [[2.0]])
 
 
 def test_more_than_there_are_is_refused():
