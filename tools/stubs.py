@@ -44,12 +44,12 @@ PACKAGES = {
     "data": Public(
         modules=words(
             "answering augmentation captioned_pictures captions chorales "
-            "conversations countdown damage dialogue emoji images masking pairs "
-            "preferences pronunciation recordings reviews sentiment sounds speech "
-            "spoken_captions summarization tables text tokenizers transcripts "
+            "conversations countdown damage dialogue emoji furniture images masking "
+            "pairs preferences pronunciation recordings reviews sentiment sounds "
+            "speech spoken_captions summarization tables text tokenizers transcripts "
             "translation video"
         ),
-        machinery=words("alphabet sentencepiece tokenizer"),
+        machinery=words("alphabet furniture_parts sentencepiece tokenizer"),
         hidden=words("Plan"),
     ),
     "evaluation": Public(
@@ -63,7 +63,8 @@ PACKAGES = {
             "Divergence divergence best_of_divergence pass_at pronunciation_errors "
             "word_error_rate character_error_rate phone_error_rate error_rate "
             "edit_distance plot_alignment skin_tones Labelled Accuracy "
-            "score_usefulness taught told_apart distance_to_closest permuted"
+            "score_usefulness taught told_apart distance_to_closest permuted "
+            "chamfer_distances shape_scores count_legs count_boards"
         ),
         only=True,
     ),

@@ -120,13 +120,13 @@ def input_lines():
         raise ValueError(f"standard input must be UTF-8 text: {error}") from None
 
 
-def output_file(value, argument, suffix=None):
+def output_file(value, argument, *suffixes):
     """The path of a file that can be written, or one line that says why not.
 
     Args:
         value: str, as it was typed.
         argument: str, what errors call it.
-        suffix: str or `None` (any). How its name must end: what is written has it.
+        suffixes: str. How its name may end, as what is written is; none: anyhow.
     """
     from keras_genai.files.paths import as_path
 
@@ -136,8 +136,9 @@ def output_file(value, argument, suffix=None):
         raise ValueError(
             f"`{argument}` must be a file in a folder that exists. Received: {value}"
         )
-    if suffix is not None and path.suffix != suffix:
-        raise ValueError(f"`{argument}` must end with {suffix}. Received: {value}")
+    if suffixes and path.suffix not in suffixes:
+        allowed = " or ".join(suffixes)
+        raise ValueError(f"`{argument}` must end with {allowed}. Received: {value}")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise ValueError(
             f"`{argument}` must be in a folder that you may write to. Received: {value}"

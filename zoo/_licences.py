@@ -26,6 +26,7 @@ LICENCES = {
     "emoji": _TWEMOJI,
     "emoji_edits": _TWEMOJI,
     "emoji_sketches": _TWEMOJI,
+    "furniture": f"{_OWN})",
     "moving_digits": _DIGITS,
     "names": "MIT (karpathy/makemore)",
     "people": f"{_OWN}, with first names of karpathy/makemore, MIT)",

@@ -40,6 +40,7 @@ METRICS = {
     "exact_match": Metric("exact match, share", more_is_better=True),
     "frechet_distance": Metric("Frechet distance of features"),
     "kernel_distance": Metric("kernel distance of features"),
+    "legs_right": Metric("legs as asked, share", more_is_better=True),
     "log_mel_distance": Metric("mean difference of log-mels, nats, unseen sounds"),
     "nats_per_character": Metric("nats a character of unseen text"),
     "nats_per_code": Metric("nats a code of unseen pictures"),

@@ -83,7 +83,7 @@ def _out(target, asked):
     if "out" not in asked and target.spoken:
         return None
     name = asked.get("out", f"sample{target.suffix}")
-    return output_file(name, "--out", target.suffix)
+    return output_file(name, "--out", *target.suffixes)
 
 
 def _write(model, entry, asked, seed):

@@ -9,6 +9,7 @@ from . import countdown as countdown
 from . import damage as damage
 from . import dialogue as dialogue
 from . import emoji as emoji
+from . import furniture as furniture
 from . import images as images
 from . import masking as masking
 from . import pairs as pairs

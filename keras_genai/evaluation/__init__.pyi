@@ -10,6 +10,8 @@ from .diversity import distinct as distinct
 from .diversity import unique_share as unique_share
 from .edits import edit_distance as edit_distance
 from .emoji import skin_tones as skin_tones
+from .furniture import count_boards as count_boards
+from .furniture import count_legs as count_legs
 from .images import class_entropy as class_entropy
 from .images import frechet_distance as frechet_distance
 from .images import kernel_distance as kernel_distance
@@ -36,6 +38,8 @@ from .pronunciation import pronunciation_errors as pronunciation_errors
 from .restoration import psnr as psnr
 from .restoration import restoration_scores as restoration_scores
 from .restoration import ssim as ssim
+from .shapes import chamfer_distances as chamfer_distances
+from .shapes import shape_scores as shape_scores
 from .summarization import rouge as rouge
 from .summarization import score_summaries as score_summaries
 from .tables import distance_to_closest as distance_to_closest

@@ -23,6 +23,8 @@ from .mel import Mel as Mel
 from .notes import Notes as Notes
 from .notes import Pitches as Pitches
 from .number import Number as Number
+from .points import Coordinates as Coordinates
+from .points import Points as Points
 from .speaker import Speaker as Speaker
 from .speech import Speech as Speech
 from .table import Categories as Categories

@@ -23,6 +23,7 @@ class Modality:
     Attributes:
         key: str. What it is called in a batch.
         suffix: str. Of its files, with the dot.
+        suffixes: tuple of str. Of all files that it can write.
         options: tuple of str. What may be asked of samples of this kind, as the
             command line spells it.
         conditions: tuple of str. The same of samples that are made from this kind.
@@ -60,6 +61,10 @@ class Modality:
     @property
     def argument(self):
         return self.key
+
+    @property
+    def suffixes(self):
+        return (self.suffix,)
 
     @property
     def fields(self):

@@ -32,6 +32,7 @@ from .ngram_smoothing import Smoothing as Smoothing
 from .patchgan import PatchDiscriminator as PatchDiscriminator
 from .pix2pix import Pix2PixGenerator as Pix2PixGenerator
 from .pixelcnn import PixelCNN as PixelCNN
+from .point_denoiser import PointDenoiser as PointDenoiser
 from .recurrent_encoder import RecurrentEncoder as RecurrentEncoder
 from .recurrent_encoder_decoder import RecurrentEncoderDecoder as RecurrentEncoderDecoder
 from .residual_encoder import ResidualEncoder as ResidualEncoder

@@ -10,6 +10,7 @@ from keras_genai.checks import check_integer, check_number
 from keras_genai.declared import Positive, Rate, part
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.image import Image
+from keras_genai.modalities.points import Points
 from keras_genai.networks.base import Network
 from keras_genai.registry import register
 from keras_genai.samplers.diffusion import Ancestral, DPMSolver, Sampler
@@ -40,7 +41,8 @@ class Diffusion(Editing, PictureTask):
     Args:
         network: a `DenoisingNetwork`, such as `UNet` or `DiT`, or another one with the
             same call arguments.
-        target: `Image`, or `Video`, whose frames the network sees as channels.
+        target: `Image`; `Video`, whose frames the network sees as channels; or
+            `Points`, objects in space, which it sees as a picture one pixel wide.
         given: any of `Label`, `Text` with a length, and an `Image` with another key,
             such as `condition`; one, a tuple, or nothing.
         schedule: object of `keras_genai.schedules`.
@@ -76,7 +78,7 @@ class Diffusion(Editing, PictureTask):
     """
 
     network: Network
-    target: Image
+    target: Image | Points
     given: tuple[Modality, ...] = ()
     schedule: Annotated[Any, part("log_snr", "keras_genai.schedules")] = CosineNoise()
     prediction: Annotated[Any, part("clean_factor", PREDICTIONS)] = Velocity()

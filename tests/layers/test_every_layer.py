@@ -41,6 +41,7 @@ from keras_genai.layers import (
     masked,
     modulated,
     normalization,
+    point_sets,
     pool,
     positions,
     recurrent,
@@ -262,6 +263,13 @@ CASES = {
     ),
     "Equalized": case(bare(equalized.Equalized, bias=0.5, speed=0.1)),
     "FeedForward": case(FeedForward, 9, "silu"),
+    "InducedBlock": case(
+        point_sets.InducedBlock,
+        2,
+        12,
+        reads=True,
+        inputs=[TEXT, draw(3, WIDTH, seed=2), VECTOR, *MEMORY_READ],
+    ),
     "GRU": case(recurrent.GRU, UNITS),
     "GatedFeedForward": case(feedforward.GatedFeedForward, 9, "silu", use_bias=False),
     "GaussianSampling": case(

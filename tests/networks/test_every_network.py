@@ -32,6 +32,7 @@ from keras_genai.networks.matcha import Matcha
 from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
+from keras_genai.networks.point_denoiser import PointDenoiser
 from keras_genai.networks.recurrent_encoder import RecurrentEncoder
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.networks.residual_encoder import ResidualEncoder
@@ -407,6 +408,9 @@ CASES = {
         units=3,
     ),
     "DiT": denoiser(DiT, patch=4, depth=1, width=8),
+    "PointDenoiser": denoiser(
+        PointDenoiser, depth=1, width=8, num_heads=2, num_tokens=3, frequencies=2
+    ),
     "UNet": denoiser(UNet, width=8, multipliers=(1,), blocks=1, attention_at=(0,)),
     "DenseAutoencoder": case(
         DenseAutoencoder,

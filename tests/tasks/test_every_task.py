@@ -29,6 +29,7 @@ from keras_genai.modalities.image import Image, Video
 from keras_genai.modalities.mel import Mel
 from keras_genai.modalities.notes import Notes
 from keras_genai.modalities.number import Number
+from keras_genai.modalities.points import Points
 from keras_genai.modalities.speaker import Speaker
 from keras_genai.modalities.speech import Speech
 from keras_genai.modalities.table import Table
@@ -45,6 +46,7 @@ from keras_genai.networks.matcha import Matcha
 from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
+from keras_genai.networks.point_denoiser import PointDenoiser
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.networks.residual_encoder import ResidualEncoder
 from keras_genai.networks.rnn import RNN
@@ -554,6 +556,14 @@ CASES = {
         IMAGE,
         (LABEL, Text(vocabulary_size=VOCABULARY, length=LENGTH)),
         **NOISE,
+    ),
+    "Diffusion of points": case(
+        Diffusion,
+        of(PointDenoiser, depth=1, width=8, num_heads=2, num_tokens=3),
+        Points(6),
+        LABEL,
+        inputs={"points": pictures(6, 3), "labels": LABELLED["labels"]},
+        draws=True,
     ),
     "VAE": case(
         VAE,
