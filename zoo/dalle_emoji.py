@@ -19,6 +19,7 @@ from zoo import _captions, _dalle, _emoji
 from zoo.entry import Entry, Recipe
 
 STEPS = 5_000
+DRAWN = dict(guidance=2.0, temperature=0.7)
 
 entry = Entry(
     task=DALLE,
@@ -43,10 +44,8 @@ entry = Entry(
         validate_every=500,
         keep_best=True,
     ),
-    evaluate=functools.partial(_dalle.score, guidance=2.0),
-    sample=functools.partial(
-        _captions.draw, count=32, prompts=_emoji.SHOWN, guidance=2.0
-    ),
+    evaluate=functools.partial(_dalle.score, **DRAWN),
+    sample=functools.partial(_captions.draw, count=32, prompts=_emoji.SHOWN, **DRAWN),
     family="autoregressive pictures",
     paper="Ramesh et al. 2021, Zero-Shot Text-to-Image Generation",
     parts=dict(codec="vqvae_emoji", ranker="clip_emoji"),

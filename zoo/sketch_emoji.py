@@ -25,7 +25,7 @@ entry = Entry(
     tiny=dict(width=2),
     source=SOURCE,
     recipe=Recipe(
-        compile=lambda steps=6_000: _adversarial.adam(5e-4, 2e-4),
+        compile=lambda steps=6_000: _adversarial.adam(2e-4),
         batch_size=16,
         steps=6_000,
         log_every=100,

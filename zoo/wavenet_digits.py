@@ -18,9 +18,9 @@ entry = Entry(
     networks=dict(network=WaveNet),
     given=("labels", "speakers"),
     config=dict(
-        residual=32,
-        gate=64,
-        skip=128,
+        residual=64,
+        gate=128,
+        skip=256,
         embedding=16,
         moments=20,  # one second, at 8 kHz
         hop=400,
@@ -28,7 +28,7 @@ entry = Entry(
     ),
     tiny=dict(dilations=(1, 2), residual=4, gate=4, skip=4, embedding=2, moments=2),
     source=sounds.spoken_digits,
-    recipe=_sound.recipe(6_000),
+    recipe=_sound.recipe(30_000),
     evaluate=_sound.score,
     sample=_sound.draw,
     family="sound",
