@@ -18,6 +18,7 @@ from zoo import _captions, _dalle
 from zoo.entry import Entry, Recipe
 
 STEPS = 5_000
+DRAWN = dict(guidance=3.0, temperature=0.5)  # read best in validation pictures
 SHOWN = (
     "a three left of a seven",
     "a seven left of a three",
@@ -52,8 +53,8 @@ entry = Entry(
         validate_every=500,
         keep_best=True,
     ),
-    evaluate=functools.partial(_dalle.score_digits, guidance=2.0),
-    sample=functools.partial(_captions.draw, count=32, prompts=SHOWN, guidance=2.0),
+    evaluate=functools.partial(_dalle.score_digits, **DRAWN),
+    sample=functools.partial(_captions.draw, count=32, prompts=SHOWN, **DRAWN),
     family="autoregressive pictures",
     paper="Ramesh et al. 2021, Zero-Shot Text-to-Image Generation",
     parts=dict(codec="vqvae_captioned_digits"),

@@ -24,8 +24,8 @@ entry = Entry(
         latent_size=64,
         filters=(64, 128),
         residual_blocks=1,
-        temperature=CosineAnnealing(1.0, 0.25, STEPS * 3 // 4),
-        kl_weight=CosineAnnealing(0.02, 0.02),
+        temperature=CosineAnnealing(1.0, 0.0625, STEPS * 3 // 4),
+        kl_weight=CosineAnnealing(0.02, 0.002, STEPS * 3 // 4),
         data_variance=0.0893,
     ),
     tiny=dict(filters=(4, 4), num_codes=8, latent_size=4),
@@ -33,7 +33,7 @@ entry = Entry(
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
             optimizer=keras.optimizers.Adam(
-                keras.optimizers.schedules.CosineDecay(3e-3, steps)
+                keras.optimizers.schedules.CosineDecay(1e-3, steps)
             ),
             jit_compile=False,
         ),

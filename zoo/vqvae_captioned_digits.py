@@ -1,4 +1,4 @@
-"""VQ-VAE on one or two digits of 16 x 16, as captions have them: 8 x 8 codes of 64.
+"""VQ-VAE on one or two digits of 16 x 16, as captions have them: 8 x 8 codes of 128.
 
 Run:       python train.py vqvae_captioned_digits
 """
@@ -18,13 +18,7 @@ STEPS = 3_000
 entry = Entry(
     task=VQVAE,
     networks=dict(network=QuantizedAutoencoder),
-    config=dict(
-        num_codes=64,
-        latent_size=8,
-        filters=(64,),
-        residual_blocks=1,
-        data_variance=0.0546,
-    ),
+    config=dict(num_codes=128, latent_size=8, filters=(64,), data_variance=0.0546),
     tiny=dict(filters=(2,), num_codes=4, latent_size=2),
     source=captioned_digits,
     recipe=Recipe(
