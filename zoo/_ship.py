@@ -37,8 +37,9 @@ def ship(options):
     run = _shipped(options) if options.again else _finished(options)
     with _replacing(target) as scratch:
         _smaller.write(run.preset, scratch, options.dtype, run.card)
+        _check_size(scratch, options.name)  # before minutes of scoring
         record = _record(run, scratch, options.tolerance)
-        _check(record, options.name)
+        _check(record)
     write_text(f"{target}.json", record.model_dump_json(indent=1) + "\n")
     print(
         f"{record.metric} was {record.trained:.6f}, and is {record.shipped:.6f} from "
@@ -192,7 +193,7 @@ def _record(run, folder, tolerance):
 
     return Shipped(
         dtype=_smaller.main_dtype(folder),
-        size=sum(path.stat().st_size for path in folder.iterdir()),
+        size=_size(folder),
         sha256=manifests.read_manifest(folder),
         data=run.splits.name,
         licence=licence(run.splits.name),
@@ -205,6 +206,11 @@ def _record(run, folder, tolerance):
     )
 
 
+def _size(folder):
+    """int: bytes of all files."""
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
 def _score(run, folder):
     """The entry's first figure, of the model in a folder."""
     from keras_genai import from_preset
@@ -215,8 +221,8 @@ def _score(run, folder):
     return next(iter(run.settings.evaluate(model, run.splits).values()))
 
 
-def _check(record, name):
-    """Raises if the weights lost too much, or if all that ship became too large."""
+def _check(record):
+    """Raises if the weights lost too much."""
     worse = metric(record.metric).worse(record.shipped, record.trained)
     allowed = record.tolerance * abs(record.trained)
     if not worse <= allowed:  # NaN is not
@@ -225,8 +231,12 @@ def _check(record, name):
             f"{record.dtype}, by which {record.metric} is {record.shipped:.6f}, and "
             f"was {record.trained:.6f}; nothing was changed"
         )
+
+
+def _check_size(folder, name):
+    """Raises if all weights that ship became too large."""
     others = [_weights.record(each) for each in _weights.names() if each != name]
-    size = record.size + sum(each.size for each in others)
+    size = _size(folder) + sum(each.size for each in others)
     if size > _weights.MOST_BYTES:
         raise ValueError(
             f"`name` must be of weights that make at most {_weights.MOST_BYTES:,} "
