@@ -254,10 +254,12 @@ def between_frames(frames, hop, samples, starts=None):
     share = ops.cast(place % hop, frames.dtype)[..., None] / hop
     count = frames.shape[1]
     if count is not None and count <= LARGEST_PRODUCT:
-        near = ops.one_hot(first, count, dtype=frames.dtype)
-        far = ops.one_hot(second, count, dtype=frames.dtype)
-        return ops.matmul((1 - share) * near + share * far, frames)
-    left, right = _frames_at(frames, first), _frames_at(frames, second)
+        left, right = (
+            ops.matmul(ops.one_hot(places, count, dtype=frames.dtype), frames)
+            for places in (first, second)
+        )
+    else:
+        left, right = _frames_at(frames, first), _frames_at(frames, second)
     return left + share * (right - left)
 
 
