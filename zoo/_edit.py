@@ -39,6 +39,7 @@ def _source(model):
 def _read(files, kind, entry, outlines):
     """float32 `(N, H, W, C)`: the pictures of files as a model reads them."""
     import numpy as np
+
     from keras_genai.data.pairs import Edges
     from keras_genai.data.pictures import resize, set_channels, to_float
     from keras_genai.files.paths import as_path
