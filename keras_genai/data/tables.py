@@ -1,13 +1,13 @@
 """Sources of tables: functions that return `Splits` of rows.
 
 Batches are dicts of `numbers` and `categories`, as `keras_genai.modalities.table.Table`
-says; so are `held_out` and `test`. A table is made of the training rows alone. A value
-of the other rows that it does not know, such as a category, cannot be in a split: then
-the table is made of all rows, and of them it knows the names of categories only.
+says; so are `held_out` and `test`. Quantiles and shares of a table are those of the
+training rows alone; which words and gaps there are it knows from all rows, since a word
+that it does not know could not be in a batch.
 """
 
 import functools
-import importlib.resources
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -24,7 +24,6 @@ from keras_genai.modalities.table import Table
 TEST = 189  # of the 569 rows of breast_cancer
 _FIXED = 0  # seed of the cut, the same in every run
 _OF_SKLEARN = {"breast_cancer": "target", "wine": "target", "diabetes": "target"}
-_DIAMONDS = "plotnine.data", "diamonds.csv"
 
 
 def breast_cancer(
@@ -79,10 +78,13 @@ def diamonds(batch_size, seed=0, data_dir=None, *, validation=2_000, target="cut
     Raises:
         ImportError: if plotnine is not installed.
     """
-    require(_DIAMONDS[0].partition(".")[0], "Diamonds")
-    place = importlib.resources.files("plotnine") / "data" / _DIAMONDS[1]
-    with importlib.resources.as_file(place) as path:
-        columns = read_columns(path)
+    found = find_spec("plotnine")
+    if found is None:
+        raise ImportError(
+            "`diamonds` needs plotnine, which is not installed: "
+            "python -m pip install plotnine"
+        )
+    columns = read_columns(as_path(found.origin).parent / "data" / "diamonds.csv")
     return _splits(columns, "diamonds", batch_size, seed, validation, 10_000, target)
 
 
