@@ -251,7 +251,21 @@ def _columns():
 def _made(places, points, seed):
     with tf.device("CPU:0"):
         said = {key: tf.gather(column, places) for key, column in _columns().items()}
-    return assemble(said, points, seed)
+    made = _assembling(points)(said, seed)
+    return tf.ensure_shape(made, (*places.shape, points, 3))
+
+
+@functools.cache
+def _assembling(points):
+    """`assemble` of so many points, traced once in a process."""
+    signature = {
+        key: tf.TensorSpec((None,), column.dtype) for key, column in _columns().items()
+    }
+    return tf.function(
+        lambda said, seed: assemble(said, points, seed),
+        input_signature=[signature, tf.TensorSpec((2,), "int64")],
+        autograph=False,
+    )
 
 
 def _making(points, tokens):
