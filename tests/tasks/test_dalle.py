@@ -33,7 +33,8 @@ def make(text=None, seed=0, **changes):
         QuantizedAutoencoder(num_codes=CODES, latent_size=4, filters=(4, 4)),
         Image(SHAPE),
     )
-    codec.quantizer.codebook.assign(codec.quantizer.codebook * 20)
+    latents = np.reshape(codec.network.encode(PICTURES), (-1, 4))
+    codec.quantizer.codebook.assign(latents[::3][:CODES])  # pictures differ in codes
     network = GPT(depth=1, width=8, num_heads=2, dropout=changes.pop("dropout", 0.0))
     text = text or Text(vocabulary_size=WORDS, length=LENGTH)
     model = DALLE(network, codec, text, **changes)

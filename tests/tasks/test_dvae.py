@@ -138,7 +138,7 @@ def test_it_learns_one_batch_by_heart(digits):
         latent_size=16,
         filters=(32, 32),
         data_variance=float(np.var(batch["images"])),
-        temperature=CosineAnnealing(1.0, 0.1, 600),
+        temperature=CosineAnnealing(1.0, 0.25, 600),
     )
     data = tf.data.Dataset.from_tensors(batch)
     first = model.evaluate(data, verbose=0, return_dict=True)
