@@ -21,7 +21,7 @@ def small(entry):
     recipe = dataclasses.replace(
         entry.recipe,
         compile=functools.partial(without_xla, entry.recipe.compile),
-        batch_size=min(entry.recipe.batch_size, 8),
+        batch_size=min(entry.recipe.batch_size, 4),
         steps=2,
         steps_per_execution=1,
         validate_every=None,
