@@ -21,7 +21,7 @@ entry = Entry(
     source=tables.breast_cancer,
     recipe=Recipe(
         compile=lambda steps=STEPS: dict(
-            optimizer=_diffusion.adam(steps), jit_compile=True
+            optimizer=_diffusion.adam(steps), jit_compile=False
         ),
         batch_size=256,
         steps=STEPS,

@@ -26,7 +26,7 @@ entry = Entry(
             optimizer=keras.optimizers.AdamW(
                 keras.optimizers.schedules.CosineDecay(1e-3, steps), weight_decay=1e-5
             ),
-            jit_compile=True,
+            jit_compile=False,
         ),
         batch_size=256,
         steps=STEPS,
