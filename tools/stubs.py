@@ -62,8 +62,8 @@ PACKAGES = {
             "compare TextJudge PairJudge ClassifierJudge distinct unique_share "
             "Divergence divergence best_of_divergence pass_at pronunciation_errors "
             "word_error_rate character_error_rate phone_error_rate error_rate "
-            "edit_distance plot_alignment skin_tones Labelled Accuracy "
-            "score_usefulness taught told_apart distance_to_closest permuted "
+            "edit_distance plot_alignment plot_picture_attention skin_tones Labelled "
+            "Accuracy score_usefulness taught told_apart distance_to_closest permuted "
             "chamfer_distances shape_scores count_legs count_boards"
         ),
         only=True,

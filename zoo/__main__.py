@@ -16,7 +16,14 @@ from zoo._sample import MAX_LENGTH, TEMPERATURE, sample
 from zoo._ship import ship
 from zoo._show import show
 from zoo._speak import OUT, speak
-from zoo._tasks import answer, classify, summarize, transcribe, translate
+from zoo._tasks import (
+    answer,
+    caption,
+    classify,
+    summarize,
+    transcribe,
+    translate,
+)
 from zoo._train import SEEDS, add_options, train
 from zoo._useful import FEW, useful
 from zoo._useful import OUT as USEFUL
@@ -212,6 +219,11 @@ def add_task_verbs(verb):
     text = "the model that translates what was understood, an entry or a folder"
     add("--translate-by", metavar="NAME", help=text)
     add("--languages", help=f"of that model: {LANGUAGES}")
+
+    add = verb(caption, "say what pictures show")
+    add_model(add)
+    add("text", nargs="+", metavar="FILE", help="pictures, or folders of some")
+    add("--beams", type=integer(1, 1_000), help="search with so many (the model's own)")
 
 
 def add_rank(add):

@@ -14,6 +14,7 @@ from zoo._declared import declared
 FAMILIES = (
     *("n-grams", "recurrent networks", "transformers", "encoder-decoders", "encoders"),
     *("alignment", "VAEs and codecs", "autoregressive pictures", "GANs", "diffusion"),
+    "captioning",
     "speech",
     "sound",
     "music",

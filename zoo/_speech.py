@@ -223,16 +223,33 @@ def as_pairs(model, splits, batch_size, seed):
 
 def _as_pairs(tokenizer, batch):
     """A batch as `Seq2SeqLM` reads it."""
-    mels, tokens = batch["mels"], batch["tokens"]
+    mels = batch["mels"]
+    mask = tf.sequence_mask(batch["frames"], tf.shape(mels)[1])
+    return read_and_written(tokenizer, mels, mask, batch["tokens"])
+
+
+def read_and_written(tokenizer, inputs, mask, tokens):
+    """What is read and what is to be written of it, as `Seq2SeqLM` trains on them.
+
+    Args:
+        tokenizer: `Tokenizer` with a start and an end token.
+        inputs: float `(B, S, ...)`.
+        mask: bool `(B, S)`, where they are real.
+        tokens: int `(B, L)` of texts, 0 where nothing is.
+
+    Returns:
+        `(batch, labels, weights)`: dict; int `(B, L + 1)`, the texts and their ends;
+        and float32 `(B, L + 1)`, 1 at these.
+    """
     ends = tf.math.count_nonzero(tokens, axis=1, keepdims=True, dtype="int32")
     places = tf.range(tf.shape(tokens)[1] + 1)[None]
     longer = tf.pad(tokens, [(0, 0), (0, 1)])
     labels = tf.where(places == ends, tokenizer.end_token, longer)
-    inputs = {
-        "inputs": mels,
-        "inputs_mask": tf.sequence_mask(batch["frames"], tf.shape(mels)[1]),
+    batch = {
+        "inputs": inputs,
+        "inputs_mask": mask,
         "targets": tf.pad(
             labels[:, :-1], [(0, 0), (1, 0)], constant_values=tokenizer.start_token
         ),
     }
-    return inputs, labels, tf.cast(places <= ends, "float32")
+    return batch, labels, tf.cast(places <= ends, "float32")

@@ -92,6 +92,25 @@ def transcribe(options):
             print(f"{printable(path)}: {text}", flush=True)
 
 
+def caption(options):
+    """Says what pictures show, a line a file.
+
+    Of a folder all pictures are looked at, those in folders within it, too. They may be
+    of any size: their middle is cropped and resized to what the model knows.
+    """
+    from keras_genai.files.pictures import EXTENSIONS
+
+    paths = chosen_files(options.text, EXTENSIONS, "picture")
+    place = locate(options.name, options.preset)
+    model = open_model(place, options.name, "caption", options.int8)
+    model.jit_generate = False  # compiling would take longer than a few pictures
+    more = {} if options.beams is None else _beams(model, options.beams)
+    for first in range(0, len(paths), BATCH):
+        chosen = paths[first : first + BATCH]
+        for path, text in zip(chosen, model.caption(chosen, **more), strict=True):
+            print(f"{printable(path)}: {printable(text)}", flush=True)
+
+
 def _translator(options):
     """A function from texts to their translations by `--translate-by`, or themselves.
 

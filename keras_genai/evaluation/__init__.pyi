@@ -30,6 +30,7 @@ from .likelihood import Bound as Bound
 from .likelihood import code_cross_entropy as code_cross_entropy
 from .likelihood import evidence_bound as evidence_bound
 from .likelihood import importance_bound as importance_bound
+from .picture_attention_plot import plot_picture_attention as plot_picture_attention
 from .preference import Judge as Judge
 from .preference import WinRate as WinRate
 from .preference import compare as compare

@@ -47,6 +47,7 @@ from .modulated import ModulatedConvolution as ModulatedConvolution
 from .normalization import BatchNormalization as BatchNormalization
 from .padding import skip_padding as skip_padding
 from .phase_retrieval import griffin_lim as griffin_lim
+from .picture_encoder import PictureEncoder as PictureEncoder
 from .point_sets import InducedBlock as InducedBlock
 from .pool import ImagePool as ImagePool
 from .positions import LearnedPositions as LearnedPositions

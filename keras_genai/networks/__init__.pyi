@@ -33,6 +33,7 @@ from .patchgan import PatchDiscriminator as PatchDiscriminator
 from .pix2pix import Pix2PixGenerator as Pix2PixGenerator
 from .pixelcnn import PixelCNN as PixelCNN
 from .point_denoiser import PointDenoiser as PointDenoiser
+from .recurrent_captioner import RecurrentCaptioner as RecurrentCaptioner
 from .recurrent_encoder import RecurrentEncoder as RecurrentEncoder
 from .recurrent_encoder_decoder import RecurrentEncoderDecoder as RecurrentEncoderDecoder
 from .residual_encoder import ResidualEncoder as ResidualEncoder
@@ -53,6 +54,7 @@ from .unet import UNet as UNet
 from .vae import Autoencoder as Autoencoder
 from .vae import ConvolutionalAutoencoder as ConvolutionalAutoencoder
 from .vae import DenseAutoencoder as DenseAutoencoder
+from .vision_encoder_decoder import VisionEncoderDecoder as VisionEncoderDecoder
 from .vit import ViT as ViT
 from .vqvae import QuantizedAutoencoder as QuantizedAutoencoder
 from .wavenet import WaveNet as WaveNet

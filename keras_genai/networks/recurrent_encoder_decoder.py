@@ -77,23 +77,15 @@ class RecurrentEncoderDecoder(SequencePairNetwork):
             policy,
         )
         self.drop = keras.layers.Dropout(self.dropout, dtype=policy, name="dropout")
-        one_way = self.units // 2 if self.attention == "dot" else self.units
-        shared = dict(
-            num_layers=self.num_layers,
-            cell=self.cell,
-            dropout=self.dropout,
-            dtype=policy,
-        )
-        self.encoder = BidirectionalStack(one_way, name="encoder", **shared)
-        self.encoder.build((None, None, width))
+        self.encoder, seen = self.make_encoder()
         self.decoder = AttentiveDecoder(
-            self.units, attention=self.attention, name="decoder", **shared
+            self.units, attention=self.attention, name="decoder", **self._recurrent()
         )
-        self.decoder.build((None, None, width), (None, None, 2 * one_way))
+        self.decoder.build((None, None, width), (None, None, seen))
         # From each of the encoder's last states to one that the decoder begins with.
         count = self.decoder.stack[0].num_states
         self.bridges = [
-            self._dense(2 * one_way, self.units, "tanh", f"bridge_{layer}_{state}")
+            self._dense(seen, self.units, "tanh", f"bridge_{layer}_{state}")
             for layer in range(self.num_layers)
             for state in range(count)
         ]
@@ -104,6 +96,27 @@ class RecurrentEncoderDecoder(SequencePairNetwork):
         if not self.tie_embeddings:
             self.head = self._dense(width, self.vocabulary_size, None, "head")
 
+    def make_encoder(self):
+        """The part that reads.
+
+        Returns:
+            `(layer, width)`: what `look` calls, built; and int, the length of the
+            vectors that it returns.
+        """
+        one_way = self.units // 2 if self.attention == "dot" else self.units
+        encoder = BidirectionalStack(one_way, name="encoder", **self._recurrent())
+        encoder.build((None, None, self.embedding_dim))
+        return encoder, 2 * one_way
+
+    def _recurrent(self):
+        """What the recurrent layers of both halves share."""
+        return dict(
+            num_layers=self.num_layers,
+            cell=self.cell,
+            dropout=self.dropout,
+            dtype=self.dtype_policy,
+        )
+
     def _dense(self, inputs, outputs, activation, name):
         layer = keras.layers.Dense(
             outputs, activation=activation, dtype=self.dtype_policy, name=name
@@ -111,10 +124,23 @@ class RecurrentEncoderDecoder(SequencePairNetwork):
         layer.build((None, None, inputs))
         return layer
 
-    def encode(self, inputs, inputs_mask):
+    def look(self, inputs, inputs_mask):
+        """What the encoder makes of what is read.
+
+        Args:
+            inputs, inputs_mask: as in a call.
+
+        Returns:
+            `(encoded, valid, finals)`: float `(B, S, M)`; bool `(B, S)`, which of these
+            are real; and a list of float `(B, M)`, one for each state that the decoder
+            begins with.
+        """
         valid = ops.cast(inputs_mask, "bool")
         encoded, finals = self.encoder(self._embedded(inputs), valid)
-        finals = [state for layer in finals for state in layer]
+        return encoded, valid, [state for layer in finals for state in layer]
+
+    def encode(self, inputs, inputs_mask):
+        encoded, valid, finals = self.look(inputs, inputs_mask)
         states = [
             ops.cast(bridge(state), state.dtype)
             for bridge, state in zip(self.bridges, finals, strict=True)

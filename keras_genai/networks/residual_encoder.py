@@ -3,12 +3,8 @@
 from keras import ops
 
 from keras_genai.declared import LATER, ImageShape, Rate, Size, Sizes
-from keras_genai.layers.convolution import (
-    Downsample,
-    GroupNorm,
-    ResidualBlock,
-    convolution,
-)
+from keras_genai.layers.convolution import GroupNorm, convolution
+from keras_genai.layers.picture_encoder import residual_stages
 from keras_genai.networks.base import Network
 from keras_genai.registry import register
 
@@ -61,27 +57,7 @@ class ResidualEncoder(Network):
         policy = self.dtype_policy
         self.stem = convolution(self.widths[0], "stem", policy, strides=self.stride)
         self.stem.build((None, *self.image_shape))
-        self.parts = []
-        width = self.widths[0]
-        for stage, channels in enumerate(self.widths):
-            parts = (
-                []
-                if stage == 0
-                else [Downsample(channels, name=f"down_{stage}", dtype=policy)]
-            )
-            parts += [
-                ResidualBlock(
-                    channels,
-                    self.dropout,
-                    dtype=policy,
-                    name=f"stage_{stage}_block_{index}",
-                )
-                for index in range(self.blocks)
-            ]
-            for part in parts:
-                part.build((None, None, None, width))
-                width = channels
-            self.parts += parts
+        self.parts = residual_stages(self.widths, self.blocks, self.dropout, policy)
         self.norm = GroupNorm(dtype=policy, name="norm")
         self.norm.build((None, None, None, self.widths[-1]))
 

@@ -1,4 +1,4 @@
-"""Tasks that write a text from something else: translations, summaries, transcripts."""
+"""Tasks that write a text from something else: translations, transcripts, captions."""
 
 import dataclasses
 from typing import ClassVar
@@ -23,10 +23,16 @@ from keras_genai.samplers.tokens import check_sampler
 from keras_genai.samplers.writing import written
 from keras_genai.tasks.language import as_written, turn_ends
 from keras_genai.tasks.logits import LogitsTask
-from keras_genai.tasks.sources import BATCH, Sources, as_batch, transcribed
+from keras_genai.tasks.sources import (
+    BATCH,
+    Sources,
+    as_batch,
+    is_picture,
+    transcribed,
+)
 from keras_genai.tasks.values import need, table_rows
 
-TRANSCRIBING = ("transcribe",)
+TRANSCRIBING, CAPTIONING = ("transcribe",), ("caption",)
 
 
 @register
@@ -34,7 +40,7 @@ class Seq2SeqLM(LogitsTask):
     """A network that says the next token, given a whole other sequence and all before.
 
     What is read is text, or anything else whose samples are float `(S, ...)`, such as
-    the `Mel` of a sound: the samplers are the same.
+    the `Mel` of a sound or an `Image`: the samplers are the same.
 
     Args:
         network: `keras_genai.networks.sequence_pair.SequencePairNetwork`.
@@ -82,7 +88,9 @@ class Seq2SeqLM(LogitsTask):
 
     @property
     def verbs(self):
-        return ("chat", "translate", "summarize") if self.reads_text else TRANSCRIBING
+        if self.reads_text:
+            return ("chat", "translate", "summarize")
+        return CAPTIONING if is_picture(self.given[0]) else TRANSCRIBING
 
     @property
     def reads_text(self):
@@ -110,10 +118,10 @@ class Seq2SeqLM(LogitsTask):
 
         Args:
             pairs: list, generator or data set of pairs, of str if text is read: what is
-                read, and the text that is to be written. Or conversations: dicts as
-                `keras_genai.data.conversations` describes them, or the path object of
-                a `.jsonl` file of them; what was said before each answer is read, as
-                `turns` writes it down.
+                read, such as a picture, and the text that is to be written. Or
+                conversations: dicts as `keras_genai.data.conversations` describes them,
+                or the path object of a `.jsonl` file of them; what was said before each
+                answer is read, as `turns` writes it down.
             batch_size: int.
             length: int or `None` (the model's context). Most tokens of each side.
             shuffle: bool. Whether each epoch has another order.
@@ -129,14 +137,21 @@ class Seq2SeqLM(LogitsTask):
         if isinstance(rows[0], dict) and self.tokenizer is not None:
             rows = conversations.pairs(rows, self.tokenizer, self.turns)
         parts = columns(rows, 2, "pairs")
-        kinds = (*self.given, self.target)
+        # How long a text is, its end says, and not its padding.
+        kinds = (*self.given, dataclasses.replace(self.target, length=None))
         sides = [
-            kind.read(part, "pairs") for kind, part in zip(kinds, parts, strict=True)
+            Sources(kind, part, name="pairs").rows
+            if is_picture(kind)
+            else kind.read(part, "pairs")
+            for kind, part in zip(kinds, parts, strict=True)
         ]
         most = length or self.context
         mosts = [most if isinstance(kind, Text) else None for kind in kinds]
         # One shape for all batches: XLA compiles each anew.
-        longest = [max(len(row) for row in side) + 1 for side in sides]
+        longest = [
+            max(len(row) for row in side) + (not is_picture(kind))
+            for side, kind in zip(sides, kinds, strict=True)
+        ]
         pairs = zip(longest, mosts, strict=True)
         lengths = [min(size, most) if most else size for size, most in pairs]
         collate = pair_batch(self.tokenizer, lengths, max_lengths=lengths)
@@ -169,7 +184,7 @@ class Seq2SeqLM(LogitsTask):
 
     def call(self, inputs, training=False):
         return self.network(
-            inputs["inputs"],
+            self.given[0].told(inputs["inputs"]),
             inputs["inputs_mask"],
             inputs["targets"],
             training=training,
@@ -183,7 +198,8 @@ class Seq2SeqLM(LogitsTask):
         return {**specs, "inputs_mask": keras.InputSpec("int32", shape=(None, None))}
 
     def initial_cache(self, batch_size, length, inputs, inputs_mask):
-        return self.network.initial_cache(batch_size, length, inputs, inputs_mask)
+        told = self.given[0].told(inputs)
+        return self.network.initial_cache(batch_size, length, told, inputs_mask)
 
     def decode(self, tokens, positions, cache, index):
         return self.network.decode(tokens, positions, cache, index)
@@ -272,7 +288,7 @@ class Seq2SeqLM(LogitsTask):
         Raises:
             ValueError: if the model reads text, or a sound cannot be read.
         """
-        if self.reads_text:
+        if "transcribe" not in self.verbs:
             raise ValueError(
                 "`given` must be sounds to transcribe some, such as a Mel. "
                 f"Received: {type(self.given[0]).__name__}"
@@ -282,6 +298,37 @@ class Seq2SeqLM(LogitsTask):
             sounds,
             lambda rows: self.generate(rows, max_length, sampler),
             batch_size,
+        )
+
+    def caption(self, pictures, sampler=None, max_length=None, batch_size=BATCH):
+        """What pictures show.
+
+        Args:
+            pictures: what the `Image` in `given` reads: a path, a picture of PIL, an
+                array `(H, W, C)`, or several. Files may be of any size; their middle is
+                cropped and resized.
+            sampler, max_length: see `generate`.
+            batch_size: int. Pictures that are looked at together.
+
+        Returns:
+            str, or a list of str for several pictures; int32 arrays without a
+            tokenizer.
+
+        Raises:
+            OSError: if a file cannot be read.
+            ValueError: if the model reads no pictures, or one is not as it must be.
+        """
+        if "caption" not in self.verbs:
+            raise ValueError(
+                "`given` must be an Image for captions of pictures. "
+                f"Received: {type(self.given[0]).__name__}"
+            )
+        return transcribed(
+            self.given[0],
+            pictures,
+            lambda rows: self.generate(rows, max_length, sampler),
+            batch_size,
+            name="pictures",
         )
 
     def read_source(self, inputs):
@@ -298,8 +345,10 @@ class Seq2SeqLM(LogitsTask):
             ValueError: see `generate`.
         """
         if not self.reads_text:
-            sources = Sources(self.given[0], inputs, self.tokenizer)
-            return sources, as_batch(sources.rows)
+            kind = self.given[0]
+            sources = Sources(kind, inputs, self.tokenizer)
+            whole = kind.shape[0] if is_picture(kind) else None
+            return sources, as_batch(sources.rows, length=whole)
         prompts = Prompts(inputs, self.tokenizer, self.vocabulary_size)
         self._check_length("inputs", max(len(row) for row in prompts.tokens))
         return prompts, as_batch(prompts.tokens, self.context)

@@ -41,6 +41,7 @@ from keras_genai.layers import (
     masked,
     modulated,
     normalization,
+    picture_encoder,
     point_sets,
     pool,
     positions,
@@ -203,6 +204,9 @@ CASES = {
         convolution_block.ConvolutionBlock,
         2,
         inputs=[MEMORY, np.ones((*MEMORY.shape[:2], 1), "float32")],
+    ),
+    "PictureEncoder": case(
+        picture_encoder.PictureEncoder, (4, 8), blocks=1, inputs=PICTURES
     ),
     "SpeechEncoder": case(
         speech.SpeechEncoder,

@@ -33,6 +33,7 @@ from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
 from keras_genai.networks.point_denoiser import PointDenoiser
+from keras_genai.networks.recurrent_captioner import RecurrentCaptioner
 from keras_genai.networks.recurrent_encoder import RecurrentEncoder
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.networks.residual_encoder import ResidualEncoder
@@ -45,6 +46,7 @@ from keras_genai.networks.tabular_copula import Copula
 from keras_genai.networks.tcn import TCN
 from keras_genai.networks.unet import UNet
 from keras_genai.networks.vae import ConvolutionalAutoencoder, DenseAutoencoder
+from keras_genai.networks.vision_encoder_decoder import VisionEncoderDecoder
 from keras_genai.networks.vit import ViT
 from keras_genai.networks.vqvae import QuantizedAutoencoder
 from keras_genai.networks.wavenet import WaveNet
@@ -111,6 +113,9 @@ def row_and_back(network, inputs):
 NUMBERS = np.random.default_rng(2).normal(size=(ROWS, 2)).astype("float32")
 CATEGORIES = np.tile(np.float32([[1, 0, 0, 0, 1]]), (ROWS, 1))
 COLUMNS = {"numbers": 2, "categories": (3, 2), "num_classes": CLASSES}
+# A picture, of whose rows none is padding, and what is said of it.
+SEEN = 2 * PICTURES - 1, np.ones((ROWS, SHAPE[0]), bool), ints(LENGTH)
+CONVOLVED = {"image_shape": SHAPE, "widths": (4, 8), "blocks": 1}
 HALVES = {"encoder_depth": 1, "decoder_depth": 1, "width": 8, "num_heads": 2}
 encoder_decoder = functools.partial(
     case,
@@ -247,6 +252,23 @@ CASES = {
         embedding_dim=6,
         units=4,
         dropout=0.0,
+    ),
+    "RecurrentCaptioner": case(
+        RecurrentCaptioner,
+        *SEEN,
+        vocabulary_size=VOCABULARY,
+        embedding_dim=6,
+        units=4,
+        dropout=0.0,
+        **CONVOLVED,
+    ),
+    "VisionEncoderDecoder": case(
+        VisionEncoderDecoder,
+        *SEEN,
+        vocabulary_size=VOCABULARY,
+        context=8,
+        **CONVOLVED,
+        **HALVES,
     ),
     "Whisper": case(
         Whisper,

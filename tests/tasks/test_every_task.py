@@ -47,6 +47,7 @@ from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
 from keras_genai.networks.point_denoiser import PointDenoiser
+from keras_genai.networks.recurrent_captioner import RecurrentCaptioner
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_genai.networks.residual_encoder import ResidualEncoder
 from keras_genai.networks.rnn import RNN
@@ -372,6 +373,18 @@ CASES = {
         of(RecurrentEncoderDecoder, embedding_dim=6, units=4, dropout=0.0)
     ),
     "Seq2SeqLM of T5": seq2seq(of(T5, head_dim=4, inner_width=12, **HALVES)),
+    "Seq2SeqLM of pictures": case(
+        Seq2SeqLM,
+        of(RecurrentCaptioner, widths=(4, 8), blocks=1, units=4, dropout=0.0),
+        TEXT,
+        IMAGE,
+        inputs={
+            "inputs": PICTURES["images"],
+            "inputs_mask": np.ones((ROWS, SHAPE[0]), bool),
+            "targets": TOKENS,
+        },
+        targets=TARGETS,
+    ),
     "Seq2SeqLM of sounds": case(
         Seq2SeqLM,
         of(SpeechEncoderDecoder, context=8, decoder_depth=1, width=8, num_heads=2),
