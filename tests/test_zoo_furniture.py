@@ -73,6 +73,39 @@ def test_what_is_shown_can_be_said(splits):
     assert {*_furniture.SHOWN} <= known
 
 
+def mean_of_surface(noisy, surface, sigma):
+    """Where points of a surface were, on average, which is the best guess."""
+    apart = np.square(noisy[:, None] - surface[None]).sum(axis=-1) / (2 * sigma**2)
+    share = np.exp(apart.min(axis=1, keepdims=True) - apart)
+    return share @ surface / share.sum(axis=1, keepdims=True)
+
+
+def test_knowing_a_piece_is_worth_a_quarter_of_the_loss():
+    """Nobody knows where on its piece a noisy point was: that error stays for ever.
+
+    If the loss were mostly that, it would be as good as flat from the start.
+    """
+    entry = zoo.get("points_furniture")
+    model = entry.build(**entry.tiny)
+    random = np.random.default_rng(0)
+    places = [n for n, each in enumerate(designs()) if each.part == "train"][::8]
+    surfaces = 2 * pieces(places) - 1
+    asked, surfaces = surfaces[:, :16], surfaces[:, 16:]
+    pooled = surfaces[:, ::4].reshape(-1, 3)
+    times = model.schedule.times(((np.arange(12) + 0.5) / 12).astype("float32"))
+    alpha, sigma = model.schedule.alpha(times), model.schedule.sigma(times)
+    factor = model.prediction.clean_factor(alpha, sigma)
+    weight = np.asarray(model.weighting(alpha, sigma, factor) / factor)
+    knows_piece, knows_all = np.zeros(12), np.zeros(12)
+    for n, ratio in enumerate(np.asarray(sigma / alpha)):
+        for clean, surface in zip(asked, surfaces, strict=True):
+            noisy = clean + ratio * random.normal(size=clean.shape)
+            for errors, known in ((knows_piece, surface), (knows_all, pooled)):
+                guess = mean_of_surface(noisy, known, ratio)
+                errors[n] += np.square(guess - clean).mean()
+    assert (weight * knows_piece).mean() < 0.75 * (weight * knows_all).mean()
+
+
 @pytest.mark.slow
 def test_a_table_is_made_on_the_command_line(tmp_path, capsys):
     entry = zoo.get("points_furniture")

@@ -40,14 +40,15 @@ class InducedBlock(keras.layers.Layer):
     all parts (adaLN-Zero).
 
     Args:
-        num_heads: int. Divides the width.
-        hidden: int. Width inside the feed-forward networks.
+        num_heads: int. Divides both widths.
+        hidden: int. Width inside the feed-forward network of the points.
+        token_hidden: int. Likewise, of the tokens.
         dropout: float. Rate after all parts.
         reads: bool. Whether the tokens look at a text.
 
     Call arguments:
         points: float `(B, N, width)`.
-        tokens: float `(B, M, width)`.
+        tokens: float `(B, M, width')`: there are fewer of them, so they may be wider.
         embedding: float `(B, E)`.
         states, real: see `CrossAttention`; `None` unless it reads.
         training: bool.
@@ -59,17 +60,20 @@ class InducedBlock(keras.layers.Layer):
         al. 2023 (tokens that stay), https://arxiv.org/abs/2212.11972
     """
 
-    def __init__(self, num_heads, hidden, dropout=0.0, reads=False, **kwargs):
+    def __init__(
+        self, num_heads, hidden, token_hidden, dropout=0.0, reads=False, **kwargs
+    ):
         super().__init__(**kwargs)
         self.num_heads = num_heads
         self.hidden = hidden
+        self.token_hidden = token_hidden
         self.dropout_rate = dropout
         self.reads = reads
         policy = self.dtype_policy
         names = ("gather_norm", "token_norm", "spread_norm", "feedforward_norm")
         self.norms = [bare_norm(name) for name in names]
         self.inner = DiTBlock(
-            num_heads, hidden, dropout, reads, dtype=policy, name="inner"
+            num_heads, token_hidden, dropout, reads, dtype=policy, name="inner"
         )
         self.feedforward = FeedForward(
             hidden, gelu_tanh, dtype=policy, name="feedforward"
@@ -85,8 +89,12 @@ class InducedBlock(keras.layers.Layer):
         real_shape=None,
     ):
         width, policy = points_shape[-1], self.dtype_policy
-        self.modulation = Modulation(9, width, dtype=policy, name="modulation")
+        self.modulation = Modulation(8, width, dtype=policy, name="modulation")
+        self.token_gate = Modulation(
+            1, tokens_shape[-1], dtype=policy, name="token_gate"
+        )
         self.modulation.build(embedding_shape)
+        self.token_gate.build(embedding_shape)
         self.gather, self.spread = (
             Attention(self.num_heads, width // self.num_heads, dtype=policy, name=name)
             for name in ("gather", "spread")
@@ -95,27 +103,29 @@ class InducedBlock(keras.layers.Layer):
         self.spread.build(points_shape, tokens_shape)
         self.inner.build(tokens_shape, embedding_shape, states_shape)
         self.feedforward.build(points_shape)
-        for norm in self.norms:
-            norm.build(points_shape)
+        shapes = (points_shape, tokens_shape, points_shape, points_shape)
+        for norm, shape in zip(self.norms, shapes, strict=True):
+            norm.build(shape)
 
     def call(self, points, tokens, embedding, states=None, real=None, training=False):
         gather_norm, token_norm, spread_norm, feedforward_norm = self.norms
         parts = self.modulation(embedding)
 
-        scale, shift, gate = parts[:3]
+        scale, shift = parts[:2]
+        (gate,) = self.token_gate(embedding)
         seen = modulated(gather_norm(points), scale, shift)
         asking = ops.cast(token_norm(tokens), self.compute_dtype)
         x = self.gather(asking, self.gather.project_memory(seen))
         tokens = tokens + gate[:, None] * self.dropout(x, training=training)
         tokens = self.inner(tokens, embedding, states, real, training=training)
 
-        scale, shift, gate = parts[3:6]
+        scale, shift, gate = parts[2:5]
         asking = modulated(spread_norm(points), scale, shift)
         seen = ops.cast(token_norm(tokens), self.compute_dtype)
         x = self.spread(asking, self.spread.project_memory(seen))
         points = points + gate[:, None] * self.dropout(x, training=training)
 
-        scale, shift, gate = parts[6:]
+        scale, shift, gate = parts[5:]
         x = self.feedforward(modulated(feedforward_norm(points), scale, shift))
         points = points + gate[:, None] * self.dropout(x, training=training)
         return points, tokens
@@ -125,6 +135,7 @@ class InducedBlock(keras.layers.Layer):
             **super().get_config(),
             "num_heads": self.num_heads,
             "hidden": self.hidden,
+            "token_hidden": self.token_hidden,
             "dropout": self.dropout_rate,
             "reads": self.reads,
         }

@@ -21,6 +21,7 @@ def network():
         vocabulary_size=5,
         depth=2,
         width=16,
+        token_width=20,
         num_heads=2,
         num_tokens=4,
         frequencies=3,
@@ -70,6 +71,7 @@ def test_waves_are_of_their_lengths():
     ("fields", "said"),
     [
         (dict(width=10, num_heads=2), "`width` must be a multiple of 4"),
+        (dict(token_width=10, num_heads=2), "`token_width` must be a multiple of 4"),
         (dict(width=12, num_heads=5), "`width` must be a multiple of `num_heads`"),
         (dict(num_tokens=0), "`num_tokens` must be an int >= 1"),
     ],
