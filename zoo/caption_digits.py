@@ -14,7 +14,7 @@ from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _captioning
 from zoo.entry import Entry
 
-STEPS = 3_000
+STEPS = 2_500
 
 entry = Entry(
     task=Seq2SeqLM,
@@ -34,7 +34,7 @@ entry = Entry(
     source=captioned_digits,
     feed=_captioning.as_pairs,
     fits=_captioning.fits,
-    recipe=_captioning.recipe(STEPS),
+    recipe=_captioning.recipe(STEPS, rate=2e-3),
     evaluate=_captioning.score_digits,
     sample=functools.partial(_captioning.write, source=captioned_digits),
     plot=functools.partial(_captioning.plot, source=captioned_digits),

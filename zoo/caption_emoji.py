@@ -17,7 +17,7 @@ from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _captioning
 from zoo.entry import Entry
 
-STEPS = 4_000
+STEPS = 2_000
 SHOWN = functools.partial(emoji, stand_in=True)
 
 entry = Entry(
@@ -26,19 +26,19 @@ entry = Entry(
     target="tokens",
     given=("images",),
     config=dict(
-        widths=(64, 128),
+        widths=(32, 96),
         blocks=2,
         stride=2,
         embedding_dim=128,
-        units=256,
-        dropout=0.3,
+        units=128,
+        dropout=0.2,
         generation=GenerationSettings(max_length=26, num_beams=4),
     ),
     tiny=dict(widths=(4, 8), blocks=1, embedding_dim=8, units=6),
     source=functools.partial(emoji, augment=True),
     feed=_captioning.as_pairs,
     fits=_captioning.fits,
-    recipe=_captioning.recipe(STEPS),
+    recipe=_captioning.recipe(STEPS, rate=3e-3),
     evaluate=_captioning.score,
     sample=functools.partial(_captioning.write, source=SHOWN),
     plot=functools.partial(_captioning.plot, source=SHOWN),

@@ -14,7 +14,7 @@ from keras_genai.tasks.seq2seq import Seq2SeqLM
 from zoo import _captioning
 from zoo.entry import Entry
 
-STEPS = 4_000
+STEPS = 1_500
 
 entry = Entry(
     task=Seq2SeqLM,
@@ -23,7 +23,7 @@ entry = Entry(
     given=("images",),
     config=dict(
         context=26,
-        widths=(64, 128),
+        widths=(32, 96),
         blocks=2,
         stride=2,
         encoder_depth=1,
