@@ -79,7 +79,10 @@ PACKAGES = {
     ),
     "modalities": Public(names=words("grid png pictures target_of")),
     "networks": Public(
-        names=words("GPT2 LLAMA MODERN TRANSFORMER BART BLENDERBOT BLENDERBOT_SMALL"),
+        names=words(
+            "GPT2 LLAMA MODERN TRANSFORMER BART BLENDERBOT BLENDERBOT_SMALL "
+            "ROBERTA DISTILBERT MPNET ELECTRA ALBERT"
+        ),
         machinery=words("ngram_lookup ngram_tables"),
         hidden=words("Weights"),
     ),

@@ -1,12 +1,31 @@
 """The families of published checkpoints that can be read and written."""
 
-from keras_genai.convert import bart, bert, blenderbot, clip, gpt2, t5, whisper
+from keras_genai.convert import (
+    albert,
+    bart,
+    bert,
+    blenderbot,
+    clip,
+    distilbert,
+    electra,
+    gpt2,
+    mpnet,
+    roberta,
+    t5,
+    whisper,
+)
 
 FAMILIES = {
     family.model_type: family
     for family in (
         gpt2.FAMILY,
         bert.FAMILY,
+        roberta.FAMILY,
+        roberta.FAMILY_XLM,
+        distilbert.FAMILY,
+        mpnet.FAMILY,
+        electra.FAMILY,
+        albert.FAMILY,
         bart.FAMILY,
         blenderbot.FAMILY,
         blenderbot.FAMILY_SMALL,

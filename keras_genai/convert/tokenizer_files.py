@@ -18,6 +18,12 @@ _OTHERS = (
 # Classes of tokenizers whose vocabulary files are read as a family's own.
 _CLASSES = {
     "bert": ("BertTokenizer",),
+    "roberta": ("RobertaTokenizer",),
+    "xlm-roberta": ("XLMRobertaTokenizer",),
+    "distilbert": ("DistilBertTokenizer", "BertTokenizer"),
+    "mpnet": ("MPNetTokenizer",),
+    "electra": ("ElectraTokenizer", "BertTokenizer"),
+    "albert": ("AlbertTokenizer",),
     "gpt2": ("GPT2Tokenizer",),
     "bart": ("BartTokenizer", "RobertaTokenizer"),
     "blenderbot": ("BlenderbotTokenizer",),

@@ -9,7 +9,7 @@ from keras_genai.checks import check_number
 from keras_genai.data import published, text
 from keras_genai.data.loading import DataLoader, Splits
 
-MASK = "[MASK]"
+MASKS = ("[MASK]", "<mask>")  # BERT's, and RoBERTa's
 
 
 def python_docs(
@@ -69,7 +69,7 @@ def masker(tokenizer, rate=0.15):
     10 % stay what they are. Special tokens are never among them.
 
     Args:
-        tokenizer: `Tokenizer` with a token `[MASK]`.
+        tokenizer: `Tokenizer` with a token `[MASK]` or `<mask>`.
         rate: float. Share of tokens to be guessed.
 
     Returns:
@@ -80,7 +80,7 @@ def masker(tokenizer, rate=0.15):
         and no more are hidden. The mean loss of a batch is that of its hidden tokens.
 
     Raises:
-        ValueError: if the tokenizer has no `[MASK]`.
+        ValueError: if the tokenizer has neither.
 
     Reference: Devlin et al. 2019, section 3.1, https://arxiv.org/abs/1810.04805
     """
@@ -115,14 +115,14 @@ def hider(tokenizer):
     """Hides tokens for robustness, not to be guessed.
 
     Args:
-        tokenizer: `Tokenizer` with a token `[MASK]`.
+        tokenizer: `Tokenizer` with a token `[MASK]` or `<mask>`.
 
     Returns:
         Function of int `(B, T)` tokens, a rate and a seed, int64 `(2,)`, to the tokens
         with that share of the plain ones, not the special ones, turned to `[MASK]`.
 
     Raises:
-        ValueError: if the tokenizer has no `[MASK]`.
+        ValueError: if the tokenizer has neither.
     """
     mask, special = _mask_and_special(tokenizer)
 
@@ -133,10 +133,25 @@ def hider(tokenizer):
     return hide
 
 
+def mask_token(tokenizer):
+    """The token that stands for what is to be guessed.
+
+    Args:
+        tokenizer: `Tokenizer`.
+
+    Returns:
+        int, or `None` if it has none.
+    """
+    found = (tokenizer.core.token_to_id(name) for name in MASKS)
+    return next((index for index in found if index is not None), None)
+
+
 def _mask_and_special(tokenizer):
-    mask = tokenizer.core.token_to_id(MASK)
+    mask = mask_token(tokenizer)
     if mask is None:
-        raise ValueError(f"`tokenizer` must have a token {MASK}. Received one without")
+        raise ValueError(
+            f"`tokenizer` must have a token {' or '.join(MASKS)}. Received one without"
+        )
     return mask, [*tokenizer.special_tokens.values()]
 
 

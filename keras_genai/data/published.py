@@ -42,6 +42,7 @@ _OPTION_NAMES = {
     "unknown_token": ("unk_token",),
 }
 WORD_END = "</w>"
+_BERT = dict(unk="[UNK]", cls="[CLS]", sep="[SEP]", pad="[PAD]", mask="[MASK]")
 # Words of letters, single digits, and signs; endings of English verbs apart.
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 _FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
@@ -108,7 +109,7 @@ def with_roles(core, options=None, size=None):
 
 
 def describe(core):
-    """Options that only BERT-like tokenizers need, as far as `core` is one.
+    """Options that only encoders' tokenizers need, as far as `core` is one.
 
     Args:
         core: `tokenizers.Tokenizer`.
@@ -117,6 +118,8 @@ def describe(core):
         Dict for tokenizer_config.json, perhaps empty.
     """
     usual = {"cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+    if core.token_to_id("[MASK]") is None and core.token_to_id("<mask>") is not None:
+        usual = {"cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}
     options = {
         key: token
         for key, token in usual.items()
@@ -157,7 +160,7 @@ def byte_level_bpe(folder, special=(), add_prefix_space=False, size=None):
         core = core_library.Tokenizer(models.BPE(vocab=vocabulary, merges=pairs))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
     core.decoder = decoders.ByteLevel()
-    _add_special(core, special, size)
+    add_special(core, special, size)
     return core
 
 
@@ -221,7 +224,7 @@ def end_words(core):
         )
 
 
-def wordpiece(folder, options=None, size=None):
+def wordpiece(folder, options=None, size=None, usual=_BERT):
     """BERT's tokenizer, from vocab.txt: cased or not, one token a Chinese character.
 
     Args:
@@ -229,6 +232,7 @@ def wordpiece(folder, options=None, size=None):
         options: dict or `None`. `do_lower_case`, `strip_accents`,
             `tokenize_chinese_chars` and the special tokens count.
         size: int or `None`, as in `byte_level_bpe`.
+        usual: dict, what the special tokens are called if the options do not say.
 
     Returns:
         `tokenizers.Tokenizer` that frames texts with `[CLS]` and `[SEP]`, or `None` if
@@ -243,11 +247,7 @@ def wordpiece(folder, options=None, size=None):
     if len(tokens) > LARGEST_VOCABULARY:
         raise ValueError(f"{path} must have at most {LARGEST_VOCABULARY:,} lines")
     vocabulary = {token: index for index, token in enumerate(tokens)}
-    usual = dict(unk="[UNK]", cls="[CLS]", sep="[SEP]", pad="[PAD]", mask="[MASK]")
-    special = {
-        role: token_text(options.get(f"{role}_token"), name)
-        for role, name in usual.items()
-    }
+    special = named(options, usual)
     lacking = [special[role] for role in ("unk", "cls", "sep")]
     lacking = [token for token in lacking if token not in vocabulary]
     if lacking and size is not None and len(vocabulary) + len(lacking) > size:
@@ -263,10 +263,10 @@ def wordpiece(folder, options=None, size=None):
     )
     core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     core.decoder = decoders.WordPiece(prefix="##")
-    _add_special(core, special.values(), size)
+    add_special(core, special.values(), size)
     single = f"{special['cls']}:0 $A:0 {special['sep']}:0"
     frame(core, single, f"{single} $B:1 {special['sep']}:1")
-    return _tidied(core, options)
+    return without_gaps(core, options)
 
 
 def unigram(folder, options=None, size=None):
@@ -304,20 +304,27 @@ def unigram(folder, options=None, size=None):
                 pieces, unk_id=found.unknown, byte_fallback=found.byte_fallback
             )
         )
-        _read_blanks(core, found, prefix_scheme(options))
-    _add_special(core, [*found.special, pieces[found.unknown][0], *extra], size)
+        read_blanks(core, found, prefix_scheme(options))
+    add_special(core, [*found.special, pieces[found.unknown][0], *extra], size)
     frame(core, "$A </s>", "$A </s> $B </s>")
-    return _tidied(core, options)
+    return without_gaps(core, options)
 
 
-def _read_blanks(core, model, scheme):
+def read_blanks(core, model, scheme, first=()):
     """How a SentencePiece model sees the blanks of a text.
 
     Several are one, and those at its end none. With `"always"` each word begins with
     one, also behind a special token.
+
+    Args:
+        core: `tokenizers.Tokenizer`, changed in place.
+        model: `keras_genai.data.sentencepiece.Model`.
+        scheme: str, see `keras_genai.data.tokenizer_options.prefix_scheme`.
+        first: sequence of normalizers that come before the model's own.
     """
     space = dict(replacement="\u2581", prepend_scheme=scheme, split=True)
     before = [normalizers.Precompiled(model.charsmap)] if model.charsmap else []
+    before = [*first, *before]
     if scheme == "always":
         core.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(**space)]
@@ -337,8 +344,8 @@ def _read_blanks(core, model, scheme):
         )
 
 
-def _tidied(core, options):
-    """`core`, with texts that have no blanks before signs if the options ask for it."""
+def without_gaps(core, options):
+    """`core`, but texts that have no blanks before signs if the options ask for it."""
     content = json.loads(core.to_str())
     changed = tidied(content, options)
     return core if changed is content else read_core(changed)
@@ -361,9 +368,9 @@ def frame(core, single, pair):
     )
 
 
-def add_mask(core, size=None):
+def add_mask(core, size=None, token="<mask>"):
     """Adds `<mask>`, which takes the space before it along, if there is room."""
-    _add_special(core, ["<mask>"], size, {"<mask>": {"lstrip": True}})
+    add_special(core, [token], size, {token: {"lstrip": True}})
 
 
 def for_encoder(tokenizer, mask_token="[MASK]"):
@@ -377,7 +384,7 @@ def for_encoder(tokenizer, mask_token="[MASK]"):
         A `Tokenizer` that frames texts and pairs, and has the mask token.
     """
     core = tokenizer.core
-    _add_special(core, [mask_token], None)
+    add_special(core, [mask_token], None)
     start = core.id_to_token(tokenizer.start_token)
     end = core.id_to_token(tokenizer.end_token)
     single = f"{start}:0 $A:0 {end}:0"
@@ -385,10 +392,32 @@ def for_encoder(tokenizer, mask_token="[MASK]"):
     return tokenizer
 
 
-def _add_special(core, tokens, size, flags=None):
+def named(options, usual):
+    """What the special tokens of a folder are called.
+
+    Args:
+        options: dict of tokenizer_config.json.
+        usual: dict from `"cls"`, `"mask"` and so on to the name if it says none.
+
+    Returns:
+        dict with the same keys.
+    """
+    return {
+        role: token_text(options.get(f"{role}_token"), name)
+        for role, name in usual.items()
+    }
+
+
+def add_special(core, tokens, size, flags=None):
     """Makes tokens special: they are found in a text as they are, and not decoded.
 
     Those that the vocabulary lacks are added while `size` has room for them.
+
+    Args:
+        core: `tokenizers.Tokenizer`, changed in place.
+        tokens: iterable of str; `None` is left out.
+        size: int or `None`, the rows of the model's token table.
+        flags: dict of str to what `tokenizers.AddedToken` takes, such as `lstrip`.
     """
     room = LARGEST_VOCABULARY if size is None else size
     room -= core.get_vocab_size()
@@ -407,7 +436,7 @@ def _add_stated(core, stated, size):
     """Special tokens of the options, unless the tokenizer knows them as such."""
     present = {t.content for t in core.get_added_tokens_decoder().values() if t.special}
     flags = {text: _flags(given) for text, given in stated.items()}
-    _add_special(core, [t for t in stated if t not in present], size, flags)
+    add_special(core, [t for t in stated if t not in present], size, flags)
 
 
 def _add_listed(core, listed, size):

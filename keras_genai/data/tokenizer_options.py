@@ -12,7 +12,7 @@ HONOURED = {
     *("mask_token", "additional_special_tokens", "extra_special_tokens"),
     *("added_tokens_decoder", "add_prefix_space", "split_special_tokens"),
     *("do_lower_case", "strip_accents", "tokenize_chinese_chars"),
-    *("add_bos_token", "add_eos_token", "extra_ids", "legacy"),
+    *("add_bos_token", "add_eos_token", "extra_ids", "legacy", "keep_accents"),
     *("clean_up_tokenization_spaces", "model_max_length", "tokenizer_class"),
 }
 HARMLESS = {
@@ -28,7 +28,13 @@ HARMLESS = {
     *("truncation_strategy", "pad_to_multiple_of", "pad_token_type_id"),
     *("return_tensors", "return_token_type_ids", "return_attention_mask", "verbose"),
     # What only tokenizers written in Python look at.
-    *("trim_offsets", "spaces_between_special_tokens", "use_default_system_prompt"),
+    *(
+        "remove_space",
+        "trim_offsets",
+        "spaces_between_special_tokens",
+        "use_default_system_prompt",
+    ),
+    "remove_space",
     *("special_tokens", "never_split_special", "name", "lang", "src_lang", "tgt_lang"),
     # How a conversation is written; `Turns` says it here.
     "chat_template",
@@ -54,7 +60,7 @@ IDLE = {
 _BOOLS = (
     *("add_prefix_space", "split_special_tokens", "do_lower_case", "legacy"),
     *("tokenize_chinese_chars", "add_bos_token", "add_eos_token", "strip_accents"),
-    "clean_up_tokenization_spaces",
+    *("clean_up_tokenization_spaces", "keep_accents"),
 )
 _SPECIAL = (
     *("bos_token", "eos_token", "unk_token", "sep_token"),

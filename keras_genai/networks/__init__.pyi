@@ -1,6 +1,12 @@
 # Written by tools/stubs.py.
 from .base import Network as Network
+from .bert import ALBERT as ALBERT
 from .bert import BERT as BERT
+from .bert import BERTStyle as BERTStyle
+from .bert import DISTILBERT as DISTILBERT
+from .bert import ELECTRA as ELECTRA
+from .bert import MPNET as MPNET
+from .bert import ROBERTA as ROBERTA
 from .cyclegan import CycleGANGenerator as CycleGANGenerator
 from .dcgan import DCGANDiscriminator as DCGANDiscriminator
 from .dcgan import DCGANGenerator as DCGANGenerator

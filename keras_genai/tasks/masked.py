@@ -3,7 +3,6 @@
 import os
 from typing import NamedTuple
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -35,7 +34,8 @@ class MaskedLM(TextTask):
 
     Args:
         network: `TokenNetwork` that reads both ways, as `BERT`; its `embedding` is a
-            `TokenEmbedding`, and its `activation`, a str, is the head's, too.
+            `TokenEmbedding`, `guess_activation`, a str, that of the head, and
+            `make_norm` makes its norm.
         target: `Text`.
         tie_embeddings: bool. The output matrix is the token table.
 
@@ -49,7 +49,7 @@ class MaskedLM(TextTask):
         float32 logits `(B, T, vocabulary_size)`, or `(B, P, vocabulary_size)`.
 
     Raises:
-        TypeError: if the network has no such `activation`.
+        TypeError: if the network has no `guess_activation`.
 
     Reference: Devlin et al. 2019, section 3.1, https://arxiv.org/abs/1810.04805
     """
@@ -59,21 +59,22 @@ class MaskedLM(TextTask):
     tie_embeddings: bool = True
 
     def check(self):
-        if not hasattr(self.network, "activation"):
+        if not hasattr(self.network, "guess_activation"):
             raise TypeError(
-                "`network` must have an `activation` that its head shares, as BERT "
-                f"has. Received: a {type(self.network).__name__}"
+                "`network` must have a `guess_activation` for its head, as BERT has. "
+                f"Received: a {type(self.network).__name__}"
             )
 
     def make(self):
         self.given = (self.target,)
-        width = self.network.width
+        width = self.network.embedding.output_dim
         self.transform = self._dense(
-            width, width, "transform", ACTIVATIONS[self.network.activation]
+            width,
+            self.network.width,
+            "transform",
+            ACTIVATIONS[self.network.guess_activation],
         )
-        self.transform_norm = keras.layers.LayerNormalization(
-            epsilon=1e-12, dtype="float32", name="transform_norm"
-        )
+        self.transform_norm = self.network.make_norm(name="transform_norm")
         self.transform_norm.build((None, None, width))
         self.decoder = None
         if not self.tie_embeddings:
@@ -195,11 +196,10 @@ class MaskedLM(TextTask):
     @property
     def mask_token(self):
         """Int: the token that stands for what is to be guessed."""
-        for name in ("[MASK]", "<mask>"):
-            index = self.tokenizer.core.token_to_id(name) if self.tokenizer else None
-            if index is not None:
-                return index
-        raise ValueError(f"the tokenizer of {self.name} must have a token `[MASK]`")
+        index = masking.mask_token(self.tokenizer) if self.tokenizer else None
+        if index is None:
+            raise ValueError(f"the tokenizer of {self.name} must have a token `[MASK]`")
+        return index
 
     def _guesses(self, logits, count):
         probabilities = softmax(logits)

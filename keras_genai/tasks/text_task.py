@@ -59,7 +59,7 @@ class TextTask(LogitsTask):
         inputs = inputs if isinstance(inputs, dict) else {"tokens": inputs}
         mask = inputs.get("tokens_mask")
         more = {}
-        if self.network.num_segments:
+        if self._reads_segments:
             more["segments"] = inputs.get("segments")
         return self.network.hidden(inputs["tokens"], mask, **more), mask
 
@@ -81,10 +81,15 @@ class TextTask(LogitsTask):
         need(inputs, {"tokens"}, " as `batch(texts)` makes it")
         size, context = self.vocabulary_size, self.context
         spans = [table_rows("tokens", inputs["tokens"], size, context, hint=hint)]
-        kinds = self.network.num_segments
-        if kinds and inputs.get("segments") is not None:
+        if self._reads_segments and inputs.get("segments") is not None:
+            kinds = self.network.num_segments
             spans.append(table_rows("segments", inputs["segments"], kinds))
         return spans
+
+    @property
+    def _reads_segments(self):
+        """bool: whether the network tells kinds of sentences apart."""
+        return (self.network.num_segments or 0) > 1
 
     def batch(self, texts, pairs=None, length=None):
         """Texts as the model reads them, for `fit` or for a call.

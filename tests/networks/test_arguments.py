@@ -89,10 +89,10 @@ CASES = [
     *wrong(GPT, keys(GPT_SIZES), "head_dim inner_width", others="style", **GPT_SIZES),
     *wrong(
         BERT,
-        keys(BERT_SIZES) + " num_segments",
-        "inner_width",
+        keys(BERT_SIZES),
+        "inner_width num_segments",
         flags="has_pooler",
-        others="activation",
+        others="activation style",
         **BERT_SIZES,
     ),
     *wrong(EncoderDecoder, keys(HALVES), "inner_width", others="style", **HALVES),

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_genai.networks.bert import BERT
+from keras_genai.networks.bert import ALBERT, BERT, MPNET, ROBERTA, BERTStyle
 
 
 @pytest.fixture
@@ -99,3 +99,50 @@ def test_wrong_arguments_are_refused():
         BERT(vocabulary_size=5, activation="tanh")
     with pytest.raises(ValueError, match="at most context=4"):
         BERT(vocabulary_size=5, context=4, depth=1, width=4, num_heads=1)(TOKENS)
+    with pytest.raises(ValueError, match="`num_buckets` must be an even int"):
+        BERTStyle(num_buckets=5)
+    with pytest.raises(ValueError, match="`pooler_activation` must be one of"):
+        BERTStyle(pooler_activation="silu")
+    with pytest.raises(TypeError, match="`embedding_width` must be an int"):
+        BERTStyle(embedding_width=2.5)
+
+
+def styled(style, **sizes):
+    keras.utils.set_random_seed(0)
+    sizes = dict(vocabulary_size=11, context=8, depth=2, width=8, num_heads=2, **sizes)
+    return BERT(**sizes, style=style, has_pooler=False).complete()
+
+
+def test_roberta_counts_places_behind_its_padding_token():
+    model = styled(ROBERTA, num_segments=1)
+    assert model.positions.table.shape[0] == 8 + 2
+    places = model._places(np.array([[5, 1, 6, 7, 1, 1]]))
+    np.testing.assert_array_equal(places, [[2, 1, 3, 4, 1, 1]])
+
+
+def test_segments_that_cannot_be_told_apart_are_not_read():
+    model = styled(ROBERTA, num_segments=1)
+    ones = np.ones_like(TOKENS)
+    found = model({"tokens": TOKENS, "segments": ones})["hidden"]
+    np.testing.assert_array_equal(found, model(TOKENS)["hidden"])
+
+
+def test_a_bias_for_distances_is_shared_by_the_blocks():
+    model = styled(MPNET, num_segments=None)
+    before = np.asarray(model(TOKENS)["hidden"])
+    table = np.zeros((32, 2), "float32")
+    table[1] = 5.0  # the bucket of the token before
+    model.position_bias.table.assign(table)
+    assert np.abs(np.asarray(model(TOKENS)["hidden"]) - before).max() > 1e-3
+    assert not hasattr(model, "segments")
+
+
+def test_albert_shares_its_blocks_and_projects_short_vectors():
+    model = styled(ALBERT)
+    assert len(model.blocks) == 1
+    assert model.embedding.embeddings.shape == (11, 128)
+    assert len(model.hidden_states(TOKENS)) == 3
+    pairs = styled(BERTStyle(num_groups=2, group_size=2), inner_width=6)
+    assert pairs.order == (0, 1, 2, 3)
+    assert len(pairs.blocks) == 4
+    assert len(pairs.hidden_states(TOKENS)) == 3

@@ -20,7 +20,7 @@ from harness import (
 )
 
 from keras_genai import networks
-from keras_genai.networks.bert import BERT
+from keras_genai.networks.bert import BERT, BERTStyle
 from keras_genai.networks.cyclegan import CycleGANGenerator
 from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genai.networks.deep_speech import DeepSpeech2
@@ -421,6 +421,18 @@ CASES = {
         width=8,
         num_heads=2,
         has_pooler=True,
+    ),
+    "BERT of shared blocks and distances": case(
+        BERT,
+        READ,
+        vocabulary_size=VOCABULARY,
+        context=8,
+        depth=2,
+        width=8,
+        num_heads=2,
+        num_segments=None,
+        has_pooler=True,
+        style=BERTStyle(pad_token=1, num_buckets=4, embedding_width=6, num_groups=1),
     ),
     "RecurrentEncoder": case(
         RecurrentEncoder,

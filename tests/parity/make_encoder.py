@@ -159,7 +159,7 @@ def outputs(model, batch):
         if type(model) is transformers.BertModel:
             for index, state in enumerate(result.hidden_states):
                 found[f"state_{index}"] = state.float().numpy()
-        if hasattr(model, "lm_head"):
+        if hasattr(model, "lm_head") and hasattr(model, "generate"):
             found["greedy"] = model.generate(
                 given["input_ids"][:, :5],
                 attention_mask=torch.ones(3, 5).long(),

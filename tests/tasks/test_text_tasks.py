@@ -371,7 +371,7 @@ def test_words_and_answers_and_vectors_sit_on_any_network(name, tokenizer):
 
 
 def test_gaps_are_guessed_by_a_network_that_has_an_activation(tokenizer):
-    with pytest.raises(TypeError, match="`network` must have an `activation`"):
+    with pytest.raises(TypeError, match="`network` must have a `guess_activation`"):
         MaskedLM(NETWORKS["GPT"](), Text(tokenizer))
 
 

@@ -1,0 +1,169 @@
+"""The schema of an encoder's config.json, and what becomes of each of its keys.
+
+A key is honoured, or known to change nothing here, or refused; of any other there is a
+warning. None is read past.
+"""
+
+import warnings
+from typing import Annotated, ClassVar, Literal
+
+import pydantic
+
+from keras_genai.convert.mapping import Count, Depth, Rate, Settings
+from keras_genai.modalities.text import Label
+
+Epsilon = Annotated[float, pydantic.Field(gt=0, lt=1)]
+ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_python_tanh": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+}
+HARMLESS = {
+    # Where the file came from.
+    *("architectures", "model_type", "transformers_version", "_name_or_path"),
+    *("name_or_path", "_commit_hash", "auto_map", "tokenizer_class", "processor_class"),
+    *(
+        "finetuning_task",
+        "task_specific_params",
+        "language",
+        "name",
+        "custom_pipelines",
+    ),
+    *("model_name", "adapters", "max_seq_length", "do_lower_case", "sbert_ce_default"),
+    *("sentence_transformers", "version", "torchscript", "prefix"),
+    # How it is computed, and what else is returned.
+    *("dtype", "torch_dtype", "use_bfloat16", "attn_implementation", "xla_device"),
+    *(
+        "_attn_implementation",
+        "_attn_implementation_autoset",
+        "chunk_size_feed_forward",
+    ),
+    *("use_cache", "gradient_checkpointing", "output_attentions", "output_past"),
+    *("output_hidden_states", "return_dict", "use_return_dict", "tf_legacy_loss"),
+    # How training begins, and dropout that there is none of here.
+    *("initializer_range", "initializer_factor", "attention_probs_dropout_prob"),
+    # Names of tokens and labels: the tokenizer knows the former.
+    *("pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id"),
+    *("mask_token_id", "unk_token_id", "decoder_start_token_id", "label2id"),
+    *("_num_labels",),
+    # BERT's first releases for many languages; no class reads them.
+    *("directionality", "pooler_fc_size", "pooler_num_attention_heads"),
+    *("pooler_num_fc_layers", "pooler_size_per_head", "pooler_type"),
+    # What all models had for decoders.
+    *("max_length", "min_length", "do_sample", "early_stopping", "num_beams"),
+    *("num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p"),
+    *("typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size"),
+    *("encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences"),
+    *("output_scores", "return_dict_in_generate", "forced_bos_token_id"),
+    *("forced_eos_token_id", "remove_invalid_values", "suppress_tokens"),
+    *("exponential_decay_length_penalty", "begin_suppress_tokens"),
+    *("cross_attention_hidden_size", "tie_encoder_decoder"),
+}
+
+
+class EncoderSettings(Settings):
+    """The settings of an encoder that change its numbers, as BERT calls them.
+
+    Attributes:
+        idle: set of str, keys of this family alone that change nothing.
+    """
+
+    fixed: ClassVar[dict] = {
+        "position_embedding_type": "absolute",
+        "is_decoder": False,
+        "is_encoder_decoder": False,
+        "add_cross_attention": False,
+        "pruned_heads": {},
+        "quantization_config": None,
+    }
+    idle: ClassVar[set] = set()
+
+    vocab_size: Count = 30522
+    hidden_size: Count = 768
+    num_hidden_layers: Depth = 12
+    num_attention_heads: Count = 12
+    intermediate_size: Count = 3072
+    hidden_act: Literal[*ACTIVATIONS] = "gelu"
+    hidden_dropout_prob: Rate = 0.1
+    classifier_dropout: Rate | None = None
+    max_position_embeddings: Count = 512
+    type_vocab_size: Count = 2
+    layer_norm_eps: Epsilon = 1e-12
+    tie_word_embeddings: bool = True
+    problem_type: Literal["regression", "single_label_classification"] | None = None
+    id2label: dict[str, str] | None = None
+    num_labels: int | None = pydantic.Field(None, ge=1, le=2**16)
+
+    @property
+    def depths(self):
+        return {"depth": self.num_hidden_layers}
+
+    @property
+    def context(self):
+        """int: the longest sequence."""
+        return self.max_position_embeddings
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _check_keys(cls, values):
+        known = HARMLESS | cls.idle | cls.fixed.keys() | _keys(cls)
+        unknown = [key[:40] for key in values if key not in known]
+        if unknown:
+            warnings.warn(
+                f"settings of config.json that are not known here are left out: "
+                f"{unknown[:20]}",
+                stacklevel=2,
+            )
+        return values
+
+    @pydantic.model_validator(mode="after")
+    def _check(self):
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                "`hidden_size` must be a multiple of `num_attention_heads`. "
+                f"Received: {self.hidden_size} and {self.num_attention_heads}"
+            )
+        if self.context < 1:
+            raise ValueError(
+                "`max_position_embeddings` must have room for a token behind "
+                f"`pad_token_id`. Received: {self.max_position_embeddings}"
+            )
+        if self.id2label is not None:
+            places = {str(index) for index in range(len(self.id2label))}
+            if not 0 < len(places) <= 2**16 or self.id2label.keys() != places:
+                raise ValueError("`id2label` must name 0, 1, ... in one piece")
+        return self
+
+    @property
+    def label(self):
+        """`Label`, with names where they have some."""
+        if self.id2label is None:
+            return Label(self.num_labels or 2)
+        names = [self.id2label[str(index)] for index in range(len(self.id2label))]
+        return Label(len(names), names)
+
+    @property
+    def head_dropout(self):
+        """float: dropout of a head that says a label of a text."""
+        own = self.classifier_dropout
+        return self.hidden_dropout_prob if own is None else own
+
+    @property
+    def token_dropout(self):
+        """float: dropout of a head that says labels of tokens."""
+        return self.head_dropout
+
+
+def _keys(cls):
+    """The keys that a schema's fields are read from."""
+    return {field.validation_alias or name for name, field in cls.model_fields.items()}
+
+
+def activation_name(activation):
+    """What config.json calls an activation of ours."""
+    return next(name for name, own in ACTIVATIONS.items() if own == activation)
