@@ -161,7 +161,10 @@ def test_files_and_folders_are_told_a_line_each(preset, tmp_path, capsys):
         (tmp_path / name).write_bytes(tf.io.encode_png(pixels).numpy())
     (tmp_path / "more/notes.txt").write_text("no picture")
     arguments = ["caption", str(preset), str(tmp_path / "b.png"), "--beams", "1"]
-    assert not command.main([*arguments, str(tmp_path / "more")])
+    drawn = tmp_path / "drawn.png"
+    arguments += [str(tmp_path / "more"), "--picture", str(drawn)]
+    assert not command.main(arguments)
+    assert drawn.read_bytes().startswith(b"\x89PNG")
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in lines] == [
         str(tmp_path / name) for name in names
@@ -173,3 +176,17 @@ def test_what_is_no_picture_is_said_before_a_model_is_opened(tmp_path, capsys):
         assert command.main(["caption", "caption_emoji", str(tmp_path / name)]) == 2
         said = capsys.readouterr().err
         assert "`FILE` must be a picture file, or a folder with some" in said
+    (tmp_path / "a.png").write_bytes(b"")
+    arguments = [str(tmp_path / "a.png"), "--picture", str(tmp_path / "a.txt")]
+    assert command.main(["caption", "caption_emoji", *arguments]) == 2
+    assert "`--picture` must end with .png" in capsys.readouterr().err
+
+
+def test_a_transformer_has_no_attention_to_be_drawn(emoji, tmp_path, capsys):
+    entry = zoo.get("caption_transformer_emoji")
+    entry.build(emoji, **entry.tiny).save_to_preset(tmp_path / "preset")
+    file = tmp_path / "a.png"
+    file.write_bytes(tf.io.encode_png(np.zeros((9, 9, 3), "uint8")).numpy())
+    drawn = ["--picture", str(tmp_path / "b.png")]
+    assert command.main(["caption", str(tmp_path / "preset"), str(file), *drawn]) == 2
+    assert "`--picture` must be left out" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from zoo._caption import caption
 from zoo._chat import chat
 from zoo._command import Parser, integer, output_file, run
 from zoo._edit import OUT as EDITED
@@ -16,14 +17,7 @@ from zoo._sample import MAX_LENGTH, TEMPERATURE, sample
 from zoo._ship import ship
 from zoo._show import show
 from zoo._speak import OUT, speak
-from zoo._tasks import (
-    answer,
-    caption,
-    classify,
-    summarize,
-    transcribe,
-    translate,
-)
+from zoo._tasks import answer, classify, summarize, transcribe, translate
 from zoo._train import SEEDS, add_options, train
 from zoo._useful import FEW, useful
 from zoo._useful import OUT as USEFUL
@@ -224,6 +218,7 @@ def add_task_verbs(verb):
     add_model(add)
     add("text", nargs="+", metavar="FILE", help="pictures, or folders of some")
     add("--beams", type=integer(1, 1_000), help="search with so many (the model's own)")
+    add("--picture", help="also draw into this PNG where it looked at which word")
 
 
 def add_rank(add):

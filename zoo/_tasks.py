@@ -83,32 +83,13 @@ def transcribe(options):
     put = _translator(options)
     model = open_model(place, options.name, "transcribe", options.int8)
     model.jit_generate = False  # compiling would take longer than a few sounds
-    more = {} if options.beams is None else _beams(model, options.beams)
+    more = {} if options.beams is None else beam_search(model, options.beams)
     more |= _told(model, options)
     for first in range(0, len(paths), BATCH):
         chosen = paths[first : first + BATCH]
         found = [" ".join(text.split()) for text in model.transcribe(chosen, **more)]
         for path, text in zip(chosen, _each(found, put), strict=True):
             print(f"{printable(path)}: {text}", flush=True)
-
-
-def caption(options):
-    """Says what pictures show, a line a file.
-
-    Of a folder all pictures are looked at, those in folders within it, too. They may be
-    of any size: their middle is cropped and resized to what the model knows.
-    """
-    from keras_genai.files.pictures import EXTENSIONS
-
-    paths = chosen_files(options.text, EXTENSIONS, "picture")
-    place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "caption", options.int8)
-    model.jit_generate = False  # compiling would take longer than a few pictures
-    more = {} if options.beams is None else _beams(model, options.beams)
-    for first in range(0, len(paths), BATCH):
-        chosen = paths[first : first + BATCH]
-        for path, text in zip(chosen, model.caption(chosen, **more), strict=True):
-            print(f"{printable(path)}: {printable(text)}", flush=True)
 
 
 def _translator(options):
@@ -177,8 +158,8 @@ def chosen_files(files, extensions, noun):
     return found
 
 
-def _beams(model, width):
-    """Arguments of `transcribe` for a search among several texts."""
+def beam_search(model, width):
+    """Arguments of `transcribe` or `caption` for a search among several texts."""
     from keras_genai.samplers.ctc import PrefixBeam
     from keras_genai.tasks.transcription import CTC
 

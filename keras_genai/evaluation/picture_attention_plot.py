@@ -12,12 +12,13 @@ LARGEST = 32  # tokens of a caption, and pictures; more could not be read
 _SHADE = 0.75  # how dark it is where nobody looks
 
 
-def plot_picture_attention(model, pictures):
+def plot_picture_attention(model, pictures, captions=None):
     """Draws the attention of a recurrent captioner over pictures, word by word.
 
     Args:
         model: `Seq2SeqLM` of a `RecurrentCaptioner`, with a tokenizer.
         pictures: what its `Image` reads.
+        captions: list of str, one a picture, or `None`: what the model says of them.
 
     Returns:
         bytes of a PNG: a row for each picture, which it begins with, and then a copy
@@ -28,8 +29,9 @@ def plot_picture_attention(model, pictures):
     """
     kind, tokenizer = model.given[0], model.tokenizer
     images = kind.read(pictures)
+    captions = model.caption(images) if captions is None else captions
     rows = []
-    for image, caption in zip(images, model.caption(images), strict=True):
+    for image, caption in zip(images, captions, strict=True):
         written = np.append(tokenizer.encode(caption), tokenizer.end_token)
         read = np.concatenate([[tokenizer.start_token], written[:-1]]).astype("int32")
         weights = model.network.attention_weights(

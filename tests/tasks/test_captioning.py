@@ -151,6 +151,8 @@ def test_a_captioner_learns_colours_from_pairs_and_comes_back(tmp_path):
 def test_where_a_captioner_looked_is_drawn(eager):
     model = made("recurrent")
     assert plot_picture_attention(model, noise(2)).startswith(b"\x89PNG")
+    said = plot_picture_attention(model, noise(1), ["red"])
+    assert said != plot_picture_attention(model, noise(1), ["blue"])
     told = 2 * noise(1) - 1
     weights = model.network.attention_weights(told, np.array([[2, 5]]))
     rows, columns = model.network.grid
