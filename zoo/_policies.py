@@ -2,10 +2,12 @@
 
 import dataclasses
 
+from keras_genai.progress import watched
 from keras_genai.tasks.policy import PolicyTuning
 from keras_genai.tasks.sampling import sampled
 from keras_genai.training.rollouts import Rollouts
 from zoo import _alignment
+from zoo._command import say
 from zoo.entry import Recipe
 
 ROWS = 2_048  # completions that are drawn at once
@@ -86,6 +88,7 @@ def drawn(policy, prompts, rewards, count, length, seed):
         `Rated` of at most 2,048 completions.
     """
     step = max(1, ROWS // count)
-    for number, begin in enumerate(range(0, len(prompts), step)):
-        some = prompts[begin : begin + step]
+    say("zoo", f"{policy.name} writes {count} completions of {len(prompts):,} prompts")
+    for number in watched(range(-(-len(prompts) // step)), "batch"):
+        some = prompts[number * step :][:step]
         yield sampled(policy, some, rewards, count, length, seed + number)
