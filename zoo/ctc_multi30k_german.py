@@ -1,7 +1,5 @@
 """German captions, spoken by espeak-ng and understood by CTC, letter by letter.
 
-It has not been trained yet; 3,500 steps take about 40 minutes on two cores.
-
 Run:       python train.py ctc_multi30k_german --data-dir FOLDER
 Translate: python -m zoo transcribe ctc_multi30k_german a.wav
            --translate-by transformer_multi30k
