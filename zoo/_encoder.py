@@ -34,5 +34,6 @@ def score(model, splits):
 
 def fill(model, seed, text="This is the [MASK] of the function."):
     """What the model puts in a gap; nothing is drawn, so `seed` has no part."""
+    text = text.replace("[MASK]", model.tokenizer.core.id_to_token(model.mask_token))
     (guesses,) = model.fill(text)
     return f"{text} {', '.join(guess.token for guess in guesses)}"

@@ -34,6 +34,7 @@ METRICS = {
     "absolute_error": Metric("mean absolute error of pixels in [0, 1]"),
     "bleu": Metric("BLEU", more_is_better=True),
     "captions_right": Metric("captions that fit, share", more_is_better=True),
+    "correlation": Metric("correlation with cosines wanted", more_is_better=True),
     "detection": Metric("real told from made, area under the curve, at best 0.5"),
     "digits_heard": Metric("spoken digits understood, share", more_is_better=True),
     "even": Metric("pictures of even digits, share", more_is_better=True),

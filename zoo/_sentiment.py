@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_genai.data import sentiment
 from keras_genai.evaluation.judges import TextJudge
 from keras_genai.optimizers import adamw
 from keras_genai.schedules import warmup_cosine
@@ -11,11 +12,43 @@ from zoo.entry import Recipe
 
 LENGTH = 48  # tokens; 1 % of the sentences are longer
 TOKENIZER = "wordpiece:4000"  # the same for both stages of BERT
+FEW = 8  # sentences a batch, where forty are all
 SENTENCES = (
     "a quiet little film that i will not forget",
     "two hours of my life that i will never get back",
     "not bad at all",
 )
+
+
+def shipped(
+    batch_size,
+    seed=0,
+    data_dir=None,
+    *,
+    length=LENGTH,
+    tokenizer=TOKENIZER,
+    stand_in=False,
+):
+    """SST-2 of a folder, or without one the forty sentences of this package.
+
+    So that what opens a published checkpoint can be built without data.
+
+    Args:
+        batch_size, seed, data_dir, length, tokenizer, stand_in: see
+            `keras_genai.data.sentiment.sst2`.
+
+    Returns:
+        `Splits`.
+    """
+    alone = stand_in or data_dir is None
+    return sentiment.sst2(
+        min(batch_size, FEW) if alone else batch_size,
+        seed,
+        data_dir,
+        length=length,
+        tokenizer=tokenizer,
+        stand_in=alone,
+    )
 
 
 def on_trained(target, given, trained, dropout=0.1, dtype=None, name=None):
