@@ -11,7 +11,11 @@ from keras_genai.convert import bert, encoders
 from keras_genai.convert.encoder_settings import EncoderSettings
 from keras_genai.convert.mapping import Count, linear
 from keras_genai.data import published
+from keras_genai.modalities.number import Number
 from keras_genai.networks.bert import ELECTRA
+from keras_genai.tasks.tagging import TokenClassifier
+
+_DISCRIMINATOR = "discriminator_predictions"
 
 
 class ElectraSettings(EncoderSettings):
@@ -66,6 +70,37 @@ def rules(network):
     return found
 
 
+def _describe_discriminator(encoder, model):
+    """The config.json of a `TokenClassifier` of two layers with one output."""
+    if not model.transform or model.num_outputs != 1:
+        raise ValueError(
+            "`transform` must be True and `target` a Number. "
+            f"Received: {model.transform}, {model.target}"
+        )
+    return encoders.describe_body(encoder, model)
+
+
+def _discriminator(encoder):
+    """The head that tells which tokens were replaced."""
+    return (
+        encoders.head(
+            encoder,
+            "ForPreTraining",
+            TokenClassifier,
+            lambda settings: {
+                "target": Number("replaced"),
+                "dropout": 0.0,
+                "transform": True,
+            },
+            lambda model: _describe_discriminator(encoder, model),
+            head=lambda model: [
+                *linear("transform", f"{_DISCRIMINATOR}.dense"),
+                *linear("classifier", f"{_DISCRIMINATOR}.dense_prediction"),
+            ],
+        ),
+    )
+
+
 FAMILY = encoders.family(
     encoders.Encoder(
         model_type="electra",
@@ -85,5 +120,6 @@ FAMILY = encoders.family(
         dropouts=bert.DROPOUTS,
         tokenizer=published.wordpiece,
         rename=bert.rename,
+        more=_discriminator,
     )
 )

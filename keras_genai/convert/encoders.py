@@ -111,7 +111,7 @@ def family(encoder):
                     "target": settings.label,
                     "dropout": settings.token_dropout,
                 },
-                describe=lambda model: describe_labels(encoder, model),
+                describe=lambda model: _describe_tagger(encoder, model),
                 head=lambda model: linear("classifier", "classifier"),
             ),
             head(
@@ -328,6 +328,13 @@ def describe_labels(encoder, model):
     }
     key = encoder.dropouts.get(type(model))
     return described if key is None else {**described, key: model.dropout}
+
+
+def _describe_tagger(encoder, model):
+    """The config.json of a `TokenClassifier` of one layer."""
+    if model.transform:
+        raise ValueError("`transform` must be False. Received: True")
+    return describe_labels(encoder, model)
 
 
 def describe_classifier(encoder, model):

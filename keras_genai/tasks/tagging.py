@@ -7,7 +7,9 @@ import numpy as np
 from keras_genai.data import framing
 from keras_genai.data.held import as_rows, columns, in_batches
 from keras_genai.declared import Rate
+from keras_genai.layers.feedforward import ACTIVATIONS
 from keras_genai.modalities.base import Modality
+from keras_genai.modalities.number import Number
 from keras_genai.modalities.text import Label, Text
 from keras_genai.networks.language import TokenNetwork
 from keras_genai.registry import register
@@ -15,7 +17,7 @@ from keras_genai.tasks.text_task import BATCH, LabellingTask, likeliest
 
 
 class Tag(NamedTuple):
-    """A word of a text, `text[start:end]`, and its most probable label."""
+    """A word of a text, `text[start:end]`, and its likeliest label, or its value."""
 
     word: str
     label: str
@@ -26,31 +28,53 @@ class Tag(NamedTuple):
 
 @register
 class TokenClassifier(LabellingTask):
-    """One label for each token, as for the names in a text.
+    """One label for each token, as for the names in a text; or a value.
 
     Args:
         network: any `TokenNetwork`.
-        target: `Label`, what words are told apart by.
+        target: `Label`, what words are told apart by; or `Number`, a value such as the
+            logit by which ELECTRA tells whether a token was replaced.
         given: `Text`.
         dropout: float. Rate on the hidden vectors.
+        transform: bool. Whether there is another layer before the last one, with the
+            network's `activation`.
 
     Call arguments:
         inputs, training: see `TextTask`.
 
     Returns:
-        float32 logits `(B, T, num_classes)`.
+        float32 logits `(B, T, num_classes)`; `(B, T, 1)` of a value.
 
-    Reference: Devlin et al. 2019, section 5.3, https://arxiv.org/abs/1810.04805
+    Raises:
+        TypeError: if there is a `transform` and the network has no `activation`.
+
+    Reference: Devlin et al. 2019, section 5.3, https://arxiv.org/abs/1810.04805; on
+        replaced tokens Clark et al. 2020, section 2, https://arxiv.org/abs/2003.10555
     """
 
     network: TokenNetwork
-    target: Label = Label(2)
+    target: Label | Number = Label(2)
     given: tuple[Modality, ...] = (Text(),)
     dropout: Rate = 0.1
+    transform: bool = False
+
+    def check(self):
+        if self.transform and not hasattr(self.network, "activation"):
+            raise TypeError(
+                "`network` must have an `activation` for a `transform`, as BERT has. "
+                f"Received: a {type(self.network).__name__}"
+            )
+
+    def make(self):
+        if self.transform:
+            width = self.network.width
+            activation = ACTIVATIONS[self.network.activation]
+            self.dense = self._dense(width, width, "transform", activation)
+        super().make()
 
     def call(self, inputs, training=False):
         hidden, _ = self.hidden(inputs)
-        return self.scores(hidden)
+        return self.scores(self.dense(hidden) if self.transform else hidden)
 
     def loader(self, words, tags=None, batch_size=32, shuffle=True, seed=0):
         """Batches for `fit` of texts whose words have labels.
@@ -67,7 +91,7 @@ class TokenClassifier(LabellingTask):
         Returns:
             `keras_genai.data.DataLoader` of `(inputs, targets, sample_weight)`, int32
             and float32 `(B, T)`: the first token of a word has its label and weight 1,
-            all others have weight 0.
+            all others have weight 0. Values are float32 `(B, T, 1)`.
 
         Raises:
             ValueError: if the model has no tokenizer, if there is no such label, or if
@@ -80,13 +104,16 @@ class TokenClassifier(LabellingTask):
         tokenizer = self._need_tokenizer()
         encodings = framing.encode_words(tokenizer, words, self.context)
         inputs = self._collate(encodings)
-        targets = np.zeros_like(inputs["tokens"])
+        kind = "float32" if isinstance(self.target, Number) else "int32"
+        targets = np.zeros(inputs["tokens"].shape, kind)
         weight = np.zeros(targets.shape, "float32")
         rows = zip(words, tags, encodings, strict=True)
         for row, (text, labels, encoding) in enumerate(rows):
             labels = self._labels_of(text, labels)
             for token, word in _first_tokens(encoding):
                 targets[row, token], weight[row, token] = labels[word], 1
+        if kind == "float32":  # a loss of values is a mean over the last axis
+            targets = targets[..., None]
         arrays = inputs, targets, weight
         return in_batches(arrays, len(words), batch_size, shuffle, seed)
 
@@ -107,7 +134,8 @@ class TokenClassifier(LabellingTask):
             batch_size: int. Texts that are read at once.
 
         Returns:
-            List of `Tag`, one a word; for a list, a list of those.
+            List of `Tag`, one a word; for a list, a list of those. A model with a
+            single output gives its value instead of a probability.
         """
         if isinstance(texts, str):
             return self.tag([texts], batch_size)[0]
@@ -115,11 +143,17 @@ class TokenClassifier(LabellingTask):
         found = self._read(encodings, batch_size)
         return [
             [
-                Tag(text[start:end], *likeliest(logits[token], self.labels), start, end)
+                Tag(text[start:end], *self._said(logits[token]), start, end)
                 for token, start, end in _words(encoding)
             ]
             for text, encoding, logits in zip(texts, encodings, found, strict=True)
         ]
+
+    def _said(self, logits):
+        """The label of a token, and how probable it is; or its value."""
+        if self.num_outputs == 1:
+            return self.labels[0], float(logits[0])
+        return likeliest(logits, self.labels)
 
 
 def _first_tokens(encoding):

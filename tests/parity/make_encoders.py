@@ -103,6 +103,7 @@ CASES = {
         dict(length=150),  # farther apart than the last bucket begins
     ),
     **heads("electra", "Electra", ELECTRA),
+    "electra_pretraining": ("ElectraForPreTraining", {**ELECTRA, "hidden_act": "relu"}),
     "electra_wide": (
         "ElectraForMaskedLM",
         dict(**SIZES, embedding_size=12, hidden_act="relu", tie_word_embeddings=False),

@@ -32,7 +32,7 @@ TOKENIZERS = {
 }
 FAST = (
     *("roberta_masked", "roberta_sequence", "distilbert_sequence", "mpnet"),
-    *("electra_masked", "albert_odd"),
+    *("electra_masked", "electra_pretraining", "albert_odd"),
 )
 
 
@@ -67,6 +67,8 @@ def test_outputs_of_a_padded_batch(case):
         if mine is None:
             continue
         mine = np.asarray(mine)
+        if name == "electra_pretraining":  # a single output has an axis here
+            mine = mine[..., 0]
         assert mine.shape == expected.shape
         if mine.shape[:2] == real.shape:
             mine, expected = mine[real], expected[real]

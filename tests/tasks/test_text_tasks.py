@@ -134,6 +134,25 @@ def test_a_token_classifier_learns_and_tags_words(make, tokenizer):
 
 
 @pytest.mark.slow
+def test_a_token_classifier_learns_values_of_words(make):
+    model = make(TokenClassifier, Number("length"), dropout=0.0, transform=True)
+    model.compile(keras.optimizers.Adam(0.01))
+    values = [[float(len(word)) for word in text.split()] for text in TEXTS]
+    data = model.loader(TEXTS, values, batch_size=4)
+    assert model.fit(data, epochs=60, verbose=0).history["loss"][-1] < 0.5
+    tags = model.tag(TEXTS[0])
+    assert [tag.label for tag in tags] == ["length"] * 4
+    for tag in tags:
+        assert abs(tag.probability - len(tag.word)) < 1
+
+
+def test_another_layer_before_the_labels_needs_an_activation(tokenizer):
+    network = GPT(context=8, depth=1, width=8, num_heads=2)
+    with pytest.raises(TypeError, match="`network` must have an `activation`"):
+        TokenClassifier(network, Label(2), Text(tokenizer), transform=True)
+
+
+@pytest.mark.slow
 def test_a_masked_model_learns_to_fill_gaps(make, tokenizer):
     model = make(MaskedLM)
     y = model.batch(TEXTS)["tokens"]
