@@ -34,7 +34,13 @@ HARMLESS = {
         "name",
         "custom_pipelines",
     ),
-    *("model_name", "adapters", "max_seq_length", "do_lower_case", "sbert_ce_default"),
+    *(
+        "model_name",
+        "adapters",
+        "max_seq_length",
+        "do_lower_case",
+        "sbert_ce_default_activation_function",
+    ),
     *("sentence_transformers", "version", "torchscript", "prefix"),
     # How it is computed, and what else is returned.
     *("dtype", "torch_dtype", "use_bfloat16", "attn_implementation", "xla_device"),
