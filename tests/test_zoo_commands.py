@@ -166,6 +166,13 @@ def test_every_entry_of_another_metric_is_told_apart(monkeypatch):
         metric("unheard_of")
 
 
+def test_only_pictures_are_shown_as_pictures(capsys):
+    assert not command.main(["results", "*_digits"])
+    shown = capsys.readouterr().out
+    assert "\n![ddpm_digits](../zoo/results/ddpm_digits.png)" in shown
+    assert "\n[tts_digits](../zoo/results/tts_digits.wav)" in shown
+
+
 def test_a_picture_of_results_goes_where_it_was_asked_to(tmp_path, capsys):
     path = tmp_path / "bars, ü"  # matplotlib would put .png behind it
     assert not command.main(["results", "*multi30k", "--picture", str(path)])

@@ -67,7 +67,8 @@ def _rows(name, entries):
 
 def _made(name, result):
     if result.file:
-        shown = f"![{name}](../zoo/results/{result.file})\n"
+        mark = "!" if result.file.endswith(".png") else ""
+        shown = f"{mark}[{name}](../zoo/results/{result.file})\n"
     else:
         shown = f"```text\n{result.sample.strip()[:300]}\n```\n"
     return f"### `{name}`\n\n{shown}"
