@@ -19,6 +19,7 @@ import pydantic
 from safetensors.numpy import save_file
 
 from keras_genai import compat
+from keras_genai.convert.chat import read_turns
 from keras_genai.convert.families import FAMILIES
 from keras_genai.convert.matching import match, readers
 from keras_genai.convert.reading import read_object
@@ -35,10 +36,12 @@ from keras_genai.convert.tokenizer_files import (
     read_tokenizer,
     write_options,
 )
+from keras_genai.data.template_turns import TemplateTurns
 from keras_genai.files.writing import write_text
 from keras_genai.tasks import presets
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.filling import build_filled
+from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.presets import CONFIG, TOKENIZER, PresetError
 
 GENERATION = "generation_config.json"
@@ -121,6 +124,8 @@ def read(folder, task=None, **overrides):
     matched(outlined(build, depths))
     model = build_filled(build, lambda model: readers(matched(model), tensors, folder))
     model.tokenizer = tokenizer
+    if isinstance(model, CausalLM) and "turns" not in overrides:
+        model.turns = read_turns(folder, tokenizer) or model.turns
     return model
 
 
@@ -202,6 +207,9 @@ def write(model, folder):
         core = model.tokenizer.core
         write_text(folder / TOKENIZER, core.to_str(pretty=True))
         options = write_options(model.tokenizer, getattr(model, "context", None))
+        turns = getattr(model, "turns", None)
+        if isinstance(turns, TemplateTurns):
+            options["chat_template"] = turns.template
         _write_json(folder / TOKENIZER_CONFIG, options)
 
 

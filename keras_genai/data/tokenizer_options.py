@@ -21,7 +21,14 @@ HARMLESS = {
     *("merges_file", "full_tokenizer_file", "processor_class", "auto_map"),
     *("tokenizer_type", "transformers_version", "_commit_hash", "cache_dir"),
     *("revision", "subfolder", "commit_hash", "from_slow", "use_fast", "backend"),
-    *("is_local", "is_fast", "local_files_only", "trust_remote_code", "token"),
+    *(
+        "vocab_size",
+        "is_local",
+        "is_fast",
+        "local_files_only",
+        "trust_remote_code",
+        "token",
+    ),
     *("use_auth_token", "device_map", "torch_dtype", "dtype", "init_inputs"),
     # What a call does, if it is asked to pad or to cut; here, tasks do that.
     *("padding_side", "padding", "truncation", "max_length", "max_len", "stride"),
@@ -36,7 +43,7 @@ HARMLESS = {
     ),
     "remove_space",
     *("special_tokens", "never_split_special", "name", "lang", "src_lang", "tgt_lang"),
-    # How a conversation is written; `Turns` says it here.
+    # How a conversation is written: read by `keras_genai.convert.chat`.
     "chat_template",
     "default_chat_template",
 }

@@ -68,6 +68,11 @@ from .recurrent_attention import LuongAttention as LuongAttention
 from .recurrent_attention import RecurrentAttention as RecurrentAttention
 from .recurrent_stacks import AttentiveDecoder as AttentiveDecoder
 from .recurrent_stacks import BidirectionalStack as BidirectionalStack
+from .rms import OffsetRMSNormalization as OffsetRMSNormalization
+from .rotary import LinearRotary as LinearRotary
+from .rotary import Llama3Rotary as Llama3Rotary
+from .rotary import Rotary as Rotary
+from .rotary import YarnRotary as YarnRotary
 from .seeded import Seeded as Seeded
 from .spec_augment import SpecAugment as SpecAugment
 from .spectral import SpectralNormalization as SpectralNormalization

@@ -8,10 +8,12 @@ from keras import ops
 from keras_genai.checks import check_flags, check_given_sizes, check_sizes
 from keras_genai.layers.dense import Dense
 from keras_genai.layers.positions import rotate
+from keras_genai.layers.rms import rms_norm
+from keras_genai.layers.soft_cap import soft_cap
 from keras_genai.registry import register
 
 
-def attend(query, key, value, bias=None, attention_mask=None, scale=1.0):
+def attend(query, key, value, bias=None, attention_mask=None, scale=1.0, cap=None):
     """Scaled dot-product attention, softmax in float32.
 
     Args:
@@ -22,6 +24,7 @@ def attend(query, key, value, bias=None, attention_mask=None, scale=1.0):
         bias: float, added to the logits, broadcast to `(B, H, Q, K)`.
         attention_mask: bool, broadcast to `(B, H, Q, K)`; `True` may be seen.
         scale: float. Factor of the logits.
+        cap: float or `None`. What the logits are bent to stay below, see `soft_cap`.
 
     Returns:
         float `(B, H, Q, D)`.
@@ -33,6 +36,8 @@ def attend(query, key, value, bias=None, attention_mask=None, scale=1.0):
     if heads != groups:  # fold the heads of a group into its rows
         query = ops.reshape(query, (-1, groups, heads // groups * length, head_dim))
     logits = ops.cast(_products(query * scale, key), "float32")
+    if cap is not None:
+        logits = soft_cap(logits, cap)
     if heads != groups:
         logits = ops.reshape(logits, (-1, heads, length, slots))
     if bias is not None:
@@ -90,6 +95,23 @@ def position_mask(query_positions, key_positions):
     return ((keys >= 0) & (keys <= query_positions[:, :, None]))[:, None]
 
 
+def window_mask(query_positions, key_positions, window):
+    """Who is near: the last `window` tokens, a token itself among them.
+
+    Args:
+        query_positions: int `(B, Q)`.
+        key_positions: int `(B, K)`.
+        window: int.
+
+    Returns:
+        bool `(B, 1, Q, K)`, true in the future, too.
+
+    Reference: Beltagy et al. 2020, section 3.1, https://arxiv.org/abs/2004.05150
+    """
+    distance = query_positions[:, :, None] - key_positions[:, None, :]
+    return (distance < window)[:, None]
+
+
 def write_slots(buffer, values, index, axis):
     """`buffer` with `values` written from slot `index` on along `axis`."""
     values = ops.cast(values, buffer.dtype)
@@ -128,6 +150,9 @@ class Attention(keras.layers.Layer):
         output_initializer: of the output kernel.
         query_initializer: of the query kernel, or `None` (`initializer`).
         relative_keys: `RelativeKeys` of as many heads, or `None`.
+        output_bias: bool or `None` (`use_bias`). Whether the output has a bias.
+        cap: float or `None`. See `attend`.
+        norm_epsilon, norm_offset: of `normalize`; see `keras_genai.layers.rms`.
 
     Call arguments:
         inputs: float `(B, Q, width)`.
@@ -143,7 +168,7 @@ class Attention(keras.layers.Layer):
         ValueError: if `num_heads` is not a multiple of `num_memory_heads`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what published models differ in
         self,
         num_heads,
         head_dim,
@@ -155,6 +180,10 @@ class Attention(keras.layers.Layer):
         output_initializer="glorot_uniform",
         query_initializer=None,
         relative_keys=None,
+        output_bias=None,
+        cap=None,
+        norm_epsilon=1e-6,
+        norm_offset=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -170,6 +199,10 @@ class Attention(keras.layers.Layer):
                 f"Received: {num_heads=}, {num_memory_heads=}"
             )
         self.use_bias = use_bias
+        self.output_bias = use_bias if output_bias is None else output_bias
+        self.cap = cap
+        self.norm_epsilon = norm_epsilon
+        self.norm_offset = norm_offset
         self.scale = head_dim**-0.5 if scale is None else scale
         self.normalize = normalize
         self.initializer = keras.initializers.get(initializer)
@@ -220,14 +253,18 @@ class Attention(keras.layers.Layer):
         if self.memory is not None:
             return
         units = self.num_heads * self.head_dim
-        self.query = self._dense(units, "query", self.query_initializer)
+        self.query = self._dense(units, "query", self.query_initializer, self.use_bias)
         # Keys and values are one wide matrix, keys first.
-        self.memory = self._dense(2 * self.num_memory_heads * self.head_dim, "memory")
+        self.memory = self._dense(
+            2 * self.num_memory_heads * self.head_dim, "memory", None, self.use_bias
+        )
         # As wide as the inputs, which `build` sees.
-        self.output_projection = self._dense(1, "output", self.output_initializer)
+        self.output_projection = self._dense(
+            1, "output", self.output_initializer, self.output_bias
+        )
         if self.normalize:
             self.query_norm, self.key_norm = (
-                keras.layers.RMSNormalization(dtype="float32", name=name)
+                rms_norm(name, self.norm_epsilon, self.norm_offset)
                 for name in ("query_norm", "key_norm")
             )
 
@@ -263,7 +300,7 @@ class Attention(keras.layers.Layer):
         if self.relative_keys is not None:
             further = self.relative_keys(query * self.scale, distances=distances)
             bias = further if bias is None else bias + further
-        mixed = attend(query, *memory, bias, attention_mask, self.scale)
+        mixed = attend(query, *memory, bias, attention_mask, self.scale, self.cap)
         mixed = ops.transpose(mixed, (0, 2, 1, 3))  # (B, Q, H, D)
         length = ops.shape(mixed)[1]
         return self.output_projection(
@@ -276,11 +313,11 @@ class Attention(keras.layers.Layer):
         )
         return ops.transpose(x, (0, 2, 1, 3))  # (B, H, T, D)
 
-    def _dense(self, units, name, initializer=None):
+    def _dense(self, units, name, initializer, use_bias):
         # A clone, because one initializer draws the same numbers every time.
         return Dense(
             units,
-            use_bias=self.use_bias,
+            use_bias=use_bias,
             kernel_initializer=(initializer or self.initializer).clone(),
             dtype=self.dtype_policy,
             name=name,
@@ -299,6 +336,10 @@ class Attention(keras.layers.Layer):
             "output_initializer": keras.initializers.serialize(self.output_initializer),
             "query_initializer": keras.initializers.serialize(self.query_initializer),
             "relative_keys": serialized(self.relative_keys),
+            "output_bias": self.output_bias,
+            "cap": self.cap,
+            "norm_epsilon": self.norm_epsilon,
+            "norm_offset": self.norm_offset,
         }
 
     @classmethod

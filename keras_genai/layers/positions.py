@@ -142,15 +142,18 @@ def rotate(x, rotation):
 
     Args:
         x: float `(B, H, T, D)`.
-        rotation: what `rotary_angles` returned.
+        rotation: what `rotary_angles` returned. If it is for fewer channels than `x`
+            has, the first ones are turned and the others stay.
 
     Returns:
         Like `x`.
     """
     cosine, sine = (ops.cast(part, x.dtype) for part in rotation)
-    first, second = ops.split(x, 2, axis=-1)
+    size = 2 * cosine.shape[-1]
+    rest = [x[..., size:]] if size < x.shape[-1] else []
+    first, second = ops.split(x[..., :size] if rest else x, 2, axis=-1)
     return ops.concatenate(
-        [first * cosine - second * sine, second * cosine + first * sine], axis=-1
+        [first * cosine - second * sine, second * cosine + first * sine, *rest], axis=-1
     )
 
 

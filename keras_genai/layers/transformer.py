@@ -29,6 +29,8 @@ class Block(keras.layers.Layer):
         pre_norm: bool. Normalise what enters a part (GPT-2), or the sum of its
             input and output (BERT).
         dropout: float. Rate on the output of every part.
+        output_norms: bool. Whether what comes out of a part is normalised, too, before
+            it is added (Gemma 2).
 
     Attributes:
         recompute: bool. If `True`, what is inside is not kept for the gradient, but
@@ -63,10 +65,11 @@ class Block(keras.layers.Layer):
         cross_attention=None,
         pre_norm=True,
         dropout=0.0,
+        output_norms=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_flags(pre_norm=pre_norm)
+        check_flags(pre_norm=pre_norm, output_norms=output_norms)
         check_rates(dropout=dropout)
         self.attention = attention
         self.cross_attention = cross_attention
@@ -75,6 +78,11 @@ class Block(keras.layers.Layer):
         self.attention_norm = norm(name="attention_norm")
         self.cross_norm = norm(name="cross_norm") if cross_attention else None
         self.feedforward_norm = norm(name="feedforward_norm")
+        self.output_norms = output_norms
+        self.attention_output_norm = self.feedforward_output_norm = None
+        if output_norms:
+            self.attention_output_norm = norm(name="attention_output_norm")
+            self.feedforward_output_norm = norm(name="feedforward_output_norm")
         self.dropout = keras.layers.Dropout(
             dropout, dtype=self.dtype_policy, name="dropout"
         )
@@ -88,6 +96,8 @@ class Block(keras.layers.Layer):
             build_once(self.cross_attention, inputs_shape, memory_shape)
         build_once(self.feedforward_norm, inputs_shape)
         build_once(self.feedforward, inputs_shape)
+        build_once(self.attention_output_norm, inputs_shape)
+        build_once(self.feedforward_output_norm, inputs_shape)
         build_once(self.dropout, inputs_shape)
 
     def __call__(self, inputs, **kwargs):
@@ -138,20 +148,23 @@ class Block(keras.layers.Layer):
                 return self.feedforward(x)
             return at_real_tokens(self.feedforward, x, real)
 
-        x = self._add(inputs, look_back, self.attention_norm)
+        x = self._add(
+            inputs, look_back, self.attention_norm, self.attention_output_norm
+        )
         if self.cross_attention:
             x = self._add(x, look_across, self.cross_norm)
-        return self._add(x, think, self.feedforward_norm), kept
+        x = self._add(x, think, self.feedforward_norm, self.feedforward_output_norm)
+        return x, kept
 
-    def _add(self, x, part, norm):
-        """A residual connection around `part`, normalised before or after."""
+    def _add(self, x, part, norm, output_norm=None):
+        """A residual connection around `part`, normalised before, after or both."""
 
-        def normalize(x):
-            return ops.cast(norm(x), self.compute_dtype)
+        def normalize(x, norm=norm):
+            return x if norm is None else ops.cast(norm(x), self.compute_dtype)
 
         if self.pre_norm:
-            return x + self.dropout(part(normalize(x)))
-        return normalize(x + self.dropout(part(x)))
+            return x + self.dropout(normalize(part(normalize(x)), output_norm))
+        return normalize(x + self.dropout(normalize(part(x), output_norm)))
 
     def get_config(self):
         parts = {name: serialized(getattr(self, name)) for name in PARTS}
@@ -160,6 +173,7 @@ class Block(keras.layers.Layer):
             **{name: part for name, part in parts.items() if part is not None},
             "pre_norm": self.pre_norm,
             "dropout": self.dropout.rate,
+            "output_norms": self.output_norms,
         }
 
     @classmethod
@@ -172,7 +186,10 @@ class Block(keras.layers.Layer):
         return cls(**parts, norm=lambda name: norms[name], **config)
 
 
-NORMS = ("attention_norm", "cross_norm", "feedforward_norm")
+NORMS = (
+    *("attention_norm", "cross_norm", "feedforward_norm"),
+    *("attention_output_norm", "feedforward_output_norm"),
+)
 PARTS = ("attention", "feedforward", "cross_attention", *NORMS)
 
 

@@ -22,10 +22,10 @@ from .encoder_decoder import EncoderDecoder as EncoderDecoder
 from .encoder_decoder import EncoderDecoderStyle as EncoderDecoderStyle
 from .encoder_decoder import TRANSFORMER as TRANSFORMER
 from .gpt import GPT as GPT
-from .gpt import GPT2 as GPT2
-from .gpt import LLAMA as LLAMA
-from .gpt import MODERN as MODERN
-from .gpt import Style as Style
+from .gpt_style import GPT2 as GPT2
+from .gpt_style import LLAMA as LLAMA
+from .gpt_style import MODERN as MODERN
+from .gpt_style import Style as Style
 from .language import LanguageNetwork as LanguageNetwork
 from .language import TokenNetwork as TokenNetwork
 from .matcha import Matcha as Matcha

@@ -1,117 +1,46 @@
 """GPT: a stack of causal transformer blocks, in GPT-2's or Llama's style."""
 
-import dataclasses
+import collections
 import functools
 from typing import Annotated
 
 import keras
 from keras import ops
 
-from keras_genai.checks import check_flags, check_given_sizes, check_one_of
 from keras_genai.declared import LATER, Count, Rate, Size
 from keras_genai.layers.attention import (
     Attention,
     causal_mask,
     position_mask,
     segment_mask,
+    window_mask,
     write_slots,
 )
 from keras_genai.layers.embedding import TokenEmbedding, token_logits
-from keras_genai.layers.feedforward import (
-    FeedForward,
-    GatedFeedForward,
-    gelu_tanh,
-    quick_gelu,
-)
 from keras_genai.layers.positions import (
     LearnedPositions,
     PeriodicPositions,
     RelativeKeys,
     check_periods,
-    rotary_angles,
 )
+from keras_genai.layers.soft_cap import soft_cap
 from keras_genai.layers.transformer import Block
+from keras_genai.networks.gpt_style import (
+    FEEDFORWARDS,
+    GEMMA,
+    GPT2,
+    LLAMA,
+    MODERN,
+    Style,
+    relu_squared,
+)
 from keras_genai.networks.language import LanguageNetwork
 from keras_genai.registry import register
 
-
-@keras.saving.register_keras_serializable(package="keras_genai")
-def relu_squared(x):
-    """The square of ReLU.
-
-    Reference: So et al. 2021, section 3, https://arxiv.org/abs/2109.08668
-    """
-    return ops.square(ops.relu(x))
-
-
-# Of a style's `feedforward`: the network and its activation.
-FEEDFORWARDS = {
-    "gelu": (FeedForward, gelu_tanh),
-    "gelu_exact": (FeedForward, "gelu"),
-    "quick_gelu": (FeedForward, quick_gelu),
-    "relu_squared": (FeedForward, relu_squared),
-    "swiglu": (GatedFeedForward, "silu"),
-}
-
-
-@register
-@dataclasses.dataclass(frozen=True)
-class Style:
-    """The choices in which causal transformers differ. The defaults are GPT-2's.
-
-    Args:
-        positions: `"learned"`, `"rotary"` or `"relative"`: a learned vector of every
-            distance within the context is compared with queries.
-        norm: `"layer"` or `"rms"`.
-        feedforward: `"gelu"` (tanh form), `"gelu_exact"`, `"quick_gelu"` (sigmoid form,
-            CLIP's), `"relu_squared"` or `"swiglu"`.
-        use_bias: bool. Biases in all matrices and LayerNorms.
-        normalize_heads: bool. RMS-normalised queries and keys.
-        tie_embeddings: bool. The output matrix is the token table.
-        num_memory_heads: int or `None`. Key/value heads, if fewer than queries'.
-    """
-
-    positions: str = "learned"
-    norm: str = "layer"
-    feedforward: str = "gelu"
-    use_bias: bool = True
-    normalize_heads: bool = False
-    tie_embeddings: bool = True
-    num_memory_heads: int | None = None
-
-    def __post_init__(self):
-        check_one_of("positions", self.positions, ("learned", "rotary", "relative"))
-        check_one_of("norm", self.norm, ("layer", "rms"))
-        check_one_of("feedforward", self.feedforward, [*FEEDFORWARDS])
-        check_flags(
-            use_bias=self.use_bias,
-            normalize_heads=self.normalize_heads,
-            tie_embeddings=self.tie_embeddings,
-        )
-        check_given_sizes(num_memory_heads=self.num_memory_heads)
-
-    def get_config(self):
-        return dataclasses.asdict(self)
-
+__all__ = ["GEMMA", "GPT", "GPT2", "LLAMA", "MODERN", "Style", "relu_squared"]
 
 Periods = Annotated[tuple[int, ...], check_periods]
-GPT2 = Style()
-LLAMA = Style(
-    positions="rotary",
-    norm="rms",
-    feedforward="swiglu",
-    use_bias=False,
-    tie_embeddings=False,
-)
-# Rotary positions and RMSNorm as in Llama; squared ReLU: So et al. 2021, section 3; and
-# normalised queries and keys: Henry et al. 2020, https://arxiv.org/abs/2010.04245
-MODERN = Style(
-    positions="rotary",
-    norm="rms",
-    feedforward="relu_squared",
-    use_bias=False,
-    normalize_heads=True,
-)
+HEAD_EPSILON = 1e-6  # of normalised heads beside LayerNorm
 
 
 @register
@@ -128,7 +57,7 @@ class GPT(LanguageNetwork):
         dropout: float. Rate after the embedding and after every part of a block.
         head_dim: int or `None` (`width // num_heads`).
         inner_width: int or `None` (`4 * width`). Width inside the feed-forward network.
-        style: `Style`. `GPT2`, `LLAMA` and `MODERN` are ready-made.
+        style: `Style`. `GPT2`, `LLAMA`, `MODERN` and `GEMMA` are ready-made.
         periods: tuple of int >= 2, or `None`. Of each, a learned vector of a token's
             place within so many tokens is added to its own.
 
@@ -163,7 +92,9 @@ class GPT(LanguageNetwork):
                 "`width` must be a multiple of `num_heads`, or `head_dim` be given. "
                 f"Received: width={self.width}, num_heads={self.num_heads}"
             )
-        if self.style.positions == "rotary" and self.head_size % 2:
+        kinds = (self.style.rotary, self.style.local_rotary or self.style.rotary)
+        turned = [rotary.size(self.head_size) for rotary in kinds]
+        if self.style.positions == "rotary" and any(n % 2 or not n for n in turned):
             raise ValueError(
                 "`head_dim` must be even to be turned. "
                 f"Received: head_dim={self.head_size}"
@@ -198,7 +129,7 @@ class GPT(LanguageNetwork):
             self.periodic.build()
         self.drop = keras.layers.Dropout(self.dropout, dtype=policy, name="dropout")
         self.blocks = [self._make_block(index) for index in range(self.depth)]
-        self.norm = self._make_norm(name="norm")
+        self.norm = style.make_norm(name="norm")
         for layer in (*self.blocks, self.norm):
             layer.build((None, None, self.width))
         if not style.tie_embeddings:
@@ -210,15 +141,6 @@ class GPT(LanguageNetwork):
                 name="head",
             )
             self.head.build((None, None, self.width))
-
-    def _make_norm(self, name):
-        if self.style.norm == "rms":
-            return keras.layers.RMSNormalization(
-                epsilon=1e-6, dtype="float32", name=name
-            )
-        return keras.layers.LayerNormalization(
-            epsilon=1e-5, center=self.style.use_bias, dtype="float32", name=name
-        )
 
     def _make_block(self, index):
         style, policy = self.style, self.dtype_policy
@@ -241,11 +163,16 @@ class GPT(LanguageNetwork):
             self.num_heads,
             self.head_size,
             num_memory_heads=style.num_memory_heads,
-            use_bias=style.use_bias,
+            use_bias=style.bias_of("query"),
+            scale=style.attention_scale,
             normalize=style.normalize_heads,
             initializer=start(),
             output_initializer=residual(),
             relative_keys=relative,
+            output_bias=style.bias_of("output"),
+            cap=style.attention_cap,
+            norm_epsilon=HEAD_EPSILON if style.norm == "layer" else style.epsilon,
+            norm_offset=style.norm == "offset_rms",
             dtype=policy,
             name="attention",
         )
@@ -253,7 +180,7 @@ class GPT(LanguageNetwork):
         feedforward = inner(
             self.inner_width or 4 * self.width,
             activation,
-            style.use_bias,
+            style.bias_of("feedforward"),
             initializer=start(),
             output_initializer=residual(),
             dtype=policy,
@@ -262,8 +189,9 @@ class GPT(LanguageNetwork):
         return Block(
             attention,
             feedforward,
-            self._make_norm,
+            style.make_norm,
             dropout=self.dropout,
+            output_norms=style.output_norms,
             dtype=policy,
             name=f"block_{index}",
         )
@@ -279,6 +207,23 @@ class GPT(LanguageNetwork):
         Returns:
             float `(B, T, width)` of the compute dtype.
         """
+        (last,) = collections.deque(self._states(tokens, segments), maxlen=1)
+        return last
+
+    def hidden_states(self, tokens, segments=None):
+        """The vectors of all tokens after each block.
+
+        Args:
+            tokens: int `(B, T)`, `T <= context`.
+            segments: see `LanguageNetwork`.
+
+        Returns:
+            tuple of `depth + 1` float `(B, T, width)`: what the first block reads, then
+            what each block says, of the last one normalised, as the head reads it.
+        """
+        return tuple(self._states(tokens, segments))
+
+    def _states(self, tokens, segments):
         if segments is None:
             length = tokens.shape[1] or ops.shape(tokens)[1]
             mask, positions = causal_mask(length), ops.arange(length)[None]
@@ -288,15 +233,19 @@ class GPT(LanguageNetwork):
             # As many as a token sees before itself.
             positions = ops.sum(ops.cast(mask[:, 0], "int32"), axis=-1) - 1  # (B, T)
             distances = self._distances(positions, positions)
-        x, rotation = self._embed(tokens, positions)
-        for block in self.blocks:
-            x, _ = block(x, attention_mask=mask, rotation=rotation, distances=distances)
-        return ops.cast(self.norm(x), self.compute_dtype)
+        x = self._embed(tokens, positions)
+        views = self._views(mask, positions, positions)
+        for block, view in zip(self.blocks, views, strict=True):
+            yield x
+            x, _ = block(x, distances=distances, **view)
+        yield ops.cast(self.norm(x), self.compute_dtype)
 
     def logits(self, hidden):
         """float32 logits `(..., vocabulary_size)` of what `hidden` returned."""
         head = None if self.style.tie_embeddings else self.head
-        return token_logits(hidden, self.embedding, head)
+        logits = token_logits(hidden, self.embedding, head)
+        cap = self.style.logit_cap
+        return logits if cap is None else soft_cap(logits, cap)
 
     def initial_cache(self, batch_size, length):
         """Empty cache of `length` slots. See `LanguageNetwork`."""
@@ -313,20 +262,13 @@ class GPT(LanguageNetwork):
 
     def decode(self, tokens, positions, cache, index):
         """Logits of the next token, and the cache after `tokens`. See its base."""
-        x, rotation = self._embed(tokens, positions)
+        x = self._embed(tokens, positions)
         slots = write_slots(cache["positions"], positions, index, axis=1)
-        mask = position_mask(positions, slots)
+        views = self._views(position_mask(positions, slots), positions, slots)
         distances = self._distances(positions, slots)
         pairs = []
-        for block, pair in zip(self.blocks, cache["blocks"], strict=True):
-            x, pair = block(
-                x,
-                attention_mask=mask,
-                rotation=rotation,
-                cache=pair,
-                index=index,
-                distances=distances,
-            )
+        for block, pair, view in zip(self.blocks, cache["blocks"], views, strict=True):
+            x, pair = block(x, cache=pair, index=index, distances=distances, **view)
             pairs.append(pair)
         if tokens.shape[1] != 1:
             last = ops.sum(ops.cast(positions >= 0, "int32"), axis=1) - 1
@@ -336,13 +278,38 @@ class GPT(LanguageNetwork):
 
     def _embed(self, tokens, positions):
         x = self.embedding(tokens)
+        if self.style.scale_embeddings:
+            x = x * ops.cast(self.width**0.5, x.dtype)
         if self.periods is not None:
             x = x + self.periodic(positions)
         if self.style.positions == "learned":
             x = x + self.positions(positions)
-        if self.style.positions == "rotary":
-            return self.drop(x), rotary_angles(positions, self.head_size)
-        return self.drop(x), None
+        return self.drop(x)
+
+    def _views(self, mask, queries, keys):
+        """What each block may see and how it turns it, dicts of arguments of `Block`.
+
+        Args:
+            mask: bool, broadcast to `(B, 1, Q, K)`.
+            queries: int `(B, Q)`, positions.
+            keys: int `(B, K)`, positions.
+        """
+        style = self.style
+        kinds = [style.is_local(index) for index in range(len(self.blocks))]
+        found = {False: self._view(mask, queries, style.rotary)}
+        if any(kinds):
+            # Nothing of a shorter text is too far away.
+            near = mask
+            if style.window < self.context:
+                near = mask & window_mask(queries, keys, style.window)
+            rotary = style.local_rotary or style.rotary
+            found[True] = self._view(near, queries, rotary)
+        return [found[kind] for kind in kinds]
+
+    def _view(self, mask, positions, rotary):
+        turned = self.style.positions == "rotary"
+        rotation = rotary.angles(positions, self.head_size) if turned else None
+        return {"attention_mask": mask, "rotation": rotation}
 
     def _distances(self, queries, keys):
         """int `(B, Q, K)` of int `(B, Q)` and `(B, K)`, where somebody asks for it."""

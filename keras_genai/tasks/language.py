@@ -8,6 +8,7 @@ from typing import ClassVar
 from keras_genai.data import conversations
 from keras_genai.data.batching import language_batch
 from keras_genai.data.held import in_batches
+from keras_genai.data.template_turns import TemplateTurns
 from keras_genai.data.turns import PLAIN, Turns
 from keras_genai.data.windows import Stream, Windows
 from keras_genai.files.text import read_text
@@ -29,7 +30,8 @@ class CausalLM(LogitsTask):
             logits `(B, T, V)`, with the decoding protocol of
             `keras_genai.networks.language.LanguageNetwork`.
         target: `Text`, with its tokenizer if there is one.
-        turns: `Turns`, how a conversation with it is written down.
+        turns: `Turns` or `TemplateTurns`, how a conversation with it is written down.
+        ends: tuple of int, tokens that end a text besides the tokenizer's end token.
 
     Attributes:
         vocabulary_size: int, V.
@@ -41,7 +43,8 @@ class CausalLM(LogitsTask):
 
     network: LanguageNetwork
     target: Text = Text()
-    turns: Turns = PLAIN
+    turns: Turns | TemplateTurns = PLAIN
+    ends: tuple = ()
 
     writes: ClassVar = True
     verbs: ClassVar = ("chat",)
@@ -51,6 +54,12 @@ class CausalLM(LogitsTask):
         self.target = as_written(self.target, self.network)
         self.jit_generate = self.network.jit_generate
         self.given = (dataclasses.replace(self.target, generated=False),)
+
+    def get_config(self):
+        config = super().get_config()
+        if not self.ends:  # as files were before there was such a field
+            del config["ends"]
+        return config
 
     @property
     def vocabulary_size(self):
@@ -94,7 +103,8 @@ class CausalLM(LogitsTask):
         Raises:
             ValueError: if one is outside of the vocabulary.
         """
-        ends, _ = read_stop(tuple(stop), self.tokenizer, self.vocabulary_size)
+        stop = (*stop, *self.ends)
+        ends, _ = read_stop(stop, self.tokenizer, self.vocabulary_size)
         return ends | turn_ends(self.turns, self.tokenizer)
 
     @property
@@ -217,8 +227,8 @@ class CausalLM(LogitsTask):
                 `Sample()`, plain sampling at temperature 1.
             seed: int. With the row and the place in the text, decides every draw.
             stop: int tokens and str, a single one or a sequence. Where a text ends,
-                besides the tokenizer's end token. A str is found in the text across
-                the borders of tokens.
+                besides the tokenizer's end token and `ends`. A str is found in the text
+                across the borders of tokens.
             stream: bool. If `True`, yields pieces while they are made. Joined, they
                 are the result.
             strip_prompt: bool. Whether to leave the prompts out of the results.
@@ -236,13 +246,14 @@ class CausalLM(LogitsTask):
                 every prompt's length, or if `Beam` is to stream or to go past the
                 context.
         """
+        given = stop if isinstance(stop, list | tuple | set) else (stop,)
         return generate(
             self,
             prompts,
             max_length,
             sampler,
             seed,
-            stop,
+            (*given, *self.ends),
             stream,
             strip_prompt,
             self.tokenizer,

@@ -1,5 +1,6 @@
 """Published folders are data from strangers: what is not right is not opened."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -149,7 +150,7 @@ def test_pickles_are_refused(folder):
         (dict(activation_function="os.system"), "`activation_function`"),
         (dict(layer_norm_epsilon=0.1), "`layer_norm_epsilon` must be 1e-05"),
         (dict(scale_attn_by_inverse_layer_idx=True), "scale_attn_by_inverse"),
-        (dict(model_type="llama"), "`model_type` must be one of"),
+        (dict(model_type="mamba"), "`model_type` must be one of"),
         (dict(model_type=[]), "`model_type` must be one of"),
         (dict(architectures=["GPT2DoubleHeadsModel"]), "`architectures`"),
         (dict(architectures={}), "`architectures`"),
@@ -238,7 +239,7 @@ def test_overrides_reach_the_model(folder):
 
 
 def test_a_model_that_a_family_cannot_express_is_not_written(tmp_path):
-    model = gpt(LLAMA)
+    model = gpt(dataclasses.replace(LLAMA, positions="relative"))
     with pytest.raises(ValueError, match="cannot hold this CausalLM"):
         model.save_to_preset(tmp_path / "folder", format="huggingface")
     with pytest.raises(ValueError, match="`format` must be one of"):
