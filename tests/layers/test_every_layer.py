@@ -54,6 +54,7 @@ from keras_genai.layers import (
     temporal,
 )
 from keras_genai.layers.attention import Attention, MemoryProjection
+from keras_genai.layers.rms import OffsetRMSNormalization
 from keras_genai.layers.spec_augment import SpecAugment
 from keras_genai.layers.transformer import Block
 
@@ -330,6 +331,7 @@ CASES = {
         3,
         inputs=[HEADS, ints(LENGTH, SOURCE, most=9)],
     ),
+    "OffsetRMSNormalization": case(OffsetRMSNormalization),
     "RelativePositionBias": case(
         positions.RelativePositionBias,
         2,
