@@ -96,10 +96,10 @@ def test_what_published_templates_use_works(template):
 
 @pytest.mark.parametrize("template", HOSTILE, ids=lambda text: text[:40].strip())
 def test_a_hostile_template_is_refused_soon_and_in_one_line(template):
-    start = time.monotonic()
+    start = time.process_time()  # a paused machine counts nothing
     with pytest.raises(TemplateError) as caught:
         render(template, messages=MESSAGES)
-    assert time.monotonic() - start < 2 * chat_templates.DEADLINE
+    assert time.process_time() - start < 2 * chat_templates.DEADLINE
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
 
