@@ -177,6 +177,7 @@ def archive(name, content):
         archive("other", NLTK),
         archive("cmudict/cmudict", NLTK).replace(b"CATS", b"DOGS"),
     ],
+    ids=["no archive", "another file", "another sum"],  # archives have the time in them
 )
 def test_a_damaged_archive_is_named(content, tmp_path):
     (tmp_path / "cmudict.zip").write_bytes(content)
