@@ -49,8 +49,10 @@ PACKAGES = {
             "speech spoken_captions summarization tables text tokenizers transcripts "
             "translation video"
         ),
-        machinery=words("alphabet furniture_parts sentencepiece tokenizer"),
-        hidden=words("Plan"),
+        machinery=words(
+            "alphabet furniture_parts sentencepiece template_sandbox tokenizer"
+        ),
+        hidden=words("Leash Plan"),
     ),
     "evaluation": Public(
         names=words(

@@ -11,6 +11,8 @@ from zoo import _text
 from zoo.entry import Recipe
 
 STEPS = 300
+TINY = dict(context=64, depth=1, width=8, num_heads=2)
+TINY_LLAMA = dict(**TINY, head_dim=4, inner_width=8)  # with a style of its own
 
 source = functools.partial(text.python_docs, length=64, tokenizer="bpe:4000")
 sample = functools.partial(_text.write, prompt="The ")

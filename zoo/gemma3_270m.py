@@ -36,14 +36,9 @@ entry = Entry(
         inner_width=2_048,
         style=STYLE,
     ),
-    tiny=dict(
-        context=64,
-        depth=2,
-        width=8,
-        num_heads=2,
-        head_dim=4,
-        inner_width=8,
-        style=dataclasses.replace(STYLE, window=16, local_blocks=(True, False)),
+    tiny=_decoder.TINY_LLAMA
+    | dict(
+        depth=2, style=dataclasses.replace(STYLE, window=16, local_blocks=(True, False))
     ),
     source=_decoder.source,
     embedded=True,

@@ -34,13 +34,7 @@ entry = Entry(
         style=STYLE,
     ),
     tiny=dict(
-        context=64,
-        depth=1,
-        width=8,
-        num_heads=2,
-        head_dim=4,
-        inner_width=8,
-        style=dataclasses.replace(STYLE, num_memory_heads=1),
+        **_decoder.TINY_LLAMA, style=dataclasses.replace(STYLE, num_memory_heads=1)
     ),
     source=_decoder.source,
     embedded=True,

@@ -3,7 +3,7 @@
 import warnings
 
 from keras_genai.convert.tokenizer_files import read_options
-from keras_genai.data.chat_templates import LARGEST_TEMPLATE
+from keras_genai.data.template_leash import LARGEST_TEMPLATE
 from keras_genai.data.template_turns import template_turns
 from keras_genai.data.tokenizer_options import token_text
 from keras_genai.files.finding import find_file

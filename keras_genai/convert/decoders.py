@@ -6,18 +6,17 @@ would be written.
 """
 
 import dataclasses
-import warnings
 from typing import Annotated, Any, ClassVar
 
 import pydantic
 
 from keras_genai.convert.generation import warn_of_decoding
+from keras_genai.convert.known_settings import KnownSettings
 from keras_genai.convert.mapping import (
     Architecture,
     Count,
     Depth,
     Family,
-    Settings,
     Token,
     joined,
     linear,
@@ -40,41 +39,20 @@ ACTIVATIONS = {
     "gelu": "geglu_exact",
 }
 SLIDING, FULL = "sliding_attention", "full_attention"
-# Options that change no number here: where a file came from, how it was trained, what
-# else a call returns, and how texts are drawn, which `warn_of_decoding` looks at.
+# Options that change no number here: of where a file came from, of training, and of how
+# texts are drawn, which `warn_of_decoding` looks at.
 HARMLESS = {
-    *("_name_or_path", "name_or_path", "architectures", "auto_map", "model_type"),
-    *("torch_dtype", "dtype", "transformers_version", "_commit_hash", "use_cache"),
-    *("attn_implementation", "_attn_implementation", "_attn_implementation_autoset"),
-    *("initializer_range", "attention_dropout", "embd_pdrop", "resid_pdrop"),
-    *("pretraining_tp", "gradient_checkpointing", "return_dict", "output_attentions"),
-    *("output_hidden_states", "torchscript", "use_bfloat16", "tf_legacy_loss"),
-    *("problem_type", "id2label", "label2id", "finetuning_task", "tokenizer_class"),
-    *("task_specific_params", "is_decoder", "prefix", "cross_attention_hidden_size"),
-    *("pad_token_id", "bos_token_id", "sep_token_id", "decoder_start_token_id"),
-    *("cache_implementation", "transformers.js_config", "unsloth_version"),
-    *(
-        "unsloth_fixed",
-        "is_llama_config",
-        "default_theta",
-        "ignore_keys_at_rope_validation",
-    ),
-    # Of how texts are drawn, which config.json said before generation_config.json.
-    *("max_length", "min_length", "do_sample", "early_stopping", "num_beams"),
-    *("num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p"),
-    *("typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size"),
-    *("encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences"),
-    *("output_scores", "return_dict_in_generate", "forced_bos_token_id"),
-    *("forced_eos_token_id", "remove_invalid_values", "suppress_tokens"),
-    *("exponential_decay_length_penalty", "begin_suppress_tokens", "max_new_tokens"),
+    *("attention_dropout", "embd_pdrop", "resid_pdrop", "pretraining_tp"),
+    *("problem_type", "id2label", "is_decoder", "cache_implementation"),
+    *("transformers.js_config", "unsloth_version", "unsloth_fixed", "is_llama_config"),
+    *("default_theta", "ignore_keys_at_rope_validation", "max_new_tokens"),
 }
 
 
-class DecoderSettings(Settings):
+class DecoderSettings(KnownSettings):
     """The settings that the families share.
 
     Attributes:
-        ignored: names of options of one family that change no number.
         turns_part: bool. Whether the first channels of a head may be turned alone.
     """
 
@@ -87,7 +65,7 @@ class DecoderSettings(Settings):
         "quantization_config": None,
         "rope_interleaved": False,
     }
-    ignored: ClassVar[tuple] = ()
+    harmless: ClassVar[set] = HARMLESS
     turns_part: ClassVar[bool] = False
 
     vocab_size: Count = 32000
@@ -155,19 +133,6 @@ class DecoderSettings(Settings):
             "norm_epsilon": None if self.rms_norm_eps == 1e-6 else self.rms_norm_eps,
             "rotary": self.rotary,
         }
-
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _warn_of_unknown(cls, values):
-        known = {*cls.model_fields, *cls.fixed, *cls.ignored} | HARMLESS
-        unknown = [key for key in values if key not in known] if values else []
-        if unknown:
-            warnings.warn(
-                "options of config.json that are not known here are left out: "
-                f"{[key[:40] for key in unknown[:20]]}",
-                stacklevel=2,
-            )
-        return values
 
     @pydantic.model_validator(mode="after")
     def _check_together(self):

@@ -1,15 +1,11 @@
-"""The schema of an encoder's config.json, and what becomes of each of its keys.
+"""The schema of an encoder's config.json."""
 
-A key is honoured, or known to change nothing here, or refused; of any other there is a
-warning. None is read past.
-"""
-
-import warnings
 from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from keras_genai.convert.mapping import Count, Depth, Rate, Settings
+from keras_genai.convert.known_settings import KnownSettings
+from keras_genai.convert.mapping import Count, Depth, Rate
 from keras_genai.modalities.text import Label
 
 Epsilon = Annotated[float, pydantic.Field(gt=0, lt=1)]
@@ -25,60 +21,26 @@ ACTIVATIONS = {
 }
 HARMLESS = {
     # Where the file came from.
-    *("architectures", "model_type", "transformers_version", "_name_or_path"),
-    *("name_or_path", "_commit_hash", "auto_map", "tokenizer_class", "processor_class"),
-    *(
-        "finetuning_task",
-        "task_specific_params",
-        "language",
-        "name",
-        "custom_pipelines",
-    ),
-    *(
-        "model_name",
-        "adapters",
-        "max_seq_length",
-        "do_lower_case",
-        "sbert_ce_default_activation_function",
-    ),
-    *("sentence_transformers", "version", "torchscript", "prefix"),
+    *("processor_class", "language", "name", "custom_pipelines", "model_name"),
+    *("adapters", "max_seq_length", "do_lower_case", "sentence_transformers"),
+    *("sbert_ce_default_activation_function", "version"),
     # How it is computed, and what else is returned.
-    *("dtype", "torch_dtype", "use_bfloat16", "attn_implementation", "xla_device"),
-    *(
-        "_attn_implementation",
-        "_attn_implementation_autoset",
-        "chunk_size_feed_forward",
-    ),
-    *("use_cache", "gradient_checkpointing", "output_attentions", "output_past"),
-    *("output_hidden_states", "return_dict", "use_return_dict", "tf_legacy_loss"),
+    *("xla_device", "chunk_size_feed_forward", "output_past", "use_return_dict"),
     # How training begins, and dropout that there is none of here.
-    *("initializer_range", "initializer_factor", "attention_probs_dropout_prob"),
+    *("initializer_factor", "attention_probs_dropout_prob"),
     # Names of tokens and labels: the tokenizer knows the former.
-    *("pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id"),
-    *("mask_token_id", "unk_token_id", "decoder_start_token_id", "label2id"),
-    *("_num_labels",),
+    *("eos_token_id", "cls_token_id", "mask_token_id", "unk_token_id", "_num_labels"),
     # BERT's first releases for many languages; no class reads them.
     *("directionality", "pooler_fc_size", "pooler_num_attention_heads"),
     *("pooler_num_fc_layers", "pooler_size_per_head", "pooler_type"),
-    # What all models had for decoders.
-    *("max_length", "min_length", "do_sample", "early_stopping", "num_beams"),
-    *("num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p"),
-    *("typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size"),
-    *("encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences"),
-    *("output_scores", "return_dict_in_generate", "forced_bos_token_id"),
-    *("forced_eos_token_id", "remove_invalid_values", "suppress_tokens"),
-    *("exponential_decay_length_penalty", "begin_suppress_tokens"),
-    *("cross_attention_hidden_size", "tie_encoder_decoder"),
+    "tie_encoder_decoder",
 }
 
 
-class EncoderSettings(Settings):
-    """The settings of an encoder that change its numbers, as BERT calls them.
+class EncoderSettings(KnownSettings):
+    """The settings of an encoder that change its numbers, as BERT calls them."""
 
-    Attributes:
-        idle: set of str, keys of this family alone that change nothing.
-    """
-
+    harmless: ClassVar[set] = HARMLESS
     fixed: ClassVar[dict] = {
         "position_embedding_type": "absolute",
         "is_decoder": False,
@@ -87,7 +49,6 @@ class EncoderSettings(Settings):
         "pruned_heads": {},
         "quantization_config": None,
     }
-    idle: ClassVar[set] = set()
 
     vocab_size: Count = 30522
     hidden_size: Count = 768
@@ -113,19 +74,6 @@ class EncoderSettings(Settings):
     def context(self):
         """int: the longest sequence."""
         return self.max_position_embeddings
-
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _check_keys(cls, values):
-        known = HARMLESS | cls.idle | cls.fixed.keys() | _keys(cls)
-        unknown = [key[:40] for key in values if key not in known]
-        if unknown:
-            warnings.warn(
-                f"settings of config.json that are not known here are left out: "
-                f"{unknown[:20]}",
-                stacklevel=2,
-            )
-        return values
 
     @pydantic.model_validator(mode="after")
     def _check(self):
@@ -163,11 +111,6 @@ class EncoderSettings(Settings):
     def token_dropout(self):
         """float: dropout of a head that says labels of tokens."""
         return self.head_dropout
-
-
-def _keys(cls):
-    """The keys that a schema's fields are read from."""
-    return {field.validation_alias or name for name, field in cls.model_fields.items()}
 
 
 def activation_name(activation):

@@ -29,7 +29,7 @@ class GemmaSettings(DecoderSettings):
     """What both have."""
 
     # An older name, which transformers does not read either.
-    ignored: ClassVar[tuple] = ("hidden_act", "_sliding_window_pattern")
+    idle: ClassVar[set] = {"hidden_act", "_sliding_window_pattern"}
 
     hidden_size: Count = 2304
     intermediate_size: Count = 9216

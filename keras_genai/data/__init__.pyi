@@ -28,7 +28,6 @@ from . import tokenizers as tokenizers
 from . import transcripts as transcripts
 from . import translation as translation
 from . import video as video
-from .chat_templates import TemplateError as TemplateError
 from .emoji_edits import Edit as Edit
 from .emoji_sheet import Picture as Picture
 from .loader import ChangedLoader as ChangedLoader
@@ -37,6 +36,7 @@ from .loading import Buckets as Buckets
 from .loading import DataLoader as DataLoader
 from .loading import Dataset as Dataset
 from .loading import Splits as Splits
+from .template_leash import TemplateError as TemplateError
 from .template_turns import TemplateTurns as TemplateTurns
 from .turns import Turns as Turns
 from .windows import Stream as Stream

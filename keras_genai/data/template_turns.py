@@ -4,7 +4,8 @@ import dataclasses
 import itertools
 import warnings
 
-from keras_genai.data.chat_templates import TemplateError, render
+from keras_genai.data.chat_templates import render
+from keras_genai.data.template_leash import TemplateError
 from keras_genai.data.turns import SPEAKERS
 from keras_genai.registry import register
 

@@ -21,7 +21,7 @@ class Rotary:
     """How queries and keys are turned by their positions.
 
     Args:
-        base: float > 0. The slowest wave is about `2 pi base` tokens long.
+        base: float > 1. The slowest wave is about `2 pi base` tokens long.
         share: float in (0, 1]. How much of a head is turned, its first channels.
 
     Raises:
@@ -53,7 +53,7 @@ class Rotary:
 
     def angles(self, positions, head_dim):
         """Cosines and sines of positions. See `rotary_angles`."""
-        if type(self) is Rotary and self.share == 1:
+        if type(self) is Rotary and self.share == 1:  # as models were trained
             return rotary_angles(positions, head_dim, self.base)
         places = ops.cast(positions, "float32")[..., None, :, None]
         angles = places * self.frequencies(head_dim)

@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from keras_genai.data import chat_templates, tokenizers
-from keras_genai.data.chat_templates import TemplateError, render
+from keras_genai.data import template_leash, tokenizers
+from keras_genai.data.chat_templates import render
 from keras_genai.data.conversations import encode
+from keras_genai.data.template_leash import TemplateError
 from keras_genai.data.template_turns import TemplateTurns, template_turns
 from keras_genai.data.turns import CHATML
 from keras_genai.registry import from_plain, to_plain
@@ -85,7 +86,7 @@ HOSTILE = [
     "{{ 1 / 0 }}",
     "{{ messages[9].role.x }}",
     "{{",
-    " " * (chat_templates.LARGEST_TEMPLATE + 1),
+    " " * (template_leash.LARGEST_TEMPLATE + 1),
 ]
 
 
@@ -99,7 +100,7 @@ def test_a_hostile_template_is_refused_soon_and_in_one_line(template):
     start = time.process_time()  # a paused machine counts nothing
     with pytest.raises(TemplateError) as caught:
         render(template, messages=MESSAGES)
-    assert time.process_time() - start < 2 * chat_templates.DEADLINE
+    assert time.process_time() - start < 2 * template_leash.DEADLINE
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
 
@@ -127,7 +128,7 @@ def test_values_are_not_changed():
 
 
 def test_a_slow_machine_is_no_reason_to_go_on(monkeypatch):
-    monkeypatch.setattr(chat_templates, "DEADLINE", 0.0)
+    monkeypatch.setattr(template_leash, "DEADLINE", 0.0)
     with pytest.raises(TemplateError, match=r"more than 0\.0 s"):
         render("{% for m in messages %}{{ m.role }}{% endfor %}", messages=MESSAGES)
 
