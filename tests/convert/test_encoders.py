@@ -18,7 +18,7 @@ from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.features import FeatureExtractor
 from keras_genai.tasks.presets import PresetError
 
-FILES = pathlib.Path(__file__).parent.parent / "parity/files/encoders"
+FILES = pathlib.Path(__file__).parent.parent / "parity/files/bert_kin"
 FAMILY_NAMES = ("roberta", "distilbert", "mpnet", "electra", "albert")
 INPUTS = ("tokens", "segments", "tokens_mask")
 

@@ -12,7 +12,7 @@ from keras_genai import from_preset
 from keras_genai.convert.families import FAMILIES
 from keras_genai.convert.huggingface import read_tokenizer
 
-FILES = pathlib.Path(__file__).parent / "files/encoders"
+FILES = pathlib.Path(__file__).parent / "files/bert_kin"
 CASES = sorted(path.parent.name for path in FILES.glob("*/config.json"))
 INPUTS = ("tokens", "segments", "tokens_mask")
 # What our models call their outputs.

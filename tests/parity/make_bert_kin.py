@@ -1,10 +1,10 @@
-"""Writes tests/parity/files/encoders: folders of transformers of BERT's kin.
+"""Writes tests/parity/files/bert_kin: folders of transformers of BERT's kin.
 
 RoBERTa, XLM-RoBERTa, DistilBERT, MPNet, ELECTRA and ALBERT with all their heads, and
 their tokenizers. Needs torch, transformers and sentencepiece:
 
-    python tests/parity/make_encoders.py           write the reference
-    python tests/parity/make_encoders.py check     our folders, read by transformers
+    python tests/parity/make_bert_kin.py           write the reference
+    python tests/parity/make_bert_kin.py check     our folders, read by transformers
 """
 
 import json
@@ -20,7 +20,7 @@ import torch
 import transformers
 from make_encoder import CORPUS, TEXTS, outputs, write_bert_tokenizer
 
-FILES = pathlib.Path(__file__).parent / "files/encoders"
+FILES = pathlib.Path(__file__).parent / "files/bert_kin"
 CONTEXT = 20
 SIZES = dict(
     vocab_size=47,
