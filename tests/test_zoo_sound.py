@@ -28,6 +28,7 @@ class Reader:
         return np.zeros(len(images), int)
 
 
+@pytest.mark.slow
 def test_a_model_of_sixteen_bits_is_trained_and_scored(monkeypatch):
     monkeypatch.setattr(_sound, "SECONDS", 0.08)
     monkeypatch.setattr(_sound, "fit_classifier", Reader)

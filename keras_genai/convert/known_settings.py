@@ -47,10 +47,18 @@ class KnownSettings(Settings):
     harmless: ClassVar[set] = set()
     idle: ClassVar[set] = set()
 
+    @classmethod
+    def known_keys(cls):
+        """set of str: the keys that there is no warning of."""
+        read = {
+            field.validation_alias or name for name, field in cls.model_fields.items()
+        }
+        return HARMLESS | cls.harmless | cls.idle | cls.fixed.keys() | read
+
     @pydantic.model_validator(mode="before")
     @classmethod
     def _warn_of_unknown(cls, values):
-        known = HARMLESS | cls.harmless | cls.idle | cls.fixed.keys() | _keys(cls)
+        known = cls.known_keys()
         unknown = [key[:40] for key in values or () if key not in known]
         if unknown:
             warnings.warn(
@@ -59,8 +67,3 @@ class KnownSettings(Settings):
                 stacklevel=2,
             )
         return values
-
-
-def _keys(cls):
-    """The keys that a schema's fields are read from."""
-    return {field.validation_alias or name for name, field in cls.model_fields.items()}

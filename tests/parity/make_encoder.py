@@ -285,7 +285,7 @@ def check():
         command = [sys.executable, "-c", REWRITE, FILES, place, *CASES]
         subprocess.run(command, check=True)
         for name in CASES:
-            check_model(name, pathlib.Path(place, name))
+            check_model(pathlib.Path(place, name), FILES / name)
         known = json.loads((FILES / "tokenizers/ids.json").read_text("utf-8"))
         for name, source in {"gpt2": "gpt2", "bert": "bert_cased"}.items():
             theirs = transformers.AutoTokenizer.from_pretrained(f"{place}/{name}")
@@ -294,11 +294,17 @@ def check():
             print(name, type(theirs).__name__, theirs.special_tokens_map)
 
 
-def check_model(name, folder):
+def check_model(folder, reference):
+    """Compares what transformers says of a folder of ours with what it said before.
+
+    Args:
+        folder: path, ours.
+        reference: path of the folder that it was read from.
+    """
     written = json.loads((folder / "config.json").read_text("utf-8"))
     kind = getattr(transformers, written["architectures"][0])
     model, notes = kind.from_pretrained(folder, output_loading_info=True)
-    reference = dict(np.load(FILES / name / "reference.npz"))
+    reference = dict(np.load(reference / "reference.npz"))
     keys = {"tokens", "segments", "tokens_mask"} & reference.keys()
     batch = {key: reference.pop(key) for key in sorted(keys)}
     model.eval()
@@ -308,8 +314,8 @@ def check_model(name, folder):
         for key, value in reference.items()
         if key in found
     }
-    print(name, kind.__name__, errors, sorted(notes["missing_keys"]))
-    assert max(errors.values()) < 1e-4, name
+    print(folder.name, kind.__name__, errors, sorted(notes["missing_keys"]))
+    assert max(errors.values()) < 1e-4, folder.name
 
 
 def _write(path, content):

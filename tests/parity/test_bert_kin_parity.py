@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 from marks import slow_but
-from safetensors.numpy import load_file
+from written import settings, tensors
 
 from keras_genai import from_preset
 from keras_genai.convert.families import FAMILIES
@@ -113,17 +113,7 @@ NOT_WRITTEN = {
 def test_what_we_write_is_what_transformers_wrote(case, tmp_path):
     name, model, _, _ = case
     model.save_to_preset(tmp_path / "folder", format="huggingface")
-    written = load_file(tmp_path / "folder/model.safetensors")
-    stored = {}
-    for path in (FILES / name).glob("*.safetensors"):
-        stored.update(load_file(path))
-    prefix = next(iter(written)).split(".")[0]
-    stored = {  # a body alone has no prefix
-        key
-        if key in written or f"{prefix}.{key}" not in written
-        else f"{prefix}.{key}": value
-        for key, value in stored.items()
-    }
+    written, stored = tensors(tmp_path / "folder", FILES / name)
     missing = {key for key in stored.keys() - written.keys() if "pooler" not in key}
     assert missing == {key for key in NOT_WRITTEN.get(name, ()) if "pooler" not in key}
     assert written.keys() <= stored.keys()
@@ -142,8 +132,7 @@ OTHER_SETTINGS = {
 def test_settings_we_write_are_those_of_transformers(case, tmp_path):
     name, model, _, _ = case
     model.save_to_preset(tmp_path / "folder", format="huggingface")
-    mine = json.loads((tmp_path / "folder/config.json").read_text("utf-8"))
-    theirs = json.loads((FILES / name / "config.json").read_text("utf-8"))
+    mine, theirs = settings(tmp_path / "folder", FILES / name)
     shared = mine.keys() & theirs.keys()
     assert {key for key in shared if mine[key] != theirs[key]} <= OTHER_SETTINGS
     if theirs["model_type"] != "xlm-roberta":  # the same network by another name

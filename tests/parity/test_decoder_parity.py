@@ -11,7 +11,6 @@ from marks import slow_but
 
 from keras_genai import from_preset
 from keras_genai.convert.chat import read_turns
-from keras_genai.convert.decoders import HARMLESS
 from keras_genai.convert.families import FAMILIES
 from keras_genai.convert.huggingface import read_tokenizer
 from keras_genai.files.tensors import read_header
@@ -112,9 +111,8 @@ def test_every_option_that_transformers_has_is_honoured_harmless_or_refused(name
     options = {*np.load(FILES / name / "reference.npz")["options"].tolist()}
     with warnings.catch_warnings(action="error"):  # of options that nobody knows
         kind = type(settings_of(config_of(name)))
-    known = {*kind.model_fields, *kind.fixed, *kind.ignored} | HARMLESS
     assert len(options) > 20
-    assert options <= known
+    assert options <= kind.known_keys()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from written import settings, tensors
 
 from keras_genai import from_preset
 from keras_genai.convert.families import FAMILIES
@@ -122,17 +122,7 @@ OTHER_SETTINGS = {
 def test_what_we_write_is_what_transformers_wrote(case, tmp_path):
     name, model, _, _ = case
     model.save_to_preset(tmp_path / "folder", format="huggingface")
-    written = load_file(tmp_path / "folder/model.safetensors")
-    stored = {}
-    for path in (FILES / name).glob("*.safetensors"):
-        stored.update(load_file(path))
-    prefix = next(iter(written)).split(".")[0]
-    stored = {  # a body alone has no prefix
-        key
-        if key in written or f"{prefix}.{key}" not in written
-        else f"{prefix}.{key}": value
-        for key, value in stored.items()
-    }
+    written, stored = tensors(tmp_path / "folder", FILES / name)
     assert stored.keys() - written.keys() == NOT_WRITTEN.get(name, set())
     assert written.keys() - stored.keys() == ONLY_WRITTEN.get(name, set())
     for key in written.keys() & stored.keys():
@@ -142,8 +132,7 @@ def test_what_we_write_is_what_transformers_wrote(case, tmp_path):
 def test_settings_we_write_are_those_of_transformers(case, tmp_path):
     name, model, _, _ = case
     model.save_to_preset(tmp_path / "folder", format="huggingface")
-    mine = json.loads((tmp_path / "folder/config.json").read_text("utf-8"))
-    theirs = json.loads((FILES / name / "config.json").read_text("utf-8"))
+    mine, theirs = settings(tmp_path / "folder", FILES / name)
     shared = mine.keys() & theirs.keys()
     other = {key for key in shared if mine[key] != theirs[key]}
     assert other <= OTHER_SETTINGS

@@ -123,6 +123,7 @@ def test_what_is_transparent_is_white(model, tmp_path, eager):
     assert len({*found}) == 1
 
 
+@pytest.mark.slow
 def test_a_captioner_learns_colours_from_pairs_and_comes_back(tmp_path):
     keras.utils.set_random_seed(0)
     model = fresh("recurrent")

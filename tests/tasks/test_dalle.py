@@ -176,6 +176,7 @@ def test_guidance_of_one_is_the_model_as_it_is(model):
     np.testing.assert_array_equal(drawn[True], drawn[False])
 
 
+@pytest.mark.slow
 def test_guided_pictures_are_nearer_to_their_text(model):
     texts = np.repeat(TEXTS[:1], 200, axis=0)
     gains = []
