@@ -116,6 +116,7 @@ def test_the_temperature_starts_as_in_the_paper_and_is_bounded():
     assert model.scale == pytest.approx(100, rel=1e-5)
 
 
+@pytest.mark.xdist_group("contrastive")  # one process learns for all
 def test_pictures_and_texts_are_learned(learned):
     model = learned
     data = model.loader(PICTURES, TEXTS, batch_size=8, shuffle=False)
@@ -128,6 +129,7 @@ def test_pictures_and_texts_are_learned(learned):
     assert model.scale != pytest.approx(math.exp(START), abs=1e-3)
 
 
+@pytest.mark.xdist_group("contrastive")  # one process learns for all
 def test_a_single_text_is_ranked_without_an_axis(learned):
     model = learned
     one, all_ = model.rank("dark green", PICTURES, k=20), model.rank(TEXTS, PICTURES, 8)
@@ -135,6 +137,7 @@ def test_a_single_text_is_ranked_without_an_axis(learned):
     assert one.scores.shape == (8,)
 
 
+@pytest.mark.xdist_group("contrastive")  # one process learns for all
 def test_similarity_is_the_cosine_of_vectors_of_length_one(learned):
     model = learned
     images, texts = model.embed_images(PICTURES), model.embed_texts(TEXTS[:3])
@@ -150,6 +153,7 @@ def test_similarity_is_the_cosine_of_vectors_of_length_one(learned):
     np.testing.assert_allclose(few, found[:1, 2:3], atol=1e-6)
 
 
+@pytest.mark.xdist_group("contrastive")  # one process learns for all
 def test_classes_that_were_never_named_get_probabilities(learned):
     model = learned
     found = model.classify(PICTURES, TEXTS)
@@ -157,6 +161,7 @@ def test_classes_that_were_never_named_get_probabilities(learned):
     np.testing.assert_array_equal(found.argmax(axis=1), np.arange(8))
 
 
+@pytest.mark.xdist_group("contrastive")  # one process learns for all
 def test_pictures_come_as_arrays_files_and_of_any_size(learned, tmp_path):
     model = learned
     whole = np.zeros((32, 64, 3), "uint8")
@@ -172,6 +177,7 @@ def test_pictures_come_as_arrays_files_and_of_any_size(learned, tmp_path):
     np.testing.assert_allclose(found, expected, atol=0.01)
 
 
+@pytest.mark.xdist_group("contrastive")  # one process learns for all
 def test_a_preset_has_all_that_it_needs(learned, tmp_path):
     model = learned
     model.save_to_preset(tmp_path / "preset")
