@@ -93,7 +93,7 @@ PACKAGES = {
         machinery=words("beam loop session text writing"),
         hidden=words("Level Posterior Walk"),
     ),
-    "serving": Public(),
+    "serving": Public(hidden=words("Figures Histogram Job Waiting")),
     "tasks": Public(
         names=words(
             "add_format add_tokens best_of best_pictures freeze_all_but "

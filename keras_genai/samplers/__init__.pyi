@@ -9,6 +9,8 @@ from .diffusion import Heun as Heun
 from .diffusion import Sampler as Sampler
 from .diffusion import log_probability as log_probability
 from .generation import generate as generate
+from .penalties import FrequencyPenalty as FrequencyPenalty
+from .penalties import PresencePenalty as PresencePenalty
 from .rollouts import Rollout as Rollout
 from .rollouts import roll as roll
 from .rules import BadWords as BadWords

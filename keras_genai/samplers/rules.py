@@ -63,7 +63,7 @@ class RepetitionPenalty:
         return np.float32(self.penalty)
 
     def apply(self, logits, history, penalty):
-        seen = _present(history.tokens, _is_real(history), logits.shape[-1])
+        seen = written_counts(history, 0, logits.shape[-1]) > 0
         changed = tf.where(logits < 0, logits * penalty, logits / penalty)
         return tf.where(seen, changed, logits)
 
@@ -437,8 +437,28 @@ def _is_real(history):
     return tf.range(history.tokens.shape[1])[None] < history.lengths[:, None]
 
 
+def written_counts(history, begin, vocabulary_size):
+    """How often each token stands in each row.
+
+    Args:
+        history: `History`.
+        begin: int32 scalar or `(B, 1)`. Tokens at the left that do not count.
+        vocabulary_size: int.
+
+    Returns:
+        int32 `(B, V)`.
+    """
+    counted = _is_real(history) & (tf.range(history.tokens.shape[1])[None] >= begin)
+    return _counts(history.tokens, counted, vocabulary_size)
+
+
 def _present(tokens, where, vocabulary_size):
     """bool `(B, V)`: the tokens that stand at a true place."""
+    return _counts(tokens, where, vocabulary_size) > 0
+
+
+def _counts(tokens, where, vocabulary_size):
+    """int32 `(B, V)`: at how many true places each token stands."""
     batch, length = tokens.shape
     rows = tf.broadcast_to(tf.range(batch)[:, None], (batch, length))
     # False places write to a column of their own, which is then cut off.
@@ -447,7 +467,7 @@ def _present(tokens, where, vocabulary_size):
     counts = tf.scatter_nd(
         places, tf.cast(where, tf.int32), (batch, vocabulary_size + 1)
     )
-    return counts[:, :vocabulary_size] > 0
+    return counts[:, :vocabulary_size]
 
 
 def check_rules(rules):

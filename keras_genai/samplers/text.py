@@ -181,7 +181,7 @@ class Reader:
         body = generated
         if len(body) and int(body[-1]) in self.stop_tokens:
             body = body[:-1]
-        text = self._continuation(body)
+        text = self.continuation(body)
         cut = first_stop(text, self.stop_texts)
         self.stopped = cut is not None
         if done and not self.stopped:
@@ -193,7 +193,7 @@ class Reader:
             self.text = without_partial_stop(text.rstrip("\ufffd"), self.stop_texts)
         self.ids = self._within(body, len(self.text))
 
-    def _continuation(self, ids):
+    def continuation(self, ids):
         """Decoded with the prompt, because spaces may depend on what came before."""
         text = self.tokenizer.decode(np.concatenate([self.prompt, ids]))
         if text.startswith(self._start):
@@ -205,7 +205,7 @@ class Reader:
         if not self.stop_texts:
             return ids
         count = len(self.ids)
-        while count < len(ids) and len(self._continuation(ids[: count + 1])) <= length:
+        while count < len(ids) and len(self.continuation(ids[: count + 1])) <= length:
             count += 1
         return ids[:count]
 

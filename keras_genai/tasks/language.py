@@ -107,6 +107,19 @@ class CausalLM(LogitsTask):
         ends, _ = read_stop(stop, self.tokenizer, self.vocabulary_size)
         return ends | turn_ends(self.turns, self.tokenizer)
 
+    def stops(self, stop=()):
+        """What ends a text.
+
+        Args:
+            stop: see `generate`.
+
+        Returns:
+            `(tokens, texts)`: a set of int, the tokenizer's end token and `ends` among
+            them, and a tuple of str.
+        """
+        given = stop if isinstance(stop, list | tuple | set) else (stop,)
+        return read_stop((*given, *self.ends), self.tokenizer, self.vocabulary_size)
+
     @property
     def num_outputs(self):
         return self.vocabulary_size

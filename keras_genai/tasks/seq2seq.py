@@ -227,7 +227,7 @@ class Seq2SeqLM(LogitsTask):
 
     def end_tokens(self, stop=()):
         """set of int: the tokens that end a text. See `CausalLM.end_tokens`."""
-        ends, _ = self._all_stops(tuple(stop))
+        ends, _ = self.stops(tuple(stop))
         return ends | turn_ends(self.turns, self.tokenizer)
 
     def generate(
@@ -265,7 +265,7 @@ class Seq2SeqLM(LogitsTask):
                 with, or if `Beam` is to stream.
         """
         prompts, encoded = self.read_source(inputs)
-        stop, starts = self._all_stops(stop), self.starts(encoded)
+        stop, starts = self.stops(stop), self.starts(encoded)
         if sampler is None:
             sampler = self.generation.sampler(len(starts[0]))
         max_length = self._check_generate(max_length, sampler)
@@ -353,8 +353,15 @@ class Seq2SeqLM(LogitsTask):
         self._check_length("inputs", max(len(row) for row in prompts.tokens))
         return prompts, as_batch(prompts.tokens, self.context)
 
-    def _all_stops(self, stop):
-        """`read_stop`, but the settings' end tokens count before the tokenizer's."""
+    def stops(self, stop=()):
+        """What ends a text: `read_stop`, but the settings' end tokens come first.
+
+        Args:
+            stop: see `generate`.
+
+        Returns:
+            `(tokens, texts)`: a set of int and a tuple of str.
+        """
         ends = self.generation.end_tokens
         if ends is None:
             return read_stop(stop, self.tokenizer, self.vocabulary_size)

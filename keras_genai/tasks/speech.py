@@ -353,7 +353,7 @@ class SpeechSeq2SeqLM(Seq2SeqLM):
                 f"`max_length` must be above {len(starts[0])}, the start token and the "
                 f"prompt. Received: max_length={max_length}"
             )
-        stops, _ = self._all_stops(())
+        stops, _ = self.stops(())
         session = Session(self, starts, sampler, max_length, stops, 0, heard)
         while not session.done.all():
             session.advance()

@@ -1,0 +1,140 @@
+"""What a request says, as tokens; and an answer's tokens, as what may be shown."""
+
+import dataclasses
+import secrets
+from typing import Any
+
+import numpy as np
+
+from keras_genai.samplers.text import Reader, first_stop
+from keras_genai.serving.completion import Completion
+from keras_genai.serving.requests import (
+    MOST_STOP_TOKENS,
+    Piece,
+    TextRequest,
+    TokenLogprob,
+    TooLongError,
+)
+from keras_genai.tasks.seq2seq import Seq2SeqLM
+
+
+@dataclasses.dataclass(eq=False)
+class Job:
+    """A request as an engine sees it, and how far it is.
+
+    Attributes:
+        answer: `Completion`.
+        start: int32 array, the tokens that its text is written behind.
+        inputs: tuple of tensors `(1, ...)`, what an encoder reads; empty without one.
+        max_length: int. Tokens at most, `start` included.
+        stops: set of int.
+        sampler: `Greedy` or `Sample`.
+        reader: `Reader`.
+        written: int, tokens after `start`.
+        logprobs: list of `TokenLogprob`, of all that is written, if asked for.
+        last: float, when its last token came, of `time.monotonic`; 0.0 before.
+    """
+
+    answer: Completion
+    start: np.ndarray
+    inputs: tuple
+    max_length: int
+    stops: set
+    sampler: Any
+    reader: Reader
+    written: int = 0
+    logprobs: list = dataclasses.field(default_factory=list)
+    last: float = 0.0
+    shown: int = 0
+
+    def take(self, generated: np.ndarray, done: bool) -> bool:
+        """Takes in all tokens that are written and shows what may be shown.
+
+        Args:
+            generated: int32 array, all tokens after `start`.
+            done: bool. Whether it ends with them.
+
+        Returns:
+            bool: whether a stop text was found, so that it ends.
+        """
+        reader, before = self.reader, self.written
+        generated = generated[: self.max_length - len(self.start)]
+        text, count = reader.text, len(reader.ids)
+        reader.read(generated, done)
+        self.written = len(generated)
+        if reader.stopped:
+            self.written = self._until_stop(generated, before)
+        said = tuple(self.logprobs[count : len(reader.ids)])
+        gained = tuple(int(token) for token in reader.ids[count:])
+        more = reader.text[len(text) :]
+        self.answer.completion_tokens = self.written
+        if more or gained:
+            self.answer.add(Piece(more, gained, said))
+        return reader.stopped
+
+    def _until_stop(self, generated, before):
+        """int: how many tokens a stop text took to be complete."""
+        for count in range(before + 1, len(generated)):
+            text = self.reader.continuation(generated[:count])
+            if first_stop(text, self.reader.stop_texts) is not None:
+                return count
+        return len(generated)
+
+
+def read(model: Any, request: TextRequest, length: int) -> Job:
+    """Reads what a request says, as `generate` would.
+
+    Args:
+        model: `CausalLM` or `Seq2SeqLM`.
+        request: `TextRequest`.
+        length: int. Most tokens of a text, its start included.
+
+    Returns:
+        `Job`.
+
+    Raises:
+        TooLongError: if there is no room for the prompt or for what is asked for.
+        TypeError: if an argument is of a wrong type.
+        ValueError: if one is out of its range.
+    """
+    if not isinstance(request, TextRequest):
+        raise TypeError(f"`request` must be a TextRequest. Received: {request!r}")
+    prompt = request.prompt
+    starts, inputs = model.begin(prompt if isinstance(prompt, str) else [prompt])
+    start = np.asarray(starts[0], "int32")
+    room = length - len(start)
+    most = room if request.max_tokens is None else request.max_tokens
+    if room < 1 or most > room:
+        raise TooLongError(len(start), max(most, 1), length)
+    stops, texts = model.stops(request.stop)
+    if len(stops) > MOST_STOP_TOKENS:
+        raise ValueError(
+            f"`stop` must leave the model at most {MOST_STOP_TOKENS} tokens to end "
+            f"with. Received: {len(stops)}"
+        )
+    own: tuple = ()
+    if isinstance(model, Seq2SeqLM):
+        own = model.generation.rules(len(start))
+    sampler = request.sampler(len(start), own)
+    sampler.numbers(model.vocabulary_size)  # checks the tokens of rules
+    seed = secrets.randbits(63) if request.seed is None else int(request.seed)
+    read_tokens = int(inputs[1].numpy().sum()) if inputs else len(start)
+    answer = Completion(request, seed, read_tokens)
+    reader = Reader(start, model.tokenizer, texts, stops)
+    max_length = len(start) + most
+    return Job(answer, start, inputs, max_length, stops, sampler, reader)
+
+
+def alternatives(logits: np.ndarray, token: int, count: int) -> TokenLogprob:
+    """The log-probability of a token, and the likeliest ones.
+
+    Args:
+        logits: float array `(V,)`.
+        token: int.
+        count: int, how many of the likeliest.
+    """
+    shifted = logits.astype("float64") - logits.max()
+    logprobs = shifted - np.log(np.exp(shifted).sum())
+    best = np.argsort(-logprobs, kind="stable")[:count]
+    found = tuple((int(each), float(logprobs[each])) for each in best)
+    return TokenLogprob(int(token), float(logprobs[token]), found)
