@@ -19,8 +19,8 @@ def attend(query, key, value, bias=None, attention_mask=None, scale=1.0, cap=Non
     Args:
         query: float `(B, H, Q, D)`.
         key: float `(B, G, K, D)`; `G` divides `H`, each group of `H / G` query
-            heads shares one key head.
-        value: float `(B, G, K, D)`.
+            heads shares one key head. It may be kept in another dtype.
+        value: float `(B, G, K, D)`, like `key`.
         bias: float, added to the logits, broadcast to `(B, H, Q, K)`.
         attention_mask: bool, broadcast to `(B, H, Q, K)`; `True` may be seen.
         scale: float. Factor of the logits.
@@ -33,6 +33,7 @@ def attend(query, key, value, bias=None, attention_mask=None, scale=1.0, cap=Non
     """
     heads, length, head_dim = query.shape[1], ops.shape(query)[2], query.shape[3]
     groups, slots = key.shape[1], ops.shape(key)[2]
+    key, value = (ops.cast(part, query.dtype) for part in (key, value))
     if heads != groups:  # fold the heads of a group into its rows
         query = ops.reshape(query, (-1, groups, heads // groups * length, head_dim))
     logits = ops.cast(_products(query * scale, key), "float32")

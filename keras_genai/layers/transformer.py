@@ -9,8 +9,8 @@ from keras_genai.layers.attention import (
     build_once,
     deserialized,
     serialized,
-    write_slots,
 )
+from keras_genai.layers.caches import AsItIs, remember
 from keras_genai.layers.feedforward import FeedForward
 from keras_genai.layers.padding import at_real_tokens
 from keras_genai.layers.recompute import recomputed
@@ -43,7 +43,8 @@ class Block(keras.layers.Layer):
         attention_mask, bias, rotation, distances: see `Attention`.
         cache: pair of float `(B, G, L, head_dim)`, or `None`: then the block sees
             `inputs` only.
-        index: int scalar. Slot of the cache where `inputs` begin.
+        index: int scalar. Slot of the cache where `inputs` begin. Or a `Ring` of
+            `keras_genai.layers.caches`.
         memory: what `cross_attention.project_memory` returned, for each row or for
             each group of neighbouring rows, such as the beams of one text.
         memory_mask: bool, broadcast to `(B, H, T, K)`.
@@ -103,6 +104,8 @@ class Block(keras.layers.Layer):
     def __call__(self, inputs, **kwargs):
         if self.recompute and kwargs.get("cache") is None:
             return recomputed(self, super().__call__, inputs, **kwargs)
+        if kwargs.get("cache") is not None:  # its dtype is its own
+            kwargs["cache"] = AsItIs(kwargs["cache"])
         return super().__call__(inputs, **kwargs)
 
     def call(  # noqa: PLR0913 - what attention has, of two sequences
@@ -123,13 +126,14 @@ class Block(keras.layers.Layer):
 
         def look_back(x):
             nonlocal kept
-            kept = self.attention.project_memory(x, rotation)
+            seen = kept = self.attention.project_memory(x, rotation)
             if cache is not None:
-                kept = tuple(
-                    write_slots(old, new, index, axis=2)
-                    for old, new in zip(cache, kept, strict=True)
+                pairs = (
+                    remember(old, new, index)
+                    for old, new in zip(cache.value, kept, strict=True)
                 )
-            return self.attention(x, kept, bias, attention_mask, rotation, distances)
+                seen, kept = zip(*pairs, strict=True)
+            return self.attention(x, seen, bias, attention_mask, rotation, distances)
 
         if isinstance(memory_mask, tuple | list):  # Keras' own, of a pair without masks
             memory_mask = None

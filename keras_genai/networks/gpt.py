@@ -2,7 +2,7 @@
 
 import collections
 import functools
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import keras
 from keras import ops
@@ -16,6 +16,7 @@ from keras_genai.layers.attention import (
     window_mask,
     write_slots,
 )
+from keras_genai.layers.caches import turn
 from keras_genai.layers.embedding import TokenEmbedding, token_logits
 from keras_genai.layers.positions import (
     LearnedPositions,
@@ -61,6 +62,12 @@ class GPT(LanguageNetwork):
         periods: tuple of int >= 2, or `None`. Of each, a learned vector of a token's
             place within so many tokens is added to its own.
 
+    Attributes:
+        chunk: int. A text of more than twice so many tokens is read into a cache in
+            pieces of so many, so that memory grows with its length, not its square.
+        cache_dtype: str or `None` (the compute dtype), of keys and values in a cache;
+            see `keras_genai.layers.caches.set_cache_dtype`.
+
     Call arguments, returns: see `LanguageNetwork`; `T <= context`.
 
     Raises:
@@ -74,6 +81,8 @@ class GPT(LanguageNetwork):
     """
 
     reads_segments = True
+    chunk: ClassVar = 512
+    cache_dtype: ClassVar = None
 
     vocabulary_size: Count = LATER
     context: Count = LATER
@@ -234,10 +243,11 @@ class GPT(LanguageNetwork):
             positions = ops.sum(ops.cast(mask[:, 0], "int32"), axis=-1) - 1  # (B, T)
             distances = self._distances(positions, positions)
         x = self._embed(tokens, positions)
-        views = self._views(mask, positions, positions)
-        for block, view in zip(self.blocks, views, strict=True):
+        full = self._view(mask, positions, self.style.rotary, distances)
+        near = self._near_view(mask, positions, positions, distances)
+        for index, block in enumerate(self.blocks):
             yield x
-            x, _ = block(x, distances=distances, **view)
+            x, _ = block(x, **(near if self.style.is_local(index) else full))
         yield ops.cast(self.norm(x), self.compute_dtype)
 
     def logits(self, hidden):
@@ -248,33 +258,90 @@ class GPT(LanguageNetwork):
         return logits if cap is None else soft_cap(logits, cap)
 
     def initial_cache(self, batch_size, length):
-        """Empty cache of `length` slots. See `LanguageNetwork`."""
+        """Empty cache of `length` slots. See `LanguageNetwork`.
+
+        Of a text longer than `style.window`, local blocks keep only so many tokens:
+        there is `near`, too, int32 `(B, window)`, the positions of these.
+        """
         groups = self.style.num_memory_heads or self.num_heads
-        shape = (batch_size, groups, length, self.head_size)
-        pairs = [
-            (ops.zeros(shape, self.compute_dtype), ops.zeros(shape, self.compute_dtype))
-            for _ in self.blocks
-        ]
-        return {
+        dtype = self.cache_dtype or self.compute_dtype
+        window = self.style.window
+        is_ring = window is not None and window < length
+
+        def pair(index):
+            near = is_ring and self.style.is_local(index)
+            shape = (batch_size, groups, window if near else length, self.head_size)
+            return ops.zeros(shape, dtype), ops.zeros(shape, dtype)
+
+        cache = {
             "positions": ops.full((batch_size, length), -1, dtype="int32"),
-            "blocks": pairs,
+            "blocks": [pair(index) for index in range(self.depth)],
         }
+        if is_ring:
+            cache["near"] = ops.full((batch_size, window), -1, dtype="int32")
+        return cache
 
     def decode(self, tokens, positions, cache, index):
         """Logits of the next token, and the cache after `tokens`. See its base."""
+        if tokens.shape[1] > 2 * self.chunk:
+            hidden, cache = self._read_pieces(tokens, positions, cache, index)
+        else:
+            hidden, cache = self._read(tokens, positions, cache, index)
+        hidden = ops.cast(self.norm(hidden[:, None]), self.compute_dtype)
+        return self.logits(hidden)[:, 0], cache
+
+    def _read(self, tokens, positions, cache, index):
+        """What the last block says of each row's last token, `(B, width)`, and cache.
+
+        Of a row of padding the first is something finite.
+        """
         x = self._embed(tokens, positions)
         slots = write_slots(cache["positions"], positions, index, axis=1)
-        views = self._views(position_mask(positions, slots), positions, slots)
+        mask = position_mask(positions, slots)
         distances = self._distances(positions, slots)
+        after = {"positions": slots}
+        full = self._view(mask, positions, self.style.rotary, distances)
+        full["index"] = index
+        if "near" in cache:
+            index = turn(cache["near"], positions)
+            after["near"], slots = index.positions, index.seen
+            mask = position_mask(positions, slots)
+            distances = self._distances(positions, slots)
+        near = self._near_view(mask, positions, slots, distances)
+        near["index"] = index
         pairs = []
-        for block, pair, view in zip(self.blocks, cache["blocks"], views, strict=True):
-            x, pair = block(x, cache=pair, index=index, distances=distances, **view)
+        for number, (block, pair) in enumerate(
+            zip(self.blocks, cache["blocks"], strict=True)
+        ):
+            view = near if self.style.is_local(number) else full
+            x, pair = block(x, cache=pair, **view)
             pairs.append(pair)
         if tokens.shape[1] != 1:
-            last = ops.sum(ops.cast(positions >= 0, "int32"), axis=1) - 1
+            places = ops.arange(tokens.shape[1], dtype="int32")
+            last = ops.max(ops.where(positions >= 0, places, 0), axis=1)
             x = ops.take_along_axis(x, last[:, None, None], axis=1)
-        hidden = ops.cast(self.norm(x), self.compute_dtype)
-        return self.logits(hidden)[:, 0], {"positions": slots, "blocks": pairs}
+        return x[:, 0], {**after, "blocks": pairs}
+
+    def _read_pieces(self, tokens, positions, cache, index):
+        """`_read` of many tokens, a piece after the other."""
+        size, length = self.chunk, tokens.shape[1]
+        head = length % size or size
+        hidden, cache = self._read(tokens[:, :head], positions[:, :head], cache, index)
+
+        def goes_on(start, hidden, cache):
+            return start < length
+
+        def step(start, hidden, cache):
+            piece = [
+                ops.slice(part, (0, start), (part.shape[0], size))
+                for part in (tokens, positions)
+            ]
+            new, cache = self._read(*piece, cache, index + start)
+            is_real = ops.any(piece[1] >= 0, axis=1, keepdims=True)
+            return start + size, ops.where(is_real, new, hidden), cache
+
+        start = ops.convert_to_tensor(head, "int32")
+        return ops.while_loop(goes_on, step, (start, hidden, cache))[1:]
 
     def _embed(self, tokens, positions):
         x = self.embedding(tokens)
@@ -286,30 +353,31 @@ class GPT(LanguageNetwork):
             x = x + self.positions(positions)
         return self.drop(x)
 
-    def _views(self, mask, queries, keys):
-        """What each block may see and how it turns it, dicts of arguments of `Block`.
+    def _view(self, mask, queries, rotary, distances):
+        """What a block may see and how it turns it: a dict of arguments of `Block`.
 
         Args:
             mask: bool, broadcast to `(B, 1, Q, K)`.
             queries: int `(B, Q)`, positions.
+            rotary: `Rotary`.
+            distances: see `_distances`.
+        """
+        turned = self.style.positions == "rotary"
+        rotation = rotary.angles(queries, self.head_size) if turned else None
+        return {"attention_mask": mask, "rotation": rotation, "distances": distances}
+
+    def _near_view(self, mask, queries, keys, distances):
+        """The same for local blocks; `None` without any.
+
+        Args:
             keys: int `(B, K)`, positions.
         """
         style = self.style
-        kinds = [style.is_local(index) for index in range(len(self.blocks))]
-        found = {False: self._view(mask, queries, style.rotary)}
-        if any(kinds):
-            # Nothing of a shorter text is too far away.
-            near = mask
-            if style.window < self.context:
-                near = mask & window_mask(queries, keys, style.window)
-            rotary = style.local_rotary or style.rotary
-            found[True] = self._view(near, queries, rotary)
-        return [found[kind] for kind in kinds]
-
-    def _view(self, mask, positions, rotary):
-        turned = self.style.positions == "rotary"
-        rotation = rotary.angles(positions, self.head_size) if turned else None
-        return {"attention_mask": mask, "rotation": rotation}
+        if style.window is None:
+            return {}
+        if style.window < self.context:  # else nothing is too far away
+            mask = mask & window_mask(queries, keys, style.window)
+        return self._view(mask, queries, style.local_rotary or style.rotary, distances)
 
     def _distances(self, queries, keys):
         """int `(B, Q, K)` of int `(B, Q)` and `(B, K)`, where somebody asks for it."""
