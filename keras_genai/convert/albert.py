@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 import pydantic
 
 from keras_genai.convert import bert, encoders
+from keras_genai.convert.encoder_family import Encoder, Guesses
 from keras_genai.convert.encoder_settings import ACTIVATIONS, EncoderSettings
 from keras_genai.convert.mapping import Count, Depth, Rate, attention, linear, norm
 from keras_genai.data import published_pieces
@@ -107,7 +108,7 @@ def _block(ours, theirs):
 
 
 FAMILY = encoders.family(
-    encoders.Encoder(
+    Encoder(
         model_type="albert",
         stem="Albert",
         prefix="albert.",
@@ -117,7 +118,7 @@ FAMILY = encoders.family(
         rules=rules,
         table="albert.embeddings.word_embeddings.weight",
         pooler="albert.pooler",
-        guesses=encoders.Guesses(
+        guesses=Guesses(
             transform="predictions.dense",
             norm="predictions.LayerNorm",
             decoder="predictions.decoder",

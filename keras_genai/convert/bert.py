@@ -5,6 +5,7 @@ transformers' `BertModel` and its heads.
 """
 
 from keras_genai.convert import encoders
+from keras_genai.convert.encoder_family import Encoder, Guesses
 from keras_genai.convert.encoder_settings import EncoderSettings
 from keras_genai.convert.mapping import attention, linear, norm, same
 from keras_genai.data import published
@@ -106,7 +107,7 @@ def _more(encoder):
 
 
 FAMILY = encoders.family(
-    encoders.Encoder(
+    Encoder(
         model_type="bert",
         stem="Bert",
         prefix="bert.",
@@ -116,7 +117,7 @@ FAMILY = encoders.family(
         rules=rules("bert."),
         table="bert.embeddings.word_embeddings.weight",
         pooler="bert.pooler.dense",
-        guesses=encoders.Guesses(
+        guesses=Guesses(
             transform="cls.predictions.transform.dense",
             norm="cls.predictions.transform.LayerNorm",
             decoder="cls.predictions.decoder",

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 import pydantic
 
 from keras_genai.convert import bert, encoders
+from keras_genai.convert.encoder_family import Encoder, Guesses
 from keras_genai.convert.encoder_settings import ACTIVATIONS, EncoderSettings
 from keras_genai.convert.mapping import Count, Depth, Rate, attention, linear, norm
 from keras_genai.data import published
@@ -83,7 +84,7 @@ def _block(ours, theirs):
 
 
 FAMILY = encoders.family(
-    encoders.Encoder(
+    Encoder(
         model_type="distilbert",
         stem="DistilBert",
         prefix="distilbert.",
@@ -94,7 +95,7 @@ FAMILY = encoders.family(
         rules=rules,
         table="distilbert.embeddings.word_embeddings.weight",
         classifier=("pre_classifier", "classifier"),
-        guesses=encoders.Guesses(
+        guesses=Guesses(
             transform="vocab_transform",
             norm="vocab_layer_norm",
             decoder="vocab_projector",

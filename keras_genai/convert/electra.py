@@ -8,6 +8,7 @@ import dataclasses
 from typing import ClassVar
 
 from keras_genai.convert import bert, encoders
+from keras_genai.convert.encoder_family import Encoder, Guesses
 from keras_genai.convert.encoder_settings import EncoderSettings
 from keras_genai.convert.mapping import Count, linear
 from keras_genai.data import published
@@ -102,7 +103,7 @@ def _discriminator(encoder):
 
 
 FAMILY = encoders.family(
-    encoders.Encoder(
+    Encoder(
         model_type="electra",
         stem="Electra",
         prefix="electra.",
@@ -112,7 +113,7 @@ FAMILY = encoders.family(
         rules=rules,
         table="electra.embeddings.word_embeddings.weight",
         classifier=("classifier.dense", "classifier.out_proj"),
-        guesses=encoders.Guesses(
+        guesses=Guesses(
             transform="generator_predictions.dense",
             norm="generator_predictions.LayerNorm",
             decoder="generator_lm_head",

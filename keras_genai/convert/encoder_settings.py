@@ -108,6 +108,11 @@ class EncoderSettings(KnownSettings):
         return self.hidden_dropout_prob if own is None else own
 
     @property
+    def guess_bias(self):
+        """bool: whether each token has a bias in a head that guesses tokens."""
+        return True
+
+    @property
     def token_dropout(self):
         """float: dropout of a head that says labels of tokens."""
         return self.head_dropout

@@ -1,97 +1,30 @@
 """Encoders: what their families share, which is all but the names.
 
-A family is an `Encoder`: the schema of its config.json, the style of `BERT` that it is,
-and what its tensors are called. `family` makes all heads of it.
+`family` makes all heads of an `Encoder`, see `keras_genai.convert.encoder_family`.
 """
 
 import dataclasses
 import re
-from collections.abc import Callable
 
 from keras_genai.convert import sentence_transformers
-from keras_genai.convert.encoder_settings import ACTIVATIONS, activation_name
+from keras_genai.convert.encoder_settings import activation_name
 from keras_genai.convert.mapping import (
     Architecture,
     Family,
+    layer_norm,
     linear,
     made,
-    norm,
     same,
     within,
 )
 from keras_genai.declared import fields
 from keras_genai.modalities.number import Number
-from keras_genai.networks.bert import BERT
 from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.features import FeatureExtractor
 from keras_genai.tasks.masked import MaskedLM
 from keras_genai.tasks.tagging import TokenClassifier
-
-
-@dataclasses.dataclass(frozen=True)
-class Guesses:
-    """Names in the head that guesses tokens.
-
-    Args:
-        transform: str, the dense layer.
-        norm: str, its normalisation.
-        decoder: str, the matrix, which is the token table if it is tied.
-        bias: str or `None`, a name of its own that the matrix' bias has, too.
-        unused: regular expressions of tensors, without prefix, that were trained
-            beside it and are not read.
-    """
-
-    transform: str
-    norm: str
-    decoder: str
-    bias: str | None = None
-    unused: tuple = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Encoder:
-    """What a family of encoders says once, for all of its heads.
-
-    Args:
-        model_type: str.
-        stem: str, how the names of its classes begin.
-        prefix: str, see `Family`.
-        settings: subclass of `EncoderSettings`.
-        style: `style(settings)`, a `BERTStyle`.
-        describe: `describe(network)`, the dict of config.json for a `BERT`; it raises
-            `ValueError` if this family cannot express it.
-        rules: `rules(network)`, for all of a `BERT` but its pooler.
-        table: str, the name of the token table.
-        guesses: `Guesses`.
-        has_segments: bool. Whether it tells kinds of sentences apart.
-        pooler: str or `None`, the pooler's name if the body has one.
-        classifier: pair of str, or `None`: the two layers of a head that labels texts
-            and has a pooler of its own.
-        dropouts: dict from the class of a task to the key of its head's dropout.
-        tokenizer, rename: see `Family`.
-        unused: regular expressions of tensors, without prefix, that no head here reads.
-        more: `more(encoder)`, a tuple of further `Architecture`.
-    """
-
-    model_type: str
-    stem: str
-    prefix: str
-    settings: type
-    style: Callable
-    describe: Callable
-    rules: Callable
-    table: str
-    guesses: Guesses
-    tokenizer: Callable
-    has_segments: bool = True
-    pooler: str | None = None
-    classifier: tuple | None = None
-    dropouts: dict = dataclasses.field(default_factory=dict)
-    rename: Callable = lambda name: name
-    unused: tuple = ()
-    more: Callable = lambda encoder: ()
 
 
 def family(encoder):
@@ -110,16 +43,15 @@ def family(encoder):
                 arguments=lambda settings: {
                     "target": settings.label,
                     "dropout": settings.token_dropout,
+                    "transform": encoder.transform is not None,
                 },
                 describe=lambda model: _describe_tagger(encoder, model),
-                head=lambda model: linear("classifier", "classifier"),
+                head=lambda model: [
+                    *_transform(encoder, model),
+                    *linear("classifier", "classifier"),
+                ],
             ),
-            head(
-                encoder,
-                "ForQuestionAnswering",
-                QuestionAnswering,
-                head=lambda model: linear("span", "qa_outputs"),
-            ),
+            _answers(encoder),
             *encoder.more(encoder),
             # A sentence embedder is the body, perhaps with dense layers behind it.
             head(
@@ -134,23 +66,6 @@ def family(encoder):
         tokenizer=encoder.tokenizer,
         rename=encoder.rename,
     )
-
-
-def network_arguments(encoder, settings, has_pooler):
-    """The arguments of the `BERT` that a config.json describes."""
-    return {
-        "vocabulary_size": settings.vocab_size,
-        "context": settings.context,
-        "depth": settings.num_hidden_layers,
-        "width": settings.hidden_size,
-        "num_heads": settings.num_attention_heads,
-        "inner_width": settings.intermediate_size,
-        "dropout": settings.hidden_dropout_prob,
-        "activation": ACTIVATIONS[settings.hidden_act],
-        "num_segments": settings.type_vocab_size if encoder.has_segments else None,
-        "has_pooler": has_pooler,
-        "style": encoder.style(settings),
-    }
 
 
 def head(
@@ -177,7 +92,7 @@ def head(
     """
 
     def build(settings, checkpoint, **overrides):
-        network = BERT, network_arguments(encoder, settings, has_pooler)
+        network = encoder.network, encoder.arguments(encoder, settings, has_pooler)
         return made(task, {"network": network}, overrides, **arguments(settings))
 
     if encoder.pooler is not None and not (has_pooler and encoder.classifier is None):
@@ -186,7 +101,7 @@ def head(
     return Architecture(
         encoder.stem + suffix,
         task,
-        BERT,
+        encoder.network,
         build,
         lambda model: _rules(encoder, model),
         describe or (lambda model: describe_body(encoder, model)),
@@ -202,7 +117,7 @@ def _body(encoder):
         name = f"{encoder.pooler}.weight"
         stored = {name, name.removeprefix(encoder.prefix)}
         has_pooler = encoder.pooler is not None and bool(stored & checkpoint.names)
-        network = BERT, network_arguments(encoder, settings, has_pooler)
+        network = encoder.network, encoder.arguments(encoder, settings, has_pooler)
         return made(FeatureExtractor, {"network": network}, overrides)
 
     return dataclasses.replace(
@@ -236,21 +151,24 @@ def masked(encoder, suffix):
     names = encoder.guesses
 
     def describe(model):
-        tied = {"tie_word_embeddings": model.tie_embeddings}
-        return {**describe_body(encoder, model), **tied}
+        said = {"tie_word_embeddings": model.tie_embeddings}
+        if names.bias_key is not None:
+            said[names.bias_key] = model.use_bias
+        elif not model.use_bias:
+            raise ValueError("`use_bias` must be True. Received: False")
+        return {**describe_body(encoder, model), **said}
 
     def rules(model):
         found = [
-            *linear("transform", names.transform),
-            *norm("transform_norm", names.norm),
+            *linear("transform", names.transform, model.transform.use_bias),
+            *layer_norm("transform_norm", names.norm, model.transform_norm.center),
         ]
+        bias = f"{names.decoder}.bias"
         if model.tie_embeddings:
-            return found + same("bias", names.bias or f"{names.decoder}.bias")
-        return [
-            *found,
-            *linear("decoder", names.decoder, bias=False),
-            *same("bias", f"{names.decoder}.bias"),
-        ]
+            bias = names.bias or bias
+        else:
+            found += linear("decoder", names.decoder, bias=False)
+        return found + (same("bias", bias) if model.use_bias else [])
 
     def aliases(model):
         if not model.tie_embeddings:
@@ -266,7 +184,10 @@ def masked(encoder, suffix):
         encoder,
         suffix,
         MaskedLM,
-        lambda settings: {"tie_embeddings": settings.tie_word_embeddings},
+        lambda settings: {
+            "tie_embeddings": settings.tie_word_embeddings,
+            "use_bias": settings.guess_bias,
+        },
         describe,
         head=rules,
         aliases=aliases,
@@ -287,8 +208,11 @@ def _labels_texts(encoder):
         if encoder.classifier is None:
             return linear("classifier", "classifier")
         dense, output = encoder.classifier
-        pooler = within(model.network, linear("pooler", dense))
-        return [*pooler, *linear("classifier", output)]
+        pooler = linear("pooler", dense, model.network.pooler.use_bias)
+        if encoder.transform is not None:
+            center = model.network.pooler_norm.center
+            pooler += layer_norm("pooler_norm", encoder.transform[1], center)
+        return [*within(model.network, pooler), *linear("classifier", output)]
 
     return head(
         encoder,
@@ -299,6 +223,49 @@ def _labels_texts(encoder):
         has_pooler=True,
         head=rules,
     )
+
+
+def _answers(encoder):
+    """The head that finds answers."""
+    has_transform = encoder.transform is not None
+
+    def arguments(settings):
+        if not has_transform:
+            return {}
+        return {"transform": True, "dropout": settings.head_dropout}
+
+    def describe(model):
+        _check_transform(encoder, model)
+        key = encoder.dropouts.get(QuestionAnswering)
+        own = {} if key is None else {key: model.dropout}
+        return {**describe_body(encoder, model), **own}
+
+    return head(
+        encoder,
+        "ForQuestionAnswering",
+        QuestionAnswering,
+        arguments,
+        describe,
+        head=lambda model: [*_transform(encoder, model), *linear("span", encoder.span)],
+    )
+
+
+def _transform(encoder, model):
+    """Rules of what stands before the last layer of a head that reads tokens."""
+    if encoder.transform is None:
+        return []
+    dense, normed = encoder.transform
+    return [
+        *linear("transform", dense, model.dense.use_bias),
+        *layer_norm("transform_norm", normed, model.dense_norm.center),
+    ]
+
+
+def _check_transform(encoder, model):
+    """Raises unless there is one where the family has one."""
+    wanted = encoder.transform is not None
+    if model.transform != wanted:
+        raise ValueError(f"`transform` must be {wanted}. Received: {model.transform}")
 
 
 def describe_body(encoder, model):
@@ -331,9 +298,8 @@ def describe_labels(encoder, model):
 
 
 def _describe_tagger(encoder, model):
-    """The config.json of a `TokenClassifier` of one layer."""
-    if model.transform:
-        raise ValueError("`transform` must be False. Received: True")
+    """The config.json of a `TokenClassifier` with as many layers as the family has."""
+    _check_transform(encoder, model)
     return describe_labels(encoder, model)
 
 

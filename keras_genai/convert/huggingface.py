@@ -86,7 +86,8 @@ def read(folder, task=None, **overrides):
         folder: path.
         task: class of the model, or its name, or `None`: what config.json says. With
             another class than that, the body is read and the head begins anew.
-        **overrides: constructor arguments, for instance `dtype="mixed_bfloat16"`.
+        **overrides: constructor arguments, for instance `dtype="mixed_bfloat16"`, or
+            `"bfloat16"`, with which the numbers of such a file stay as they are.
 
     Returns:
         The model, weights and tokenizer in place.
@@ -122,7 +123,9 @@ def read(folder, task=None, **overrides):
     depths = {**settings.depths, **overrides}
     depths = {name: depths[name] for name in settings.depths}
     matched(outlined(build, depths))
-    model = build_filled(build, lambda model: readers(matched(model), tensors, folder))
+    model = build_filled(
+        build, lambda model: readers(matched(model), model, tensors, folder)
+    )
     model.tokenizer = tokenizer
     if isinstance(model, CausalLM) and "turns" not in overrides:
         model.turns = read_turns(folder, tokenizer) or model.turns
@@ -148,10 +151,10 @@ def _preprocessor(folder):
 
 
 def outlined(build, depths):
-    """A model without numbers and with one layer, which says that it has all.
+    """A model without numbers and with two layers, which says that it has all.
 
     So a config.json that asks for many layers is compared with the files before they
-    are built.
+    are built. The first one may lack what all others have.
 
     Args:
         build: function of the depths that returns a `Task`.
@@ -163,7 +166,7 @@ def outlined(build, depths):
             keras.StatelessScope(initialize_variables=False),
             warnings.catch_warnings(action="ignore"),  # the model itself will warn
         ):
-            model = build(**dict.fromkeys(depths, 1))
+            model = build(**{name: min(2, depth) for name, depth in depths.items()})
     finally:
         compat.set_pending([])
     for name, depth in depths.items():
@@ -186,14 +189,14 @@ def write(model, folder):
     config = {
         "architectures": [architecture.name],
         "model_type": family.model_type,
-        "dtype": "float32",
+        "dtype": str(model.dtype_policy.variable_dtype),
         **architecture.describe(model),
     }
     _write_json(folder / CONFIG, config)
     weights = model.preset_weights()
     arrays = {}
     for rule in (*architecture.rules(model), *architecture.head(model)):
-        ours = [weights.pop(path).numpy().astype("float32") for path in rule.ours]
+        ours = [_stored(weights.pop(path)) for path in rule.ours]
         for name, array in zip(rule.theirs, rule.write(*ours), strict=True):
             arrays[name] = np.asarray(array, order="C")  # scalars, too
     if weights:
@@ -211,6 +214,12 @@ def write(model, folder):
         if isinstance(turns, TemplateTurns):
             options["chat_template"] = turns.template
         _write_json(folder / TOKENIZER_CONFIG, options)
+
+
+def _stored(weight):
+    """The array of a weight: float32, or bfloat16 if it is of that itself."""
+    array = weight.numpy()
+    return array if weight.dtype == "bfloat16" else array.astype("float32")
 
 
 @contextlib.contextmanager

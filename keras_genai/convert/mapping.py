@@ -219,6 +219,39 @@ def joined(ours, theirs, bias=True):
     return rules
 
 
+def fused(ours, theirs, heads, bias=False):
+    """Query, key and value are one `Linear` there; here, key and value are one.
+
+    Args:
+        ours: str, path of an `Attention` layer.
+        theirs: str, name of the layer.
+        heads: int, the outputs that are queries.
+        bias: bool.
+    """
+
+    def split(whole):
+        return tuple(np.split(whole, [heads], axis=-1))
+
+    def join(query, memory):
+        return np.concatenate([query, memory], axis=-1)
+
+    kernels, biases = (
+        (f"{ours}/query/{part}", f"{ours}/memory/{part}") for part in ("kernel", "bias")
+    )
+    weight = Rule(
+        kernels,
+        (f"{theirs}.weight",),
+        lambda whole: split(whole.T),
+        lambda *parts: (join(*parts).T,),
+    )
+    if not bias:
+        return [weight]
+    return [
+        weight,
+        Rule(biases, (f"{theirs}.bias",), split, lambda *parts: (join(*parts),)),
+    ]
+
+
 def attention(ours, query, key, value, output, bias=True):
     """An `Attention` layer and the four torch `Linear` layers with these names."""
     return [
@@ -229,16 +262,19 @@ def attention(ours, query, key, value, output, bias=True):
 
 
 def norm(ours, theirs, bias=True):
-    """A `LayerNormalization`; without `bias`, or an `RMSNormalization`.
+    """A `LayerNormalization`; or, without `bias`, an `RMSNormalization`.
 
     The scale of ours is `gamma` in the one and `scale` in the other.
     """
     if bias:
-        return [
-            *same(f"{ours}/gamma", f"{theirs}.weight"),
-            *same(f"{ours}/beta", f"{theirs}.bias"),
-        ]
+        return layer_norm(ours, theirs)
     return same(f"{ours}/scale", f"{theirs}.weight")
+
+
+def layer_norm(ours, theirs, bias=True):
+    """A `LayerNormalization`, perhaps without what it adds."""
+    shift = same(f"{ours}/beta", f"{theirs}.bias") if bias else []
+    return [*same(f"{ours}/gamma", f"{theirs}.weight"), *shift]
 
 
 def _itself(array):

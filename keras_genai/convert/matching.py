@@ -35,8 +35,8 @@ def match(family, architecture, model, shapes, other, folder):
     Args:
         family: `Family`.
         architecture: `Architecture`.
-        model: `Task`, whose weights need not have values. It may have a single block
-            instead of `depth` equal ones, which then stands for all.
+        model: `Task`, whose weights need not have values. It may have two blocks
+            instead of `depth` equal ones, of which the second then stands for all.
         shapes: dict of every stored tensor's name to its shape.
         other: bool. Whether the head may begin anew.
         folder: path, for messages.
@@ -76,11 +76,12 @@ def match(family, architecture, model, shapes, other, folder):
     return Match(rules, places, doubles)
 
 
-def readers(found, tensors, folder):
+def readers(found, model, tensors, folder):
     """Functions that read each weight.
 
     Args:
         found: `Match`.
+        model: `Task` that was matched.
         tensors: `Tensors`.
         folder: path, for messages.
 
@@ -95,8 +96,9 @@ def readers(found, tensors, folder):
             raise PresetError(
                 f"{folder}: {name} and {double} must be equal, as the config says"
             )
+    weights = model.preset_weights()
     return {
-        path: _Reader(rule, index, tensors, found.places)
+        path: _Reader(rule, index, tensors, found.places, weights[path].dtype)
         for rule in found.rules
         for index, path in enumerate(rule.ours)
     }
@@ -110,9 +112,13 @@ class _Reader:
     index: int
     tensors: Tensors
     places: dict
+    dtype: str
 
     def __call__(self):
-        parts = [self.tensors.read(self.places[name]) for name in self.rule.theirs]
+        parts = [
+            self.tensors.read(self.places[name], self.dtype)
+            for name in self.rule.theirs
+        ]
         return self.rule.read(*parts)[self.index]
 
 
@@ -154,7 +160,7 @@ def _compare(rules, weights, shapes):
     missing, wrong = [], []
     for rule in rules:
         ours = [
-            Outline(weights[path] if path in weights else weights[_first_block(path)])
+            Outline(weights[path] if path in weights else weights[_second_block(path)])
             for path in rule.ours
         ]
         for name, like in zip(rule.theirs, rule.write(*ours), strict=True):
@@ -165,8 +171,8 @@ def _compare(rules, weights, shapes):
     return {"missing": missing, "wrong shape": wrong}
 
 
-def _first_block(path):
-    return _BLOCK.sub("block_0", path)
+def _second_block(path):
+    return _BLOCK.sub("block_1", path)
 
 
 def _report(folder, problems):

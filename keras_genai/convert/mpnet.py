@@ -10,6 +10,7 @@ import dataclasses
 from typing import ClassVar
 
 from keras_genai.convert import bert, encoders
+from keras_genai.convert.encoder_family import Encoder, Guesses
 from keras_genai.convert.encoder_settings import EncoderSettings
 from keras_genai.convert.mapping import Count, attention, norm, same
 from keras_genai.data import published_pieces
@@ -77,7 +78,7 @@ def _block(ours, theirs):
 
 
 FAMILY = encoders.family(
-    encoders.Encoder(
+    Encoder(
         model_type="mpnet",
         stem="MPNet",
         prefix="mpnet.",
@@ -89,7 +90,7 @@ FAMILY = encoders.family(
         table="mpnet.embeddings.word_embeddings.weight",
         pooler="mpnet.pooler.dense",
         classifier=("classifier.dense", "classifier.out_proj"),
-        guesses=encoders.Guesses(
+        guesses=Guesses(
             transform="lm_head.dense",
             norm="lm_head.layer_norm",
             decoder="lm_head.decoder",

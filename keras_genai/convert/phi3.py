@@ -8,11 +8,9 @@ import dataclasses
 import functools
 from typing import ClassVar
 
-import numpy as np
-
 from keras_genai.convert import decoders
 from keras_genai.convert.decoders import Above, DecoderSettings, decoder_family
-from keras_genai.convert.mapping import Count, Rule, Token, linear
+from keras_genai.convert.mapping import Count, Token, fused, linear
 from keras_genai.networks.gpt import LLAMA
 
 
@@ -51,24 +49,11 @@ def _block(ours, theirs, network):
     heads = network.num_heads * network.head_size
     attention, inner = f"{theirs}.self_attn", f"{theirs}.mlp"
     return [
-        _fused(f"{ours}/attention", f"{attention}.qkv_proj.weight", heads),
+        *fused(f"{ours}/attention", f"{attention}.qkv_proj", heads),
         *linear(f"{ours}/attention/output", f"{attention}.o_proj", bias=False),
         *linear(f"{ours}/feedforward/expand", f"{inner}.gate_up_proj", bias=False),
         *linear(f"{ours}/feedforward/contract", f"{inner}.down_proj", bias=False),
     ]
-
-
-def _fused(ours, theirs, heads):
-    """Query, key and value are one matrix there; here, key and value are one."""
-
-    def read(whole):
-        return tuple(np.split(whole.T, [heads], axis=1))
-
-    def write(query, memory):
-        return (np.concatenate([query, memory], axis=1).T,)
-
-    kernels = f"{ours}/query/kernel", f"{ours}/memory/kernel"
-    return Rule(kernels, (theirs,), read, write)
 
 
 rules = functools.partial(decoders.rules, block=_block)

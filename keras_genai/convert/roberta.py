@@ -1,16 +1,17 @@
-"""RoBERTa and XLM-RoBERTa checkpoints: the body and all heads of `keras_genai.tasks`.
+"""RoBERTa, XLM-RoBERTa and CamemBERT checkpoints: the body and all heads of tasks.
 
 Their positions begin after the number of the padding token, and a head that labels
 texts has a pooler of its own.
 
 Reference: Liu et al. 2019, https://arxiv.org/abs/1907.11692; Conneau et al. 2020,
-https://arxiv.org/abs/1911.02116; the tensors as in transformers' `RobertaModel` and
-`XLMRobertaModel`
+https://arxiv.org/abs/1911.02116; Martin et al. 2020, https://arxiv.org/abs/1911.03894;
+the tensors as in transformers' `RobertaModel`, `XLMRobertaModel` and `CamembertModel`
 """
 
 import dataclasses
 
 from keras_genai.convert import bert, encoders
+from keras_genai.convert.encoder_family import Encoder, Guesses
 from keras_genai.convert.encoder_settings import EncoderSettings
 from keras_genai.convert.mapping import Count, Token
 from keras_genai.data import published_pieces
@@ -29,7 +30,7 @@ class RobertaSettings(EncoderSettings):
 
 
 class XLMRobertaSettings(RobertaSettings):
-    """config.json of XLM-RoBERTa. See `XLMRobertaConfig` of transformers."""
+    """config.json of XLM-RoBERTa and CamemBERT. See `XLMRobertaConfig`."""
 
     vocab_size: Count = 30522
 
@@ -58,7 +59,7 @@ def describe(network):
     }
 
 
-_ROBERTA = encoders.Encoder(
+_ROBERTA = Encoder(
     model_type="roberta",
     stem="Roberta",
     prefix="roberta.",
@@ -69,7 +70,7 @@ _ROBERTA = encoders.Encoder(
     table="roberta.embeddings.word_embeddings.weight",
     pooler="roberta.pooler.dense",
     classifier=("classifier.dense", "classifier.out_proj"),
-    guesses=encoders.Guesses(
+    guesses=Guesses(
         transform="lm_head.dense",
         norm="lm_head.layer_norm",
         decoder="lm_head.decoder",
@@ -87,5 +88,14 @@ FAMILY_XLM = encoders.family(
         stem="XLMRoberta",
         settings=XLMRobertaSettings,
         tokenizer=published_pieces.roberta_unigram,
+    )
+)
+FAMILY_CAMEMBERT = encoders.family(
+    dataclasses.replace(
+        _ROBERTA,
+        model_type="camembert",
+        stem="Camembert",
+        settings=XLMRobertaSettings,
+        tokenizer=published_pieces.camembert_unigram,
     )
 )

@@ -133,9 +133,9 @@ class Joined:
             name: store.shapes[inner] for name, (store, inner) in self._stores.items()
         }
 
-    def read(self, name):
+    def read(self, name, dtype="float32"):
         store, inner = self._stores[name]
-        return store.read(inner)
+        return store.read(inner, dtype)
 
 
 def head(model):

@@ -39,14 +39,16 @@ class Tensors:
         """Dict of every tensor's name to its shape."""
         return {name: tensor.shape for name, tensor in self._tensors.items()}
 
-    def read(self, name):
+    def read(self, name, dtype="float32"):
         """The numbers of one tensor.
 
         Args:
             name: str.
+            dtype: str, of what they are for. For `"bfloat16"`, such numbers stay as
+                they are.
 
         Returns:
-            float32 array.
+            float32 array, or one of bfloat16.
 
         Raises:
             PresetError: if it does not hold floats of 16 or 32 bits, or if one of them
@@ -60,7 +62,10 @@ class Tensors:
             )
         with as_preset_error():
             array = tensor.read()
-        if tensor.dtype == "BF16":  # the upper half of a float32
+        if tensor.dtype == "BF16":
+            if dtype == "bfloat16":
+                return array
+            # The upper half of a float32.
             array = (array.view("<u2").astype("<u4") << 16).view("<f4")
         return array.astype("float32", copy=False)
 

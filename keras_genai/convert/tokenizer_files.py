@@ -20,6 +20,7 @@ _CLASSES = {
     "bert": ("BertTokenizer",),
     "roberta": ("RobertaTokenizer",),
     "xlm-roberta": ("XLMRobertaTokenizer",),
+    "camembert": ("CamembertTokenizer",),
     "distilbert": ("DistilBertTokenizer", "BertTokenizer"),
     "mpnet": ("MPNetTokenizer",),
     "electra": ("ElectraTokenizer", "BertTokenizer"),

@@ -62,6 +62,28 @@ def roberta_unigram(folder, options=None, size=None):
     return published.without_gaps(_framed(core, names, size), options or {})
 
 
+def camembert_unigram(folder, options=None, size=None):
+    """CamemBERT's tokenizer, from sentencepiece.bpe.model, which is a unigram model.
+
+    Five tokens stand before all but the first of its pieces; texts are between those
+    that it calls `<s>` and `</s>` itself.
+
+    Reference: Martin et al. 2020, section 4.1, https://arxiv.org/abs/1911.03894
+    """
+    names = published.named(options or {}, _ROBERTA)
+    model, path = _read(folder, "sentencepiece.bpe.model")
+    if model is None:
+        return None
+    idle = [f"{token}NOTUSED" for token in ("<s>", "</s>", "<unk>")]
+    first = [idle[0], names["pad"], idle[1], names["unk"]]
+    pieces = [*((token, 0.0) for token in first), (idle[2], -100.0), *model.pieces[1:]]
+    model = dataclasses.replace(model, pieces=pieces, unknown=3, byte_fallback=False)
+    core = _unigram(model, path, options)
+    special = [names["cls"], names["sep"], *first, idle[2]]
+    published.add_special(core, special, size)
+    return published.without_gaps(_framed(core, names, size), options or {})
+
+
 def mpnet_wordpiece(folder, options=None, size=None):
     """MPNet's tokenizer: BERT's, between `<s>` and `</s>`.
 

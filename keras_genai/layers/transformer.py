@@ -24,7 +24,8 @@ class Block(keras.layers.Layer):
     Args:
         attention: `Attention` for the sequence itself.
         feedforward: `FeedForward` or `GatedFeedForward`.
-        norm: callable `norm(name=...)` that makes one normalisation layer.
+        norm: callable `norm(name=...)` that makes one normalisation layer, or `None`
+            where there is to be none.
         cross_attention: `Attention` to another sequence, or `None`.
         pre_norm: bool. Normalise what enters a part (GPT-2), or the sum of its
             input and output (BERT).
@@ -187,7 +188,7 @@ class Block(keras.layers.Layer):
             name: deserialized(config.pop(name)) for name in PARTS if name in config
         }
         norms = {name: parts.pop(name) for name in NORMS if name in parts}
-        return cls(**parts, norm=lambda name: norms[name], **config)
+        return cls(**parts, norm=lambda name: norms.get(name), **config)
 
 
 NORMS = (

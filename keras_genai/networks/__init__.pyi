@@ -30,6 +30,8 @@ from .language import LanguageNetwork as LanguageNetwork
 from .language import TokenNetwork as TokenNetwork
 from .matcha import Matcha as Matcha
 from .matcha import Symbols as Symbols
+from .modern_bert import ModernBERT as ModernBERT
+from .modern_bert import ModernBERTStyle as ModernBERTStyle
 from .ngram import NGram as NGram
 from .ngram_smoothing import AddK as AddK
 from .ngram_smoothing import KneserNey as KneserNey

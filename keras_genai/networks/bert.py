@@ -190,6 +190,11 @@ class BERT(TokenNetwork):
         """str: the activation of a head that guesses tokens."""
         return self.style.guess_activation or self.activation
 
+    @property
+    def head_activation(self):
+        """str: that of a layer before the last one of a head that reads tokens."""
+        return self.activation
+
     def make(self):
         policy, style = self.dtype_policy, self.style
         inner = style.embedding_width or self.width

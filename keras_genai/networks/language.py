@@ -20,11 +20,15 @@ class TokenNetwork(Network):
         vocabulary_size: int, V.
         width: int, W, of a hidden vector.
         context: int or `None`. The largest number of positions; `None` is unlimited.
+        head_bias, has_head_norm: bool. Whether a layer before the last one of a head
+            has a bias, and a norm of `make_norm` behind it.
         num_segments: int. Kinds of sentences that it tells apart; if there are some,
             `hidden` takes `segments`, int `(B, T)`, too.
     """
 
     num_segments: typing.ClassVar = 0
+    head_bias: typing.ClassVar = True
+    has_head_norm: typing.ClassVar = False
 
     def hidden(self, tokens, mask=None):
         """The vectors of all tokens, before any head.

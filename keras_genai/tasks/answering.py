@@ -2,12 +2,14 @@
 
 from typing import ClassVar, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from keras_genai.data.held import as_rows, columns, in_batches
 from keras_genai.data.spans import answer_span, token_span, windows
+from keras_genai.declared import Rate
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.text import Text
 from keras_genai.networks.language import TokenNetwork
@@ -31,6 +33,8 @@ class QuestionAnswering(TextTask):
     Args:
         network: any `TokenNetwork`.
         given: `Text`.
+        dropout: float. Rate on the hidden vectors.
+        transform: bool. See `TokenClassifier`.
 
     Call arguments:
         inputs, training: see `TextTask`; questions come first.
@@ -39,16 +43,29 @@ class QuestionAnswering(TextTask):
         Dict of float32 logits `start` and `end`, `(B, T)` each, `end` of the last
         token. Targets are a dict of ints `(B,)`, as `targets` makes them.
 
+    Raises:
+        TypeError: if there is a `transform` and the network has no `head_activation`.
+
     Reference: Devlin et al. 2019, section 4.2, https://arxiv.org/abs/1810.04805
     """
 
     network: TokenNetwork
     given: tuple[Modality, ...] = (Text(),)
+    dropout: Rate = 0.0
+    transform: bool = False
 
     verbs: ClassVar = ("answer",)
 
+    def check(self):
+        self._check_transform()
+
     def make(self):
         self.target = self.given[0]  # an answer is a piece of the text
+        if self.transform:
+            self._make_transform()
+        self.drop = keras.layers.Dropout(
+            self.dropout, dtype=self.dtype_policy, name="head_dropout"
+        )
         self.span = self._dense(2, self.network.width, "span")
 
     def looked_up(self, x, y=None):
@@ -61,7 +78,9 @@ class QuestionAnswering(TextTask):
 
     def call(self, inputs, training=False):
         hidden, _ = self.hidden(inputs)
-        logits = ops.cast(self.span(hidden), "float32")  # (B, T, 2)
+        if self.transform:
+            hidden = self._transformed(hidden)
+        logits = ops.cast(self.span(self.drop(hidden)), "float32")  # (B, T, 2)
         return {"start": logits[:, :, 0], "end": logits[:, :, 1]}
 
     def loader(

@@ -1,6 +1,7 @@
 """Models that start from stored numbers instead of drawing ones nobody will use."""
 
 import concurrent.futures
+import math
 
 import keras
 import tensorflow as tf
@@ -41,9 +42,10 @@ def build_filled(build, find_readers, allowance=None):
     stored = {id(weights[path]): read for path, read in readers.items()}
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
         try:
+            # Those that take most while they are read come first, when there is room.
             jobs = {
                 id(variable): pool.submit(_tensor, stored[id(variable)], variable.dtype)
-                for variable in pending
+                for variable in sorted(pending, key=_size, reverse=True)
                 if id(variable) in stored
             }
             for variable in pending:
@@ -65,6 +67,10 @@ def _wanted(model, pending):
     ]
 
 
+def _size(variable):
+    return math.prod(variable.shape)
+
+
 class _Pending(list):
     """Keras' list of variables without values, which may refuse one more."""
 
@@ -81,9 +87,15 @@ class _Pending(list):
 def _tensor(read, dtype):
     """What `read` returns as a tensor; nobody may write to that array any more."""
     array = read()
-    if array.dtype != dtype or not array.size or array.dtype.kind == "V":
-        # NumPy does not know bfloat16, and cannot hand it over.
+    if array.dtype.name != dtype or not array.size:
         return keras.ops.convert_to_tensor(array, dtype)
+    if dtype == "bfloat16":  # which NumPy does not know, and cannot hand over
+        return tf.bitcast(_handed_over(array.view("uint16")), dtype)
+    return _handed_over(array)
+
+
+def _handed_over(array):
+    """A tensor in the memory of an array, or of a copy that lies as TensorFlow's do."""
     if not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
         array, source = aligned_empty(array.shape, array.dtype), array
         array[...] = source

@@ -38,6 +38,7 @@ class MaskedLM(TextTask):
             `make_norm` makes its norm.
         target: `Text`.
         tie_embeddings: bool. The output matrix is the token table.
+        use_bias: bool. Whether each token has a bias.
 
     Call arguments:
         inputs: see `TextTask`, and perhaps `places`, int `(B, P)`: where guesses are
@@ -57,6 +58,7 @@ class MaskedLM(TextTask):
     network: TokenNetwork
     target: Text = Text()
     tie_embeddings: bool = True
+    use_bias: bool = True
 
     def check(self):
         if not hasattr(self.network, "guess_activation"):
@@ -73,6 +75,7 @@ class MaskedLM(TextTask):
             self.network.width,
             "transform",
             ACTIVATIONS[self.network.guess_activation],
+            self.network.head_bias,
         )
         self.transform_norm = self.network.make_norm(name="transform_norm")
         self.transform_norm.build((None, None, width))
@@ -81,9 +84,11 @@ class MaskedLM(TextTask):
             self.decoder = self._dense(
                 self.vocabulary_size, width, "decoder", use_bias=False
             )
-        self.bias = self.add_weight(
-            (self.vocabulary_size,), initializer="zeros", name="bias"
-        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.vocabulary_size,), initializer="zeros", name="bias"
+            )
 
     @property
     def num_outputs(self):
@@ -100,7 +105,7 @@ class MaskedLM(TextTask):
         x = self.transform_norm(self.transform(hidden))
         x = ops.cast(x, self.compute_dtype)
         logits = token_logits(x, self.network.embedding, self.decoder)
-        return logits + ops.cast(self.bias, "float32")
+        return logits if self.bias is None else logits + ops.cast(self.bias, "float32")
 
     def loader(
         self, texts, batch_size=16, length=None, rate=0.15, shuffle=True, seed=0

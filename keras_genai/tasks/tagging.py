@@ -7,7 +7,6 @@ import numpy as np
 from keras_genai.data import framing
 from keras_genai.data.held import as_rows, columns, in_batches
 from keras_genai.declared import Rate
-from keras_genai.layers.feedforward import ACTIVATIONS
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.number import Number
 from keras_genai.modalities.text import Label, Text
@@ -37,7 +36,7 @@ class TokenClassifier(LabellingTask):
         given: `Text`.
         dropout: float. Rate on the hidden vectors.
         transform: bool. Whether there is another layer before the last one, with the
-            network's `activation`.
+            network's `head_activation` and what else its kind has there.
 
     Call arguments:
         inputs, training: see `TextTask`.
@@ -46,7 +45,7 @@ class TokenClassifier(LabellingTask):
         float32 logits `(B, T, num_classes)`; `(B, T, 1)` of a value.
 
     Raises:
-        TypeError: if there is a `transform` and the network has no `activation`.
+        TypeError: if there is a `transform` and the network has no `head_activation`.
 
     Reference: Devlin et al. 2019, section 5.3, https://arxiv.org/abs/1810.04805; on
         replaced tokens Clark et al. 2020, section 2, https://arxiv.org/abs/2003.10555
@@ -59,22 +58,16 @@ class TokenClassifier(LabellingTask):
     transform: bool = False
 
     def check(self):
-        if self.transform and not hasattr(self.network, "activation"):
-            raise TypeError(
-                "`network` must have an `activation` for a `transform`, as BERT has. "
-                f"Received: a {type(self.network).__name__}"
-            )
+        self._check_transform()
 
     def make(self):
         if self.transform:
-            width = self.network.width
-            activation = ACTIVATIONS[self.network.activation]
-            self.dense = self._dense(width, width, "transform", activation)
+            self._make_transform()
         super().make()
 
     def call(self, inputs, training=False):
         hidden, _ = self.hidden(inputs)
-        return self.scores(self.dense(hidden) if self.transform else hidden)
+        return self.scores(self._transformed(hidden) if self.transform else hidden)
 
     def loader(self, words, tags=None, batch_size=32, shuffle=True, seed=0):
         """Batches for `fit` of texts whose words have labels.

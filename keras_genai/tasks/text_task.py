@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_genai.data import framing
+from keras_genai.layers.feedforward import ACTIVATIONS
 from keras_genai.tasks.logits import LogitsTask
 from keras_genai.tasks.values import need, table_rows
 
@@ -142,6 +143,35 @@ class TextTask(LogitsTask):
                     lambda array, place=place: np.asarray(array[place]), found
                 )
         return outputs
+
+    def _make_transform(self):
+        """Makes the layer before the last one of a head, of the network's kind."""
+        network = self.network
+        self.dense = self._dense(
+            network.width,
+            network.width,
+            "transform",
+            ACTIVATIONS[network.head_activation],
+            network.head_bias,
+        )
+        self.dense_norm = None
+        if network.has_head_norm:
+            self.dense_norm = network.make_norm(name="transform_norm")
+            self.dense_norm.build((None, None, network.width))
+
+    def _transformed(self, hidden):
+        """What that layer makes of float vectors `(..., W)`."""
+        x = self.dense(hidden)
+        if self.dense_norm is not None:
+            x = ops.cast(self.dense_norm(x), self.compute_dtype)
+        return x
+
+    def _check_transform(self):
+        if self.transform and not hasattr(self.network, "head_activation"):
+            raise TypeError(
+                "`network` must have a `head_activation` for a `transform`, as BERT "
+                f"has. Received: a {type(self.network).__name__}"
+            )
 
     def _dense(self, units, width, name, activation=None, use_bias=True):
         layer = keras.layers.Dense(

@@ -17,12 +17,27 @@ FILES = pathlib.Path(__file__).parent.parent / "parity/files"
 FOLDERS = {
     "gpt2": "encoder/gpt2",
     "bert": "encoder/bert_masked",
+    "roberta": "bert_kin/roberta_masked",
+    "xlm-roberta": "bert_kin/xlm_roberta_sequence",
+    "camembert": "bert_kin/camembert_masked",
+    "distilbert": "bert_kin/distilbert_masked",
+    "mpnet": "bert_kin/mpnet_masked",
+    "electra": "bert_kin/electra_masked",
+    "albert": "bert_kin/albert_masked",
+    "modernbert": "bert_kin/modernbert_masked",
     "bart": "seq2seq/bart",
     "blenderbot": "seq2seq/blenderbot",
     "blenderbot-small": "seq2seq/blenderbot_small",
     "t5": "seq2seq/t5",
     "whisper": "whisper/whisper",
     "clip": "clip/clip",
+    "llama": "decoder/llama3",
+    "mistral": "decoder/mistral",
+    "qwen2": "decoder/qwen2",
+    "qwen3": "decoder/qwen3",
+    "phi3": "decoder/phi3",
+    "gemma2": "decoder/gemma2",
+    "gemma3_text": "decoder/gemma3",
 }
 
 
@@ -33,6 +48,10 @@ def with_tensors(folder, path, names):
     added = {name: np.arange(4)[None] for name in names}
     save_file({**tensors, **added}, path / "model.safetensors")
     return path
+
+
+def test_every_family_has_a_folder():
+    assert FOLDERS.keys() == FAMILIES.keys()
 
 
 @pytest.mark.parametrize("family", slow_but(("gpt2", "bert", "bart", "t5"), FAMILIES))

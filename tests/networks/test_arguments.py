@@ -14,6 +14,7 @@ from keras_genai.layers.transformer import make_block
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.encoder_decoder import EncoderDecoder, EncoderDecoderStyle
 from keras_genai.networks.gpt import GPT, LLAMA, Style
+from keras_genai.networks.modern_bert import ModernBERT, ModernBERTStyle
 from keras_genai.networks.ngram import NGram
 from keras_genai.networks.recurrent_encoder import RecurrentEncoder
 from keras_genai.networks.recurrent_encoder_decoder import RecurrentEncoderDecoder
@@ -94,6 +95,20 @@ CASES = [
         flags="has_pooler",
         others="activation style",
         **BERT_SIZES,
+    ),
+    *wrong(
+        ModernBERT,
+        keys(BERT_SIZES) + " inner_width",
+        flags="has_pooler",
+        others="activation style",
+        **BERT_SIZES,
+    ),
+    *wrong(
+        ModernBERTStyle,
+        "window",
+        rates="",
+        flags="attention_bias feedforward_bias norm_bias head_bias",
+        others="rotary head_activation pooling",
     ),
     *wrong(EncoderDecoder, keys(HALVES), "inner_width", others="style", **HALVES),
     *wrong(

@@ -29,6 +29,7 @@ from keras_genai.networks.dvae import DiscreteAutoencoder
 from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
 from keras_genai.networks.gpt import GPT, Style
 from keras_genai.networks.matcha import Matcha
+from keras_genai.networks.modern_bert import ModernBERT, ModernBERTStyle
 from keras_genai.networks.patchgan import PatchDiscriminator
 from keras_genai.networks.pix2pix import Pix2PixGenerator
 from keras_genai.networks.pixelcnn import PixelCNN
@@ -433,6 +434,18 @@ CASES = {
         num_segments=None,
         has_pooler=True,
         style=BERTStyle(pad_token=1, num_buckets=4, embedding_width=6, num_groups=1),
+    ),
+    "ModernBERT": case(
+        ModernBERT,
+        READ,
+        vocabulary_size=VOCABULARY,
+        context=8,
+        depth=2,
+        width=8,
+        num_heads=2,
+        inner_width=6,
+        has_pooler=True,
+        style=ModernBERTStyle(window=1, local_blocks=(True, False), pooling="mean"),
     ),
     "RecurrentEncoder": case(
         RecurrentEncoder,

@@ -1,9 +1,10 @@
 """Writes tests/parity/files/bert_kin: folders of transformers of BERT's kin.
 
-RoBERTa, XLM-RoBERTa, DistilBERT, MPNet, ELECTRA and ALBERT with all their heads, and
-their tokenizers. Needs torch, transformers and sentencepiece:
+RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, MPNet, ELECTRA, ALBERT and ModernBERT with
+all their heads, and their tokenizers. Needs torch, transformers and sentencepiece:
 
     python tests/parity/make_bert_kin.py           write the reference
+    python tests/parity/make_bert_kin.py only albert albert_odd    some of the models
     python tests/parity/make_bert_kin.py check     our folders, read by transformers
 """
 
@@ -47,6 +48,15 @@ DISTILBERT = dict(
 MPNET = dict(**SIZES, layer_norm_eps=1e-5)
 ELECTRA = dict(**SIZES, embedding_size=8)
 ALBERT = dict(**SIZES, embedding_size=8)
+MODERN = dict(
+    **{**SIZES, "num_hidden_layers": 5},
+    pad_token_id=0,
+    local_attention=6,
+    bos_token_id=1,
+    eos_token_id=2,
+    cls_token_id=1,
+    sep_token_id=2,
+)
 HEADS = {
     "": "Model",
     "_masked": "ForMaskedLM",
@@ -93,6 +103,12 @@ CASES = {
         "XLMRobertaForSequenceClassification",
         dict(**SIZES, type_vocab_size=1, **THREE),
     ),
+    "camembert": ("CamembertModel", dict(**SIZES, type_vocab_size=1)),
+    "camembert_masked": ("CamembertForMaskedLM", dict(**SIZES, type_vocab_size=1)),
+    "camembert_token": (
+        "CamembertForTokenClassification",
+        dict(**SIZES, type_vocab_size=1, **THREE),
+    ),
     **heads("distilbert", "DistilBert", DISTILBERT),
     "distilbert_odd": (
         "DistilBertForMaskedLM",
@@ -128,6 +144,40 @@ CASES = {
     "albert_pretraining": ("AlbertForPreTraining", ALBERT),
     "albert_wide": ("AlbertModel", dict(**SIZES, embedding_size=12)),
 }
+CASES |= {
+    **heads("modernbert", "ModernBert", MODERN),
+    "modernbert_mean": (
+        "ModernBertForSequenceClassification",
+        dict(**MODERN, classifier_pooling="mean", num_labels=1),
+    ),
+    "modernbert_odd": (  # with all biases, untied, other layers, all waves longer
+        "ModernBertForMaskedLM",
+        dict(
+            **{**MODERN, "local_attention": 4},
+            hidden_activation="gelu_new",
+            classifier_activation="relu",
+            norm_eps=1e-3,
+            norm_bias=True,
+            attention_bias=True,
+            mlp_bias=True,
+            classifier_bias=True,
+            tie_word_embeddings=False,
+            layer_types=["sliding_attention", "full_attention"] * 2
+            + ["sliding_attention"],
+            rope_parameters={
+                "full_attention": dict(rope_type="default", rope_theta=500.0),
+                "sliding_attention": dict(
+                    rope_type="linear", factor=2.0, rope_theta=20.0
+                ),
+            },
+        ),
+    ),
+    "modernbert_unbiased": (
+        "ModernBertForMaskedLM",
+        dict(**MODERN, decoder_bias=False, classifier_activation="silu"),
+        dict(dtype="bfloat16"),
+    ),
+}
 MORE = [
     "the <mask> of a <s> text </s> <pad> <unk>",
     "a [MASK] b  [MASK]c <mask>d",
@@ -139,10 +189,14 @@ def main():
     if sys.argv[1:] == ["check"]:
         check()
         return
-    shutil.rmtree(FILES, ignore_errors=True)
-    for name, (kind, settings, *options) in CASES.items():
+    names = sys.argv[2:] or CASES
+    if names is CASES:
+        shutil.rmtree(FILES, ignore_errors=True)
+    for name in names:
+        kind, settings, *options = CASES[name]
         write_model(name, kind, settings, *options)
-    write_tokenizers()
+    if names is CASES:
+        write_tokenizers()
 
 
 def make(kind, settings):
@@ -201,6 +255,7 @@ def write_tokenizers():
     folder = FILES / "tokenizers"
     write_roberta_tokenizer(folder / "roberta")
     write_pieces(folder / "xlm_roberta", "sentencepiece.bpe", {})
+    write_pieces(folder / "camembert", "sentencepiece.bpe", {})
     write_bert_tokenizer(folder / "distilbert", lowercase=True)
     write_mpnet_tokenizer(folder / "mpnet")
     special = dict(
@@ -223,6 +278,7 @@ def write_tokenizers():
     for name, kind in {
         "roberta": "RobertaTokenizerFast",
         "xlm_roberta": "XLMRobertaTokenizerFast",
+        "camembert": "CamembertTokenizerFast",
         "distilbert": "DistilBertTokenizerFast",
         "mpnet": "MPNetTokenizerFast",
         "albert": "AlbertTokenizerFast",
@@ -288,7 +344,8 @@ from keras_genai.convert.families import FAMILIES
 from keras_genai.convert.huggingface import read_tokenizer
 files, place, *names = sys.argv[1:]
 tokenizers = {"roberta": "roberta", "distilbert": "distilbert", "mpnet": "mpnet",
-              "albert": "albert", "xlm_roberta": "xlm-roberta"}
+              "albert": "albert", "xlm_roberta": "xlm-roberta",
+              "camembert": "camembert"}
 for name in names:
     model = from_preset(pathlib.Path(files, name))
     if name in tokenizers:
@@ -306,7 +363,10 @@ def check():
         for name in CASES:
             check_model(pathlib.Path(place, name), FILES / name)
         known = json.loads((FILES / "tokenizers/ids.json").read_text("utf-8"))
-        for name in ("roberta", "distilbert", "mpnet", "albert", "xlm_roberta"):
+        for name in (
+            *("roberta", "distilbert", "mpnet", "albert", "xlm_roberta"),
+            "camembert",
+        ):
             theirs = transformers.AutoTokenizer.from_pretrained(f"{place}/{name}")
             got = [theirs(text)["input_ids"] for text in known["texts"]]
             assert got == known[name]["single"], name

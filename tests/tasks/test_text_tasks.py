@@ -10,6 +10,7 @@ from keras_genai.modalities.number import Number
 from keras_genai.modalities.text import Label, Text
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.gpt import GPT
+from keras_genai.networks.modern_bert import ModernBERT
 from keras_genai.networks.recurrent_encoder import RecurrentEncoder
 from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.classification import SequenceClassifier
@@ -148,7 +149,7 @@ def test_a_token_classifier_learns_values_of_words(make):
 
 def test_another_layer_before_the_labels_needs_an_activation(tokenizer):
     network = GPT(context=8, depth=1, width=8, num_heads=2)
-    with pytest.raises(TypeError, match="`network` must have an `activation`"):
+    with pytest.raises(TypeError, match="`network` must have a `head_activation`"):
         TokenClassifier(network, Label(2), Text(tokenizer), transform=True)
 
 
@@ -309,6 +310,9 @@ def test_a_gap_behind_the_context_is_named_as_such(make):
 
 
 NETWORKS = {
+    "ModernBERT": lambda: ModernBERT(
+        context=32, depth=1, width=16, num_heads=2, inner_width=16
+    ),
     "BERT": lambda: BERT(context=32, depth=1, width=16, num_heads=2, dropout=0.0),
     "GPT": lambda: GPT(context=32, depth=1, width=16, num_heads=2),
     "RecurrentEncoder": lambda: RecurrentEncoder(
@@ -323,6 +327,7 @@ every_network = pytest.mark.parametrize("name", NETWORKS)
     [
         "GPT",
         pytest.param("BERT", marks=pytest.mark.slow),
+        pytest.param("ModernBERT", marks=pytest.mark.slow),
         pytest.param("RecurrentEncoder", marks=pytest.mark.slow),
     ],
 )
