@@ -26,6 +26,7 @@ from keras_genai.convert.mapping import (
     within,
 )
 from keras_genai.convert.rotary import read_rotary, write_rotary
+from keras_genai.data import published_sentencepiece
 from keras_genai.networks.gpt import GPT
 from keras_genai.tasks.language import CausalLM
 
@@ -390,10 +391,5 @@ def decoder_family(model_type, settings, name, rules=rules):
             for each in (f"{name}ForCausalLM", f"{name}Model")
         ),
         prefix="model.",
-        tokenizer=_no_vocabulary,
+        tokenizer=published_sentencepiece.tokenizer_model,
     )
-
-
-def _no_vocabulary(folder, options, size):
-    """These families have a tokenizer.json; their other files are not read."""
-    return None

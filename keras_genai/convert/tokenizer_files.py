@@ -31,6 +31,11 @@ _CLASSES = {
     "t5": ("T5Tokenizer",),
     "whisper": ("WhisperTokenizer",),
     "clip": ("CLIPTokenizer",),
+    "llama": ("LlamaTokenizer",),
+    "mistral": ("LlamaTokenizer",),
+    "phi3": ("LlamaTokenizer",),
+    "gemma2": ("GemmaTokenizer",),
+    "gemma3_text": ("GemmaTokenizer",),
 }
 _ANY_CLASS = (None, "PreTrainedTokenizer", "TokenizersBackend")
 

@@ -11,10 +11,11 @@ import struct
 
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3  # fields of ModelProto
 _TEXT, _SCORE, _KIND = 1, 2, 3  # fields of a piece
-_MODEL_TYPE, _BYTE_FALLBACK = 3, 35  # fields of TrainerSpec
-_CHARSMAP = 2  # field of NormalizerSpec
-_UNKNOWN, _CONTROL = 2, 3  # kinds of pieces
-_UNIGRAM = 1
+# Fields of TrainerSpec.
+_MODEL_TYPE, _SUFFIX, _BYTE_FALLBACK, _START, _END = 3, 24, 35, 41, 42
+_CHARSMAP, _DUMMY, _EXTRA, _ESCAPE = 2, 3, 4, 5  # fields of NormalizerSpec
+_NORMAL, _UNKNOWN, _CONTROL, _USER = 1, 2, 3, 4  # kinds of pieces
+UNIGRAM, BPE = 1, 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,12 @@ class Model:
         charsmap: bytes, the compiled normalisation; empty for none.
         byte_fallback: bool. Whether what is in no piece is spelled in bytes, `<0xC3>`,
             as SentencePiece itself does it, with which such models are trained.
+        kind: int, `UNIGRAM` or `BPE`: what the scores are.
+        normal: list of int, the ids of the pieces that texts are made of.
+        whole: list of str, pieces of a user, which are never parts of others.
+        start, end: str or `None`, what stands around a text.
+        has_prefix: bool. Whether a text begins with a blank of its own.
+        squeezes: bool. Whether blanks at either end are dropped, and several are one.
     """
 
     pieces: list
@@ -35,45 +42,81 @@ class Model:
     special: list
     charsmap: bytes
     byte_fallback: bool = False
+    kind: int = UNIGRAM
+    normal: list = dataclasses.field(default_factory=list)
+    whole: list = dataclasses.field(default_factory=list)
+    start: str | None = None
+    end: str | None = None
+    has_prefix: bool = True
+    squeezes: bool = True
 
 
-def read_model(data):
+def read_model(data, kinds=(UNIGRAM,)):
     """Reads a SentencePiece file.
 
     Args:
         data: bytes.
+        kinds: tuple of int, of `UNIGRAM` and `BPE`. What it may be.
 
     Returns:
         `Model`.
 
     Raises:
-        ValueError: if `data` is damaged, has no unknown piece, or is not a unigram
-            model.
+        ValueError: if `data` is damaged, has no unknown piece, is a model of another
+            kind, or puts blanks where no tokenizer here does.
     """
-    pieces, kinds, charsmap, model_type = [], [], b"", _UNIGRAM
-    byte_fallback = False
+    pieces, types, trainer, normalizer = _parsed(data)
+    kind = trainer.get(_MODEL_TYPE, UNIGRAM)
+    if kind not in kinds:
+        names = {UNIGRAM: "1 (unigram)", BPE: "2 (BPE)"}
+        allowed = " or ".join(names[each] for each in kinds)
+        raise ValueError(f"`model_type` must be {allowed}. Received: {kind}")
+    if trainer.get(_SUFFIX) or not normalizer.get(_ESCAPE, True):
+        raise ValueError(
+            "`treat_whitespace_as_suffix` must be false and `escape_whitespaces` true"
+        )
+    if _UNKNOWN not in types:
+        raise ValueError("the SentencePiece model has no unknown piece")
+
+    def of(wanted):
+        return [index for index, each in enumerate(types) if each == wanted]
+
+    def text(index):
+        return pieces[index][0] if index in control else None
+
+    control = of(_CONTROL)
+    return Model(
+        pieces,
+        types.index(_UNKNOWN),
+        [pieces[index][0] for index in control],
+        normalizer.get(_CHARSMAP, b""),
+        bool(trainer.get(_BYTE_FALLBACK, False)),
+        kind,
+        of(_NORMAL),
+        [pieces[index][0] for index in of(_USER)],
+        text(trainer.get(_START, 1)),
+        text(trainer.get(_END, 2)),
+        bool(normalizer.get(_DUMMY, True)),
+        bool(normalizer.get(_EXTRA, True)),
+    )
+
+
+def _parsed(data):
+    """Pieces, their kinds, and the fields of how it was trained and normalises."""
+    pieces, types, trainer, normalizer = [], [], {}, {}
     try:
         for field, value in _fields(data):
             if field == _PIECES:
                 part = {_SCORE: 0.0, _KIND: 1, **dict(_fields(value))}
                 pieces.append((part[_TEXT].decode("utf-8"), part[_SCORE]))
-                kinds.append(part[_KIND])
+                types.append(part[_KIND])
             elif field == _TRAINER:
-                trainer = dict(_fields(value))
-                model_type = trainer.get(_MODEL_TYPE, model_type)
-                byte_fallback = bool(trainer.get(_BYTE_FALLBACK, False))
+                trainer.update(_fields(value))
             elif field == _NORMALIZER:
-                charsmap = dict(_fields(value)).get(_CHARSMAP, charsmap)
+                normalizer.update(_fields(value))
     except (IndexError, KeyError, struct.error, AttributeError, TypeError) as error:
         raise ValueError(f"the SentencePiece model is damaged: {error}") from None
-    if model_type != _UNIGRAM:
-        raise ValueError(f"`model_type` must be 1 (unigram). Received: {model_type}")
-    if _UNKNOWN not in kinds:
-        raise ValueError("the SentencePiece model has no unknown piece")
-    special = [
-        text for (text, _), kind in zip(pieces, kinds, strict=True) if kind == _CONTROL
-    ]
-    return Model(pieces, kinds.index(_UNKNOWN), special, charsmap, byte_fallback)
+    return pieces, types, trainer, normalizer
 
 
 def _fields(data):
