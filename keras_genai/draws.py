@@ -62,8 +62,25 @@ def uniform(seed, steps):
         float32 `(B,)` in [0, 1).
     """
     rows = tf.range(tf.shape(steps)[0])
+    return _uniform((seed[0], seed[1]), rows, steps)
+
+
+def row_uniform(seeds, steps):
+    """What `uniform` draws for row 0 alone, of rows that have seeds of their own.
+
+    Args:
+        seeds: uint32 `(B, 2)`.
+        steps: int32 `(B,)`.
+
+    Returns:
+        float32 `(B,)` in [0, 1).
+    """
+    return _uniform((seeds[:, 0], seeds[:, 1]), tf.zeros_like(steps), steps)
+
+
+def _uniform(seed, rows, steps):
     counter = (tf.cast(rows, tf.uint32), tf.cast(steps, tf.uint32))
-    bits, _ = threefry((seed[0], seed[1]), counter)
+    bits, _ = threefry(seed, counter)
     high = tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32))
     return tf.cast(high, tf.float32) * 2.0**-24
 
@@ -118,7 +135,8 @@ def heaviest(scores, weights, target):
     Args:
         scores: float32 `(B, V)`.
         weights: int32 `(B, V)`, not negative, their sum below `2**31`.
-        target: int32 scalar. Beyond the sum of the weights, all tokens are kept.
+        target: int32 scalar or `(B, 1)`. Beyond the sum of the weights, all tokens are
+            kept.
 
     Returns:
         bool `(B, V)`.

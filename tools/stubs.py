@@ -90,10 +90,13 @@ PACKAGES = {
     ),
     "samplers": Public(
         names=words("generate log_probability roll"),
-        machinery=words("beam loop session text writing"),
+        machinery=words(
+            "beam loop prefixes ring row_sampler session slot_programs slots text "
+            "writing"
+        ),
         hidden=words("Level Posterior Walk"),
     ),
-    "serving": Public(hidden=words("Figures Histogram Job Waiting")),
+    "serving": Public(machinery=words("batch figures reading waiting")),
     "tasks": Public(
         names=words(
             "add_format add_tokens best_of best_pictures freeze_all_but "

@@ -86,13 +86,13 @@ def advance(decoder, sampler, text, offsets, cache, index, budget, numbers):
             positions = tf.minimum(positions, decoder.context - 1)
         cache = tf.nest.map_structure(tf.reshape, cache, shapes)
         logits, cache = decoder.decode(last[:, None], positions[:, None], cache, index)
-        return _append(sampler, logits, text, numbers), _folded(cache), index + 1
+        return _append(sampler, logits, text, numbers), folded(cache), index + 1
 
-    text, cache, index = tf.while_loop(goes_on, step, (text, _folded(cache), index))
+    text, cache, index = tf.while_loop(goes_on, step, (text, folded(cache), index))
     return text, tf.nest.map_structure(tf.reshape, cache, shapes), index
 
 
-def _folded(cache):
+def folded(cache):
     """Keys and values of a single text as `(G, K, D)`; those of more as they are.
 
     So a product reads them. As `(1, G, K, D)` between two steps of a loop, XLA would

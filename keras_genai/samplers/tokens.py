@@ -35,12 +35,7 @@ class Greedy:
     def choose(self, logits, history, seed, numbers):
         """int32 `(B,)` from float32 `(B, V)`, in a compiled loop."""
         logits = apply_rules(self.rules, logits, history, numbers["rules"])
-        # Two plain reductions; XLA's argmax carries pairs and is three times slower.
-        best = tf.reduce_max(logits, axis=-1, keepdims=True)
-        last = logits.shape[-1] - 1
-        return tf.reduce_min(
-            tf.where(logits == best, tf.range(last + 1)[None], last), axis=-1
-        )
+        return likeliest(logits)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,6 +196,16 @@ class Beam:
             "length_penalty": np.float32(self.length_penalty),
             "rules": _rule_numbers(self.rules, vocabulary_size),
         }
+
+
+def likeliest(logits):
+    """int32 `(B,)`: the first of the largest of float32 `(B, V)`."""
+    # Two plain reductions; XLA's argmax carries pairs and is three times slower.
+    best = tf.reduce_max(logits, axis=-1, keepdims=True)
+    last = logits.shape[-1] - 1
+    return tf.reduce_min(
+        tf.where(logits == best, tf.range(last + 1)[None], last), axis=-1
+    )
 
 
 def check_sampler(sampler: object) -> None:

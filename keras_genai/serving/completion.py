@@ -131,8 +131,10 @@ class Completion:
     # The engine's side.
 
     def add(self, piece: Piece) -> None:
-        """Shows another piece. Only the engine does."""
+        """Shows another piece, unless it has ended. Only the engine does."""
         with self._lock:
+            if self.done:
+                return
             self.pieces = (*self.pieces, piece)
             for callback in self._callbacks:
                 callback(piece)

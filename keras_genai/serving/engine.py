@@ -4,17 +4,14 @@ import threading
 import time
 from typing import Any
 
-import numpy as np
-
 from keras_genai.checks import check_flag, check_integer
-from keras_genai.samplers.session import Session
-from keras_genai.serving.completion import REASONS, Completion, FinishReason
+from keras_genai.serving.batch import Batch
+from keras_genai.serving.completion import REASONS, Completion
 from keras_genai.serving.figures import Figures
-from keras_genai.serving.reading import Job, alternatives, read
+from keras_genai.serving.reading import read
 from keras_genai.serving.requests import BusyError, EngineError, TextRequest
 from keras_genai.serving.waiting import Waiting
 
-STEP = 4  # tokens between two looks at what else is to be done
 LONGEST = 1024  # tokens of a text, if neither the model nor the user has a limit
 PATIENCE = 120.0  # seconds that a step may take before the engine counts as dead
 
@@ -69,14 +66,25 @@ class Engine:
         self.model, self.rows, self.length, self.queue = model, rows, length, queue
         self._figures = Figures(REASONS)
         self._waiting = Waiting()
-        self._running: list[Job] = []
+        self._batch = Batch(
+            model, rows, length, self._figures, deterministic, prefix_bytes
+        )
+        if kv_bytes is not None and self._batch.nbytes > kv_bytes:
+            raise ValueError(
+                f"`kv_bytes` must be at least {self._batch.nbytes:,} for {rows=} and "
+                f"{length=}, and {prefix_bytes=:,}. Received: {kv_bytes=:,}"
+            )
         self._changed = threading.Condition()
-        self._closed, self._failure = False, None
+        self._closed = False
+        self._failure: BaseException | None = None
+        self._warming: tuple[bool, threading.Event] | None = None
         self._patience, self._stepped = patience, time.monotonic()
-        self._thread = threading.Thread(
-            target=self._serve, name="engine of texts", daemon=True
+        self._thread, self._watcher = (
+            threading.Thread(target=target, name=f"engine, {name}", daemon=True)
+            for name, target in (("writing", self._serve), ("watching", self._watch))
         )
         self._thread.start()
+        self._watcher.start()
 
     def submit(self, request: TextRequest) -> Completion:
         """Asks for a text.
@@ -95,22 +103,35 @@ class Engine:
         """
         job = read(self.model, request, self.length)
         with self._changed:
-            if self._closed or self._failure:
-                raise EngineError("The engine does not run any more") from self._failure
+            self._check_open()
             waiting = len(self._waiting)
-            if waiting >= max(self.queue, self.rows - len(self._running)):
+            free = self.rows - len(self._batch.all())
+            if waiting >= self.queue + free:
                 self._figures.refused += 1
                 raise BusyError(waiting, self._retry_after())
             self._waiting.put(request.client, job)
             self._changed.notify_all()
         return job.answer
 
-    def warm_up(self) -> None:
-        """Compiles all that will be needed, so that the first request need not wait."""
-        answer = self.submit(TextRequest([0], max_tokens=min(8, self.length - 1)))
-        answer.wait()
-        if answer.error is not None:
-            raise answer.error
+    def warm_up(self, everything: bool = False) -> None:
+        """Compiles what will be needed, so that no request need wait for that.
+
+        Args:
+            everything: bool. Whether for each of the numbers of rows and slots between
+                which the engine chooses. By itself for the fewest and the most; then it
+                chooses among these.
+
+        Raises:
+            EngineError: if the engine has failed or was closed.
+        """
+        ready = threading.Event()
+        with self._changed:
+            self._check_open()
+            self._warming = everything, ready
+            self._changed.notify_all()
+        ready.wait()
+        with self._changed:
+            self._check_open()
 
     def close(self, timeout: float | None = 10.0) -> None:
         """Ends all answers, with an error those that are not done, and the thread.
@@ -135,8 +156,7 @@ class Engine:
         with self._changed:
             if self._closed or self._failure or not self._thread.is_alive():
                 return False
-            idle = not self._running and not len(self._waiting)
-            return idle or time.monotonic() - self._stepped < self._patience
+            return not self._is_stuck()
 
     def figures(self) -> dict[str, Any]:
         """What is going on and what was done.
@@ -146,17 +166,24 @@ class Engine:
             of `keras_genai.serving.figures.Figures`.
         """
         with self._changed:
-            running = len(self._running)
             return {
-                "running": running,
+                "running": len(self._batch.all()),
                 "waiting": len(self._waiting),
-                "kv_cache_usage": running / self.rows,
+                "kv_cache_usage": self._batch.used,
                 **self._figures.figures(),
             }
 
     def memory(self) -> int:
-        """int: bytes of keys, values and states at most."""
-        return 0
+        """int: bytes of keys, values and states at most, kept prefixes included."""
+        return self._batch.nbytes
+
+    def _check_open(self):
+        if self._closed or self._failure:
+            raise EngineError("The engine does not run any more") from self._failure
+
+    def _is_stuck(self):
+        busy = self._batch.all() or len(self._waiting)
+        return bool(busy) and time.monotonic() - self._stepped > self._patience
 
     def _retry_after(self):
         """float: seconds until there should be room."""
@@ -165,102 +192,85 @@ class Engine:
         return min(60.0, max(1.0, mean * (len(self._waiting) + 1) / self.rows))
 
     def _serve(self):
+        """What the thread does that writes."""
         try:
-            while (job := self._next()) is not None:
-                self._write(job)
+            while self._has_work():
+                for job, reason in self._batch.advance(len(self._waiting)):
+                    self._finish(job, reason)
+                self._stepped = time.monotonic()
         except BaseException as error:  # those who wait must know
-            self._failure = error
-        with self._changed:
-            left = [*self._running, *self._waiting]
-            self._running = []
-            self._waiting = Waiting()
-        said = "was closed"
-        if self._failure is not None:
-            said = f"failed: {self._failure!r}"
-        lost = EngineError(f"The engine {said}")
-        lost.__cause__ = self._failure
-        for job in left:
-            self._finish(job, "error", lost)
+            self._failure = self._failure or error
+        self._end_all()
 
-    def _next(self):
-        """The next job, once there is one; `None` if the engine is closed."""
+    def _has_work(self):
+        """Waits for something to do, and lets others join; `False` at the end."""
         while True:
             with self._changed:
-                gone = self._waiting.remove(lambda job: ending(job) is not None)
+                if self._closed or self._failure:
+                    return False
+                warming, self._warming = self._warming, None
+                gone = self._waiting.remove(lambda job: job.ending() is not None)
                 job = None
-                if not gone and not self._closed:
-                    if not len(self._waiting):
-                        self._changed.wait(0.1)
-                        continue
+                if self._batch.has_room and len(self._waiting):
                     job = self._waiting.get()
-                    self._running.append(job)
+                    self._batch.joining = job  # in one place or the other, always
+                busy = bool(self._batch.all())
+                if not busy:
+                    self._stepped = time.monotonic()
+                    if not (gone or warming):
+                        self._changed.wait(0.1 if len(self._waiting) else None)
+                        continue
             for each in gone:
-                self._finish(each, ending(each))
-            if not gone:
-                return job
+                self._finish(each, each.ending())
+            if warming is not None:
+                self._warm_up(*warming)
+            if job is not None:
+                self._batch.join(job, len(self._waiting))
+            if busy:
+                return True
 
-    def _write(self, job):
-        answer = job.answer
-        session = Session(
-            self.model,
-            [job.start],
-            job.sampler,
-            job.max_length,
-            job.stops,
-            answer.seed,
-            job.inputs,
-        )
-        reason: FinishReason | None = None
-        while reason is None:
-            session.advance(STEP)
-            self._stepped = time.monotonic()
-            generated, done = session.generated(0), bool(session.done[0])
-            self._count(job, len(generated))
-            if answer.request.logprobs is not None:
-                self._say_logprobs(job, generated)
-            if job.take(generated, done):
-                reason = "stop"
-            elif done:
-                reason = "stop" if int(generated[-1]) in job.stops else "length"
-            else:
-                reason = "error" if self._closed else ending(job)
+    def _warm_up(self, everything, ready):
+        if self._batch.all():  # what is written now compiles what it needs
+            with self._changed:
+                self._warming = self._warming or (everything, ready)
+            return
+        try:
+            self._batch.warm_up(everything)
+        finally:
+            ready.set()
+
+    def _watch(self):
+        """What the thread does that sees whether the other one still goes on."""
         with self._changed:
-            self._running.remove(job)
-        error = EngineError("The engine was closed") if reason == "error" else None
-        self._finish(job, reason, error)
+            while not (self._closed or self._failure):
+                self._changed.wait(min(self._patience / 4, 5.0))
+                if not self._is_stuck() and self._thread.is_alive():
+                    continue
+                seconds = time.monotonic() - self._stepped
+                said = f"A step has not ended after {seconds:.0f} s"
+                self._failure = self._failure or EngineError(said)
+        if self._failure:
+            self._end_all()
 
-    def _say_logprobs(self, job, generated):
-        """Reads all of a text again: slow and simple."""
-        text = np.concatenate([job.start, generated])
-        logits = np.asarray(self.model(text[None, :-1]))[0]
-        for place in range(len(job.logprobs), len(generated)):
-            row = logits[len(job.start) + place - 1]
-            count = job.answer.request.logprobs
-            job.logprobs.append(alternatives(row, generated[place], count))
-
-    def _count(self, job, written):
-        now, new = time.monotonic(), written - job.written
-        if not job.written and new:
-            self._figures.prompt_tokens += job.answer.prompt_tokens
-            self._figures.time_to_first_token.add(now - job.answer.submitted)
-        elif new:
-            self._figures.time_between_tokens.add((now - job.last) / new, new)
-        job.last = now
-        self._figures.generation_tokens += new
+    def _end_all(self):
+        """Ends all answers that are not done, because nobody will go on with them."""
+        with self._changed:
+            left = [*self._batch.all(), *self._waiting]
+            self._waiting = Waiting()
+            if self._warming is not None:
+                self._warming[1].set()
+        failure = self._failure
+        said = f"failed: {failure!r}" if failure else "was closed"
+        for job in left:
+            error = EngineError(f"The engine {said}")
+            error.__cause__ = failure
+            self._finish(job, "error", error)
 
     def _finish(self, job, reason, error=None):
+        if job.answer.done:
+            return
         self._figures.finished[reason] += 1
         if job.written:
             seconds = time.monotonic() - job.answer.submitted
             self._figures.time_of_answer.add(seconds)
         job.answer.finish(reason, job.written, error)
-
-
-def ending(job: Job) -> FinishReason | None:
-    """Why a text that is not done ends now, or `None`."""
-    answer = job.answer
-    if answer.cancelled:
-        return "cancelled"
-    if answer.deadline is not None and time.monotonic() >= answer.deadline:
-        return "deadline"
-    return None

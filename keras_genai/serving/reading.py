@@ -2,17 +2,18 @@
 
 import dataclasses
 import secrets
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_genai.samplers.text import Reader, first_stop
-from keras_genai.serving.completion import Completion
+from keras_genai.serving.completion import Completion, FinishReason
 from keras_genai.serving.requests import (
     MOST_STOP_TOKENS,
     Piece,
     TextRequest,
-    TokenLogprob,
     TooLongError,
 )
 from keras_genai.tasks.seq2seq import Seq2SeqLM
@@ -72,6 +73,15 @@ class Job:
             self.answer.add(Piece(more, gained, said))
         return reader.stopped
 
+    def ending(self) -> FinishReason | None:
+        """Why it ends although it is not done, or `None`."""
+        if self.answer.cancelled:
+            return "cancelled"
+        deadline = self.answer.deadline
+        if deadline is not None and time.monotonic() >= deadline:
+            return "deadline"
+        return None
+
     def _until_stop(self, generated, before):
         """int: how many tokens a stop text took to be complete."""
         for count in range(before + 1, len(generated)):
@@ -125,16 +135,6 @@ def read(model: Any, request: TextRequest, length: int) -> Job:
     return Job(answer, start, inputs, max_length, stops, sampler, reader)
 
 
-def alternatives(logits: np.ndarray, token: int, count: int) -> TokenLogprob:
-    """The log-probability of a token, and the likeliest ones.
-
-    Args:
-        logits: float array `(V,)`.
-        token: int.
-        count: int, how many of the likeliest.
-    """
-    shifted = logits.astype("float64") - logits.max()
-    logprobs = shifted - np.log(np.exp(shifted).sum())
-    best = np.argsort(-logprobs, kind="stable")[:count]
-    found = tuple((int(each), float(logprobs[each])) for each in best)
-    return TokenLogprob(int(token), float(logprobs[token]), found)
+def encoder_inputs(model: Any, tokens: Sequence[int]) -> tuple:
+    """What the encoder of a model reads of tokens: tensors `(1, S)`."""
+    return model.begin([list(tokens)])[1]

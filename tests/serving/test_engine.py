@@ -1,14 +1,14 @@
 """An engine answers many people at once, each as if it were alone."""
 
 import asyncio
+import random
+import threading
+import time
 
-import keras
 import numpy as np
 import pytest
+from toy_writers import CONTEXT, gpt
 
-from keras_genai.data import tokenizers
-from keras_genai.modalities.text import Text
-from keras_genai.networks.gpt import GPT
 from keras_genai.serving import (
     BusyError,
     Engine,
@@ -16,33 +16,26 @@ from keras_genai.serving import (
     TextRequest,
     TooLongError,
 )
-from keras_genai.tasks.language import CausalLM
-
-CONTEXT = 48
+from keras_genai.serving.waiting import Waiting
 
 
 @pytest.fixture(scope="module")
 def model():
-    keras.utils.set_random_seed(0)
-    network = GPT(context=CONTEXT, depth=1, width=16, num_heads=2)
-    model = CausalLM(network, target=Text(tokenizers.byte_level()))
-    for weight in model.trainable_variables:  # so that it has opinions
-        weight.assign(weight * 8)
-    return model
+    return gpt()
 
 
 @pytest.fixture(scope="module")
 def engine(model):
-    with Engine(model, rows=4) as engine:
+    with Engine(model, rows=3) as engine:
         yield engine
 
 
 def alone(model, request):
     """What `generate` writes for a request."""
-    prompt, (starts, _) = request.prompt, model.begin([request.prompt])
+    starts, _ = model.begin([request.prompt])
     begin = len(starts[0])
     return model.generate(
-        prompt,
+        request.prompt,
         max_length=begin + request.max_tokens,
         sampler=request.sampler(begin),
         seed=request.seed,
@@ -51,20 +44,41 @@ def alone(model, request):
     )
 
 
-def test_an_answer_is_what_generate_writes(model, engine):
+def tokens_of(answer):
+    return [token for piece in answer for token in piece.tokens]
+
+
+def until(condition, seconds=20):
+    """Waits until a function says yes."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def test_answers_are_what_generate_writes_alone(model, engine):
     requests = [
         TextRequest("ab", max_tokens=12, temperature=0, seed=1),
         TextRequest("hello", max_tokens=20, seed=3, top_p=0.9, frequency_penalty=0.5),
-        TextRequest("x", max_tokens=9, seed=4, logit_bias={97: 99.0}, stop=("a",)),
+        TextRequest("hello", max_tokens=20, seed=4, top_p=0.8, frequency_penalty=0.4),
+        TextRequest("x", max_tokens=9, seed=4, logit_bias={97: 99.0}, stop=("aa",)),
+        TextRequest("xy", max_tokens=9, seed=5, logit_bias={97: 99.0}, stop=("b", 97)),
     ]
-    answers = [engine.submit(request) for request in requests]
-    for request, answer in zip(requests, answers, strict=True):
-        assert "".join(piece.text for piece in answer) == alone(model, request)
-        assert answer.finish_reason == ("stop" if request.stop else "length")
+    for _ in range(2):
+        answers = [engine.submit(request) for request in requests]
+        for request, answer in zip(requests, answers, strict=True):
+            assert "".join(piece.text for piece in answer) == alone(model, request)
+            assert answer.finish_reason == ("stop" if request.stop else "length")
+        requests.reverse()
+    stopped = {answer.request.prompt: answer for answer in answers}
+    assert stopped["x"].text() == ""
+    assert stopped["x"].completion_tokens == 2  # as many as the stop text took
+    assert tokens_of(stopped["xy"]) == [97]
 
 
 def test_logprobs_are_those_of_the_model_itself(model, engine):
     request = TextRequest([5, 6, 7], max_tokens=6, seed=1, temperature=3.0, logprobs=2)
+    company = engine.submit(TextRequest("a", max_tokens=40, seed=1))
     answer = engine.submit(request)
     pieces = list(answer)
     tokens = [token for piece in pieces for token in piece.tokens]
@@ -76,34 +90,213 @@ def test_logprobs_are_those_of_the_model_itself(model, engine):
         assert each.logprob == pytest.approx(row[each.token], abs=1e-4)
         best = np.argsort(-row)[:2]
         assert [token for token, _ in each.alternatives] == best.tolist()
+    assert not any(piece.logprobs for piece in company)
 
 
-def test_an_answer_can_be_awaited(engine):
+def test_an_answer_can_be_awaited_and_read_twice(engine):
     async def read():
         answer = engine.submit(TextRequest("ab", max_tokens=12, seed=0))
         return [piece async for piece in answer], answer
 
     pieces, answer = asyncio.run(read())
     assert answer.done
-    assert tuple(pieces) == answer.pieces
-    assert sum(len(piece.tokens) for piece in pieces) == 12
+    assert tuple(pieces) == answer.pieces == tuple(answer)
+    assert len(tokens_of(answer)) == 12
 
 
 def test_what_cannot_be_honoured_is_refused(engine):
-    with pytest.raises(TooLongError, match="at most 48 tokens together"):
+    with pytest.raises(TooLongError, match="at most 48 tokens together") as caught:
         engine.submit(TextRequest("ab", max_tokens=47))
+    error = caught.value
+    assert (error.prompt_tokens, error.max_tokens, error.context) == (2, 47, 48)
     with pytest.raises(ValueError, match="`biases` must be about tokens below"):
         engine.submit(TextRequest("ab", max_tokens=4, logit_bias={10**6: 1.0}))
+    with pytest.raises(ValueError, match="`stop` must leave the model at most"):
+        engine.submit(TextRequest("ab", max_tokens=4, stop=range(20)))
+    with pytest.raises(TypeError, match="`request` must be a TextRequest"):
+        engine.submit("ab")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"max_tokens": 0}, ValueError, "`max_tokens` must be an int >= 1"),
+        ({"temperature": -1}, ValueError, "`temperature` must be a number >= 0"),
+        ({"top_p": 2}, ValueError, "`top_p`"),
+        ({"frequency_penalty": 1e9}, ValueError, "`frequency_penalty` must be"),
+        ({"repetition_penalty": 0}, ValueError, "`penalty` must be a number > 0"),
+        ({"logprobs": 21}, ValueError, "`logprobs` must be at most 20"),
+        ({"stop": "a"}, TypeError, "`stop` must be a tuple"),
+        ({"seed": "1"}, TypeError, "`seed` must be an int"),
+        ({"deadline": 0}, ValueError, "`deadline` must be a number of seconds"),
+        ({"client": 3}, TypeError, "`client` must be a str"),
+    ],
+)
+def test_bad_requests_say_what_is_allowed(arguments, error, message):
+    with pytest.raises(error, match=message):
+        TextRequest("a", **arguments)
+
+
+def test_an_answer_as_long_as_there_is_room_for_needs_no_length(engine):
+    answer = engine.submit(TextRequest([1] * 10, seed=0))
+    assert len(tokens_of(answer)) == CONTEXT - 10
+    assert answer.finish_reason == "length"
+    assert engine.submit(TextRequest("", max_tokens=1)).wait(20)
+
+
+def test_a_cancelled_answer_ends_within_four_tokens(engine):
+    answer = engine.submit(TextRequest("ab", seed=0))
+    seen = []
+    for piece in answer:
+        seen += piece.tokens
+        answer.cancel()
+    assert answer.finish_reason == "cancelled"
+    assert len(seen) <= 8  # those that came before, and one call
+    until(lambda: engine.figures()["running"] == 0)
+
+
+def test_a_deadline_ends_what_is_written_and_what_waits(model):
+    with Engine(model, rows=1, deterministic=True) as engine:
+        engine.warm_up()
+        written = engine.submit(TextRequest("ab", deadline=0.001))
+        waits = engine.submit(TextRequest("ab", deadline=0.001))
+        assert written.wait(20)
+        assert waits.wait(20)
+        assert written.finish_reason == waits.finish_reason == "deadline"
+        assert engine.figures()["finished"]["deadline"] == 2
+
+
+def test_clients_take_turns():
+    waiting = Waiting()
+    for name in ("a1", "a2", "a3", "b1", "c1", "b2"):
+        waiting.put(name[0], name)
+    assert waiting.get() == "a1"
+    assert waiting.remove(lambda name: name == "c1") == ["c1"]
+    waiting.put("d", "d1")
+    assert [waiting.get() for _ in range(len(waiting))] == [
+        "b1",
+        "a2",
+        "d1",
+        "b2",
+        "a3",
+    ]
 
 
 def test_too_many_are_told_when_to_come_back(model):
-    with Engine(model, rows=1, queue=1) as engine:
-        request = TextRequest("ab", max_tokens=40)
-        answers = [engine.submit(request)]
-        with pytest.raises(BusyError) as caught:  # noqa: PT012 - one of them is
-            for _ in range(50):
-                answers.append(engine.submit(request))
+    with Engine(model, rows=1, queue=2, deterministic=True) as engine:
+        request = TextRequest("ab", seed=0)
+        answers = [engine.submit(request) for _ in range(3)]
+        with pytest.raises(BusyError) as caught:
+            engine.submit(request)
         assert caught.value.retry_after >= 1
+        assert engine.figures()["refused"] == 1
+        assert all(answer.wait(20) for answer in answers)
+        assert engine.submit(request).wait(20)
+
+
+def test_no_row_is_lost_and_survivors_are_right_when_many_give_up(model):
+    chance = random.Random(0)
+    with Engine(model, rows=3, queue=100, prefix_bytes=10**5) as engine:
+        expected, answers = {}, []
+        for number in range(150):
+            seed = number % 5
+            request = TextRequest("ab" * (1 + seed), max_tokens=10, seed=seed)
+            while True:
+                try:
+                    answer = engine.submit(request)
+                    break
+                except BusyError:
+                    time.sleep(0.01)
+            if chance.random() < 0.3:
+                threading.Timer(chance.random() * 0.02, answer.cancel).start()
+            answers.append(answer)
+        assert all(answer.wait(30) for answer in answers)
+        for answer in answers:
+            if answer.finish_reason == "length":
+                text = expected.setdefault(answer.seed, tokens_of(answer))
+                assert tokens_of(answer) == text
+        assert len(expected) == 5
+        until(lambda: engine.figures()["running"] == 0)
+        figures = engine.figures()
+        assert figures["waiting"] == 0
+        assert sum(figures["finished"].values()) == 150
+        assert figures["reused_tokens"] == 0  # nobody has 16 tokens in common
+        assert engine.alive()
+
+
+def test_all_who_wait_hear_of_it_when_the_engine_dies(model):
+    engine = Engine(model, rows=1, deterministic=True)
+    assert engine.alive()
+
+    def fail(*_):
+        raise MemoryError("no memory left")
+
+    engine._batch.slots.step = fail
+    answers = [engine.submit(TextRequest("ab", seed=0)) for _ in range(2)]
+    for answer in answers:
+        with pytest.raises(EngineError, match="failed: MemoryError"):
+            list(answer)
+        assert answer.finish_reason == "error"
+    assert not engine.alive()
+    with pytest.raises(EngineError, match="does not run any more"):
+        engine.submit(TextRequest("ab"))
+    engine.close()
+
+
+def test_a_step_that_never_ends_is_noticed(model):
+    engine = Engine(model, rows=1, deterministic=True, patience=0.2)
+    go_on = threading.Event()
+    engine._batch.slots.step = lambda *_: go_on.wait()
+    answer = engine.submit(TextRequest("ab"))
+    assert answer.wait(20)
+    assert not engine.alive()
+    assert "A step has not ended" in str(answer.error)
+    go_on.set()
+    engine.close()
+
+
+def test_a_row_that_was_lost_stops_the_engine(model):
+    engine = Engine(model, rows=2, deterministic=True)
+    free = engine._batch.slots.free
+    engine._batch.slots.free = lambda row, keep: None
+    lost = engine.submit(TextRequest("ab"))
+    next(iter(lost))
+    lost.cancel()
+    assert lost.wait(20)
+    until(lambda: not engine.alive())
+    engine._batch.slots.free = free
+    engine.close()
+
+
+def test_a_closed_engine_leaves_nobody_waiting(model):
+    with Engine(model, rows=1, deterministic=True) as engine:
+        answers = [engine.submit(TextRequest("ab")) for _ in range(3)]
+    assert all(answer.wait(20) for answer in answers)
+    assert answers[-1].finish_reason == "error"
     with pytest.raises(EngineError):
-        engine.submit(TextRequest("ab", max_tokens=40))
-    assert {answer.finish_reason for answer in answers} <= {"length", "error"}
+        engine.submit(TextRequest("ab"))
+
+
+def test_memory_is_what_it_is_said_to_be_or_refused(model):
+    with Engine(model, rows=2, prefix_bytes=1000) as engine:
+        cells = 2 * 48 + 64  # of the ring, and of the text that is read
+        assert engine.memory() == cells * (2 * 16 * 4 + 4) + 1000
+    with pytest.raises(ValueError, match="`kv_bytes` must be at least"):
+        Engine(model, rows=2, kv_bytes=100)
+    with pytest.raises(ValueError, match="`length` must be at most"):
+        Engine(model, length=CONTEXT + 1)
+
+
+def test_figures_say_what_was_done(model):
+    with Engine(model, rows=2, deterministic=True) as engine:
+        engine.warm_up()
+        answers = [engine.submit(TextRequest("abc", max_tokens=9)) for _ in range(2)]
+        assert all(answer.wait(20) for answer in answers)
+        figures = engine.figures()
+    assert figures["prompt_tokens"] == 6
+    assert figures["generation_tokens"] == 18
+    assert figures["finished"]["length"] == 2
+    assert figures["time_to_first_token"]["count"] == 2
+    assert figures["time_between_tokens"]["count"] == 16
+    assert figures["time_of_answer"]["count"] == 2
+    assert figures["kv_cache_usage"] == 0
