@@ -8,9 +8,11 @@ import tensorflow as tf
 class Layout(NamedTuple):
     """What the parts of a cache are like, in the order of `tf.nest.flatten`.
 
+    Parts that do not grow with the text, such as the state of a recurrent network or
+    the nearest tokens of a window, are each row's own, and no ring.
+
     Attributes:
-        cache: nest of `tf.TensorSpec`, of one row, `LENGTHS[0]` slots and, with an
-            encoder, `LENGTHS[0]` tokens that it reads.
+        cache: nest of `tf.TensorSpec`, of one row.
         slot_axes: tuple of int or `None`: the axis of each part that has as many places
             as the cache has slots.
         source_axes: tuple of int or `None`: the one that has as many as an encoder has
@@ -22,18 +24,26 @@ class Layout(NamedTuple):
     source_axes: tuple
 
     @classmethod
-    def of(cls, decoder, sources=None):
+    def of(cls, decoder, slots, sources=None):
         """What a decoder's cache is like.
 
         Args:
             decoder: see `keras_genai.samplers.slots.Slots`.
-            sources: int or `None`. Most tokens that its encoder reads.
+            slots: int, at least 16. How many there are at most.
+            sources: int or `None`, at least 16. Most tokens that its encoder reads.
         """
-        short, long = LENGTHS
-        cache = specs(decoder, short, sources and short)
-        slots = _growing(cache, specs(decoder, long, sources and short))
-        source = _growing(cache, specs(decoder, short, sources and long))
-        return cls(cache, slots, source)
+        cache = cache_specs(decoder, slots, sources)
+        axes = _growing(cache, cache_specs(decoder, slots - FEWER, sources))
+        if axes is None:  # what is kept of so few is of another kind
+            axes = _growing(cache, cache_specs(decoder, slots + FEWER, sources))
+        fewer = sources and sources - FEWER
+        source_axes = _growing(cache, cache_specs(decoder, slots, fewer))
+        return cls(cache, axes, source_axes)
+
+    def is_kept(self, decoder, slots, sources=None):
+        """bool: whether a cache of so many slots has the same parts."""
+        found = tf.nest.flatten(cache_specs(decoder, slots, sources))
+        return found == self.specs(1, slots, sources)
 
     def specs(self, rows, ring, sources=None):
         """list of `tf.TensorSpec`: the parts of so many rows, slots and tokens read."""
@@ -70,10 +80,10 @@ class Layout(NamedTuple):
         return tf.pad(part, missing)
 
 
-LENGTHS = (16, 24)  # of which each axis is unlike all others, when compared
+FEWER = 8  # slots, or tokens that are read, by which the axes are told
 
 
-def specs(decoder, length, sources):
+def cache_specs(decoder, length, sources):
     """Nest of `tf.TensorSpec`: the cache of one row, which is not computed."""
     inputs = ()
     if sources:
@@ -91,13 +101,18 @@ def specs(decoder, length, sources):
     )
 
 
-def _growing(before, after):
-    """tuple: the axis of each part that is longer in the second cache, or `None`."""
+def _growing(cache, other):
+    """tuple: the axis of each part that has another size there, or `None`.
+
+    It is `None` if the other cache has other parts.
+    """
+    parts, others = tf.nest.flatten(cache), tf.nest.flatten(other)
+    if len(parts) != len(others):
+        return None
     found = []
-    pairs = zip(tf.nest.flatten(before), tf.nest.flatten(after), strict=True)
-    for one, other in pairs:
+    for one, other in zip(parts, others, strict=True):
         sizes = zip(one.shape, other.shape, strict=True)
-        axes = [axis for axis, (short, long) in enumerate(sizes) if short != long]
+        axes = [axis for axis, (here, there) in enumerate(sizes) if here != there]
         found.append(axes[0] if axes else None)
     return tuple(found)
 

@@ -56,12 +56,12 @@ class Slots:
         numbers = tuple(rule.numbers(size) for rule in self.rules)
         self._rule_numbers = tf.nest.map_structure(tf.constant, numbers)
         self._ends = tf.constant(np.isin(np.arange(size), list(ends)))
-        self._layout = Layout.of(decoder, sources)
-        self.rows = self.ring = self._index = 0
-        self._cache: list = []
         longest = max(CHUNKS)
         short = [chunk for chunk in CHUNKS if chunk >= min(length, longest)]
         self.draft_slots = short[0] if length <= longest else -(-length // 256) * 256
+        self._layout = Layout.of(decoder, self.draft_slots, sources)
+        self.rows = self.ring = self._index = 0
+        self._cache: list = []
         self._draft = self._variables(1, self.draft_slots)
         self._prompt: Any = None
         self._prefixes = None
@@ -79,6 +79,12 @@ class Slots:
     def draft_bytes(self):
         """int: bytes of those of the text that is being read."""
         return self.nbytes(1, self.draft_slots)
+
+    def can_have(self, ring):
+        """bool: whether there may be so many slots, and it makes a difference."""
+        if set(self._layout.slot_axes) == {None}:
+            return False
+        return self._layout.is_kept(self.decoder, ring, self.sources)
 
     def resize(self, rows, ring, kept=()):
         """Makes the cache larger or smaller.
@@ -145,7 +151,9 @@ class Slots:
         run(self._draft, inputs)
         if self._prefixes is not None:
             prefix, self._read = self._prefixes.find(self._prompt[:-1])
-            if prefix is not None:
+            if self.draft_slots - self._read < CHUNKS[0]:  # no room to read the rest
+                self._read = 0
+            elif prefix is not None:
                 self._load(prefix)
         return self._read
 

@@ -58,14 +58,15 @@ class Batch:
             sources=bucket(length, LEAST_RING) if own_inputs(model) else None,
             prefix_bytes=prefix_bytes,
         )
-        most = rows, max(length, LEAST_RING)
-        numbers = [*(number for number in ROWS if number < rows), rows]
-        rings = [most[1]]
-        while rings[0] > 2 * SMALL_RING:
-            rings.insert(0, 1 << (rings[0] - 1).bit_length() - 1)
+        numbers, rings = [rows], [self.slots.draft_slots]
+        if not deterministic:
+            numbers = [*(number for number in ROWS if number < rows), rows]
+            while rings[0] > SMALL_RING:
+                fewer = 1 << (rings[0] - 1).bit_length() - 1
+                if not self.slots.can_have(fewer):
+                    break
+                rings.insert(0, fewer)
         self.shapes = [(number, ring) for number in numbers for ring in rings]
-        if deterministic:
-            self.shapes = [most]
         self._warm: set[tuple[int, int]] = set()
         self._calm = 0
 

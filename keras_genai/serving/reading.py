@@ -16,7 +16,6 @@ from keras_genai.serving.requests import (
     TextRequest,
     TooLongError,
 )
-from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 
 @dataclasses.dataclass(eq=False)
@@ -122,10 +121,7 @@ def read(model: Any, request: TextRequest, length: int) -> Job:
             f"`stop` must leave the model at most {MOST_STOP_TOKENS} tokens to end "
             f"with. Received: {len(stops)}"
         )
-    own: tuple = ()
-    if isinstance(model, Seq2SeqLM):
-        own = model.generation.rules(len(start))
-    sampler = request.sampler(len(start), own)
+    sampler = request.sampler(len(start))
     sampler.numbers(model.vocabulary_size)  # checks the tokens of rules
     seed = secrets.randbits(63) if request.seed is None else int(request.seed)
     read_tokens = int(inputs[1].numpy().sum()) if inputs else len(start)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from toy_writers import CONTEXT, gpt, words
+from toy_writers import CONTEXT, gpt, windowed, words
 
 from keras_genai.samplers import (
     FrequencyPenalty,
@@ -113,6 +113,19 @@ def test_rows_and_slots_may_change_while_texts_are_written(model, asked, expecte
     while not slots.text.done[0]:
         slots.step()
     np.testing.assert_array_equal(slots.written(0, 0), expected[0][:40])
+
+
+def test_a_row_that_keeps_near_tokens_only_does_so_for_itself():
+    model, asked = windowed(), texts(5, SAMPLERS[:2])
+    slots = Slots(model, CONTEXT, prefix_bytes=10**6)
+    slots.resize(2, slots.draft_slots)
+    assert not slots.can_have(16)  # a cache of so few slots has no window
+    expected = alone(model, asked)
+    check_equal(serve(slots, asked), expected)
+    # What is kept of a window is of use to who goes on from its end only.
+    assert slots.begin(np.concatenate([expected[0], [1, 2]])) == len(expected[0]) - 1
+    assert slots.begin(expected[0][:-2]) == len(asked[0][0]) - 1
+    check_equal(serve(slots, asked), expected)
 
 
 def test_known_beginnings_change_nothing(model):

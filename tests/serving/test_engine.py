@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from toy_writers import CONTEXT, gpt
+from toy_writers import CONTEXT, encoder_decoder, gpt, recurrent_pair, rnn
 
 from keras_genai.serving import (
     BusyError,
@@ -17,6 +17,7 @@ from keras_genai.serving import (
     TooLongError,
 )
 from keras_genai.serving.waiting import Waiting
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +35,15 @@ def alone(model, request):
     """What `generate` writes for a request."""
     starts, _ = model.begin([request.prompt])
     begin = len(starts[0])
+    has_encoder = isinstance(model, Seq2SeqLM)
+    rules = model.generation.rules(begin) if has_encoder else ()
     return model.generate(
         request.prompt,
         max_length=begin + request.max_tokens,
-        sampler=request.sampler(begin),
+        sampler=request.sampler(begin, rules),
         seed=request.seed,
         stop=request.stop,
-        strip_prompt=True,
+        **({} if has_encoder else {"strip_prompt": True}),
     )
 
 
@@ -74,6 +77,20 @@ def test_answers_are_what_generate_writes_alone(model, engine):
     assert stopped["x"].text() == ""
     assert stopped["x"].completion_tokens == 2  # as many as the stop text took
     assert tokens_of(stopped["xy"]) == [97]
+
+
+@pytest.mark.parametrize("make", [rnn, encoder_decoder, recurrent_pair])
+def test_other_networks_write_the_same_in_company(make):
+    model = make()
+    requests = [
+        TextRequest("ab" * (1 + 3 * number), max_tokens=6 + 4 * number, seed=number)
+        for number in range(4)
+    ]
+    with Engine(model, rows=2, length=CONTEXT, deterministic=True) as engine:
+        answers = [engine.submit(request) for request in requests]
+        found = ["".join(piece.text for piece in answer) for answer in answers]
+    assert found == [alone(model, request) for request in requests]
+    assert [answer.prompt_tokens for answer in answers] == [2, 8, 14, 20]
 
 
 def test_logprobs_are_those_of_the_model_itself(model, engine):
@@ -279,7 +296,7 @@ def test_a_closed_engine_leaves_nobody_waiting(model):
 
 def test_memory_is_what_it_is_said_to_be_or_refused(model):
     with Engine(model, rows=2, prefix_bytes=1000) as engine:
-        cells = 2 * 48 + 64  # of the ring, and of the text that is read
+        cells = 2 * 64 + 64  # of the ring, and of the text that is read
         assert engine.memory() == cells * (2 * 16 * 4 + 4) + 1000
     with pytest.raises(ValueError, match="`kv_bytes` must be at least"):
         Engine(model, rows=2, kv_bytes=100)
