@@ -225,6 +225,8 @@ def _rewriter(
     from keras_genai.evaluation.translation import translate
 
     known = {} if prefix is not None else _published(place, task)
+    if not known and languages is not None and _speak(model, languages):
+        languages = None
     chosen = _choose(known, languages)
     entry = entry_of(name, model.name)
     if prefix is None:
@@ -254,6 +256,18 @@ def _published(place, task):
     ):
         raise ValueError(f"`task_specific_params` of {place} must be a dict of dicts")
     return {name: given for name, given in found.items() if name.startswith(task)}
+
+
+def _speak(model, languages):
+    """Whether a model's texts have a language code, which are now these two."""
+    from keras_genai.data.languages import has_codes
+    from keras_genai.tasks.languages import translate_between
+
+    if model.tokenizer is None or not has_codes(model.tokenizer):
+        return False
+    source, _, target = languages.partition("-")
+    translate_between(model, source or None, target or None)
+    return True
 
 
 def _choose(known, languages):

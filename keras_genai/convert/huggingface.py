@@ -22,7 +22,7 @@ from keras_genai import compat
 from keras_genai.convert.chat import read_turns
 from keras_genai.convert.families import FAMILIES
 from keras_genai.convert.matching import match, readers
-from keras_genai.convert.reading import read_object
+from keras_genai.convert.reading import read_object, write_object
 from keras_genai.convert.sentence_transformers import (
     Joined,
     body_of,
@@ -34,15 +34,14 @@ from keras_genai.convert.tokenizer_files import (
     TOKENIZER_CONFIG,
     read_options,
     read_tokenizer,
-    write_options,
+    write_tokenizer,
 )
 from keras_genai.data.template_turns import TemplateTurns
-from keras_genai.files.writing import write_text
 from keras_genai.tasks import presets
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.filling import build_filled
 from keras_genai.tasks.language import CausalLM
-from keras_genai.tasks.presets import CONFIG, TOKENIZER, PresetError
+from keras_genai.tasks.presets import CONFIG, PresetError
 
 GENERATION = "generation_config.json"
 PREPROCESSOR, PROCESSOR = "preprocessor_config.json", "processor_config.json"
@@ -127,6 +126,7 @@ def read(folder, task=None, **overrides):
         build, lambda model: readers(matched(model), model, tensors, folder)
     )
     model.tokenizer = tokenizer
+    family.finish(model)
     if isinstance(model, CausalLM) and "turns" not in overrides:
         model.turns = read_turns(folder, tokenizer) or model.turns
     return model
@@ -192,9 +192,9 @@ def write(model, folder):
         "dtype": str(model.dtype_policy.variable_dtype),
         **architecture.describe(model),
     }
-    _write_json(folder / CONFIG, config)
+    write_object(folder / CONFIG, config)
     weights = model.preset_weights()
-    arrays = {}
+    arrays = architecture.computed(model)
     for rule in (*architecture.rules(model), *architecture.head(model)):
         ours = [_stored(weights.pop(path)) for path in rule.ours]
         for name, array in zip(rule.theirs, rule.write(*ours), strict=True):
@@ -203,17 +203,17 @@ def write(model, folder):
         raise ValueError(f"{architecture.name} has no place for {sorted(weights)}")
     save_file(arrays, folder / WEIGHTS, metadata={"format": "pt"})
     if architecture.generation is not None:
-        _write_json(folder / GENERATION, architecture.generation(model))
+        write_object(folder / GENERATION, architecture.generation(model))
     for name, content in architecture.files(model).items():
-        _write_json(folder / name, content)
+        write_object(folder / name, content)
     if model.tokenizer is not None:
-        core = model.tokenizer.core
-        write_text(folder / TOKENIZER, core.to_str(pretty=True))
-        options = write_options(model.tokenizer, getattr(model, "context", None))
+        options = write_tokenizer(
+            model.tokenizer, folder, getattr(model, "context", None)
+        )
         turns = getattr(model, "turns", None)
         if isinstance(turns, TemplateTurns):
             options["chat_template"] = turns.template
-        _write_json(folder / TOKENIZER_CONFIG, options)
+        write_object(folder / TOKENIZER_CONFIG, options)
 
 
 def _stored(weight):
@@ -298,11 +298,6 @@ def _find_writer(model):
     raise ValueError(
         f"`format='huggingface'` cannot hold this {type(model).__name__}: {reason}"
     )
-
-
-def _write_json(path, content):
-    text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True)
-    write_text(path, f"{text}\n")
 
 
 presets.add_format("huggingface", recognizes, read, write)

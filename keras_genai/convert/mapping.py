@@ -112,6 +112,8 @@ class Architecture:
             can do without, as parts of another head.
         generation: `generation(model)`, the dict of generation_config.json, or `None`.
         files: `files(model)`, the dicts of further JSON files by their names.
+        computed: `computed(model)`, a dict of float32 arrays by the names of tensors
+            that are written, and never read, as they follow from config.json.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Architecture:
     unused: tuple = ()
     generation: Callable | None = None
     files: Callable = lambda model: {}
+    computed: Callable = lambda model: {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,10 +141,11 @@ class Family:
             first with that class counts.
         prefix: str, what heads put before the names of the body, `"bert."`.
         tokenizer: `tokenizer(folder, options, size)` that makes a
-            `tokenizers.Tokenizer` from vocabulary files, or returns `None` if there are
-            none; `options` is tokenizer_config.json as a dict, `size` the rows of the
-            token table.
+            `tokenizers.Tokenizer`, or a `Tokenizer`, from vocabulary files, or returns
+            `None` if there are none; `options` is tokenizer_config.json as a dict,
+            `size` the rows of the token table.
         rename: function from a stored name to the one in the rules.
+        finish: function of the model when all is in place, which may change it.
     """
 
     model_type: str
@@ -150,6 +154,7 @@ class Family:
     prefix: str
     tokenizer: Callable
     rename: Callable = lambda name: name
+    finish: Callable = lambda model: None
 
 
 def made(task, networks, overrides, **arguments):

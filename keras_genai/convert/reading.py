@@ -1,8 +1,11 @@
 """JSON files of a published folder: objects of reasonable size, or nothing."""
 
+import json
+
 from keras_genai.files.finding import find_file
 from keras_genai.files.plain import parse_json
 from keras_genai.files.text import read_text
+from keras_genai.files.writing import write_text
 from keras_genai.tasks.presets import PresetError
 
 LARGEST = 8 * 2**20  # bytes; config.json with 100,000 labels takes 4 MB
@@ -28,6 +31,12 @@ def read_object(folder, name, limit=LARGEST):
 def read_list(folder, name, limit=LARGEST):
     """As `read_object`, for a file that holds a list."""
     return _read(folder, name, limit, list)
+
+
+def write_object(path, content):
+    """Writes a dict as a JSON file."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True)
+    write_text(path, f"{text}\n")
 
 
 def _read(folder, name, limit, kind):

@@ -2,11 +2,15 @@
 
 import json
 
+from keras_genai.convert import translator_files
 from keras_genai.convert.reading import read_object
-from keras_genai.data import published
+from keras_genai.data import languages, published
+from keras_genai.data.mapped_tokenizer import MappedTokenizer
+from keras_genai.data.tokenizer import Tokenizer
 from keras_genai.data.tokenizer_options import check_options, token_text
 from keras_genai.files.finding import find_file
-from keras_genai.tasks.presets import TOKENIZER, PresetError
+from keras_genai.files.writing import write_text
+from keras_genai.tasks.presets import CONFIG, TOKENIZER, PresetError
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
 SPECIAL_TOKENS, ADDED_TOKENS = "special_tokens_map.json", "added_tokens.json"
@@ -14,6 +18,7 @@ SPECIAL_TOKENS, ADDED_TOKENS = "special_tokens_map.json", "added_tokens.json"
 _OTHERS = (
     *("sentencepiece.bpe.model", "tokenizer.model", "spm.model", "vocab.bpe"),
     *("vocab.json", "vocab.txt", "merges.txt", "spiece.model", "encoder.json"),
+    *("source.spm", "target.spm"),
 )
 # Classes of tokenizers whose vocabulary files are read as a family's own.
 _CLASSES = {
@@ -28,6 +33,10 @@ _CLASSES = {
     "gpt2": ("GPT2Tokenizer",),
     "bart": ("BartTokenizer", "RobertaTokenizer"),
     "blenderbot": ("BlenderbotTokenizer",),
+    "marian": ("MarianTokenizer",),
+    "pegasus": ("PegasusTokenizer",),
+    "mbart": ("MBartTokenizer", "MBart50Tokenizer"),
+    "m2m_100": ("M2M100Tokenizer", "NllbTokenizer"),
     "t5": ("T5Tokenizer",),
     "whisper": ("WhisperTokenizer",),
     "clip": ("CLIPTokenizer",),
@@ -37,6 +46,7 @@ _CLASSES = {
     "gemma2": ("GemmaTokenizer",),
     "gemma3_text": ("GemmaTokenizer",),
 }
+_CODED = ("mbart", "m2m_100")  # texts have a language code
 _ANY_CLASS = (None, "PreTrainedTokenizer", "TokenizersBackend")
 
 
@@ -71,11 +81,18 @@ def read_tokenizer(folder, family, size=None, families=None):
         PresetError: if a file is damaged, or is none for this model.
     """
     options = read_options(folder)
+    if options.get("tokenizer_class") is None:  # where old folders say it
+        stated = (read_object(folder, CONFIG) or {}).get("tokenizer_class")
+        if str(stated).removesuffix("Fast") in _CLASSES.get(family.model_type, ()):
+            options["tokenizer_class"] = stated
     try:
         check_options(options)
         path = find_file(folder, TOKENIZER)
         if path is not None:
             tokenizer = published.from_file(path, options, size)
+            chosen = [options.get(f"{side}_lang") for side in ("src", "tgt")]
+            if family.model_type in _CODED and any(chosen):
+                tokenizer = languages.between(tokenizer, *chosen)
         else:
             tokenizer = _from_vocabulary(folder, family, options, size, families)
         if tokenizer is not None and family.model_type == "gpt2":
@@ -88,6 +105,24 @@ def read_tokenizer(folder, family, size=None, families=None):
     except (ValueError, TypeError, KeyError, OSError) as error:
         reason = str(error).partition("\n")[0][:300]
         raise PresetError(f"{folder} has a damaged tokenizer: {reason}") from None
+
+
+def write_tokenizer(tokenizer, folder, context):
+    """Writes tokenizer.json, or the vocabulary files of a `MappedTokenizer`.
+
+    Args:
+        tokenizer: `Tokenizer`.
+        folder: path.
+        context: int or `None`.
+
+    Returns:
+        dict of tokenizer_config.json.
+    """
+    if isinstance(tokenizer, MappedTokenizer):
+        options = translator_files.write(tokenizer, folder)
+        return options if context is None else {**options, "model_max_length": context}
+    write_text(folder / TOKENIZER, tokenizer.core.to_str(pretty=True))
+    return write_options(tokenizer, context)
 
 
 def write_options(tokenizer, context):
@@ -109,7 +144,7 @@ def write_options(tokenizer, context):
         for role, token in roles.items()
         if token is not None
     }
-    options |= published.describe(core)
+    options |= published.describe(core) | languages.stated(tokenizer)
     # The classes of the families build their tokenizer anew, from what they expect in
     # tokenizer.json; this one takes it as it is.
     options["tokenizer_class"] = "PreTrainedTokenizerFast"
@@ -137,6 +172,8 @@ def _listed(added, options):
 def _from_vocabulary(folder, family, options, size, families):
     reader = _reader(folder, family, options, families or {family.model_type: family})
     core = reader.tokenizer(folder, options, size)
+    if isinstance(core, Tokenizer):
+        return core
     if core is not None:
         return published.with_roles(core, options, size)
     found = [name for name in _OTHERS if find_file(folder, name)]

@@ -7,6 +7,7 @@ import pydantic
 
 from keras_genai.convert.encoder_decoder import (
     ACTIVATIONS,
+    FIXED,
     EncoderDecoderSettings,
     described,
     stacks,
@@ -51,7 +52,15 @@ class WhisperSettings(EncoderDecoderSettings):
     encoder_ffn_dim: Count = 1536
     decoder_ffn_dim: Count = 1536
     dropout: Rate = 0.0
-    fixed = {"scale_embedding": False, "tie_word_embeddings": True}
+    fixed = {**FIXED, "scale_embedding": False, "tie_word_embeddings": True}
+    idle = {
+        # How sounds are damaged in training, and another head.
+        *("apply_spec_augment", "mask_feature_length", "mask_feature_min_masks"),
+        *("mask_feature_prob", "mask_time_length", "mask_time_min_masks"),
+        *("mask_time_prob", "classifier_proj_size", "use_weighted_layer_sum"),
+        # Times of words, and what stands before a text, which `build` looks at.
+        *("median_filter_width", "forced_decoder_ids", "lang_ids", "alignment_heads"),
+    }
     decoding = {
         "bos_token_id": 50256,
         "eos_token_id": 50256,

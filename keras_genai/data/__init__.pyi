@@ -36,6 +36,7 @@ from .loading import Buckets as Buckets
 from .loading import DataLoader as DataLoader
 from .loading import Dataset as Dataset
 from .loading import Splits as Splits
+from .mapped_tokenizer import MappedTokenizer as MappedTokenizer
 from .template_leash import TemplateError as TemplateError
 from .template_turns import TemplateTurns as TemplateTurns
 from .turns import Turns as Turns

@@ -53,13 +53,15 @@ def pair_batch(
         body = body[: longest_target and longest_target - 1]
         return np.append(body, end)
 
-    def encoded(rows):
+    def encoded(rows, tokenizer):
         return tokenizer.encode_batch(rows) if isinstance(rows[0], str) else rows
 
     def collate(samples, length=None):
         inputs, targets = zip(*samples, strict=True)
-        inputs = [shortened(row, longest_input, end) for row in encoded(inputs)]
-        labels = [ended(row) for row in encoded(targets)]
+        inputs = [
+            shortened(row, longest_input, end) for row in encoded(inputs, tokenizer)
+        ]
+        labels = [ended(row) for row in encoded(targets, tokenizer.written)]
         sizes = (length, length if same_length else None)
         sizes = sizes if lengths is None else lengths
         whole = pad_sequence(inputs, pad, sizes[0])
@@ -128,7 +130,11 @@ def parallel_splits(
     collate = pair_batch(tokenizer, same_length=True)
 
     def loader(part, shuffle):
-        sides = [tokenizer.encode_batch(side) for side in zip(*part, strict=True)]
+        both = tokenizer, tokenizer.written
+        sides = [
+            each.encode_batch(side)
+            for each, side in zip(both, zip(*part, strict=True), strict=True)
+        ]
         rows = list(zip(*sides, strict=True))
         lengths = np.array([max(len(a), len(b) + 1) for a, b in rows])
         if max_length is not None:

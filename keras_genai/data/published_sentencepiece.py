@@ -51,6 +51,26 @@ def tokenizer_model(folder, options=None, size=None):
     if path is None:
         return None
     model = read_model(read_bytes(path, LARGEST_FILE), (BPE, UNIGRAM))
+    core = core_of(model, path, prefix_scheme(options))
+    published.add_special(core, [*model.special, model.pieces[model.unknown][0]], size)
+    _frame(core, model, options, size)
+    return published.without_gaps(core, options)
+
+
+def core_of(model, path, scheme):
+    """What cuts a text as SentencePiece does, without special tokens.
+
+    Args:
+        model: `keras_genai.data.sentencepiece.Model`.
+        path: path, for messages.
+        scheme: str, see `keras_genai.data.tokenizer_options.prefix_scheme`.
+
+    Returns:
+        `tokenizers.Tokenizer`.
+
+    Raises:
+        ValueError: if the model is none, or one that is not read here.
+    """
     with guarded(f"{path} is not a vocabulary"):
         if check_charsmap(model.charsmap) > LARGEST_GROWTH:
             raise ValueError("its normalisation makes too much of a character")
@@ -59,10 +79,8 @@ def tokenizer_model(folder, options=None, size=None):
         ):
             raise ValueError("it has too many pieces of a user, or too long ones")
         core = core_library.Tokenizer(_pieces(model))
-        _read_blanks(core, model, prefix_scheme(options))
-    published.add_special(core, [*model.special, model.pieces[model.unknown][0]], size)
-    _frame(core, model, options, size)
-    return published.without_gaps(core, options)
+        _read_blanks(core, model, scheme)
+    return core
 
 
 def _pieces(model):
@@ -112,6 +130,8 @@ def _read_blanks(core, model, scheme):
             normalizers.Replace(regex(" {2,}"), " "),
         ]
     first.append(normalizers.Replace(" ", BLANK))
+    if model.squeezes:  # also what was written as one
+        first.append(normalizers.Replace(regex(rf"{BLANK}+\z"), ""))
     then, last = [], [decoders.Replace(BLANK, " ")]
     if model.byte_fallback:
         last.append(decoders.ByteFallback())

@@ -13,6 +13,7 @@ _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3  # fields of ModelProto
 _TEXT, _SCORE, _KIND = 1, 2, 3  # fields of a piece
 # Fields of TrainerSpec.
 _MODEL_TYPE, _SUFFIX, _BYTE_FALLBACK, _START, _END = 3, 24, 35, 41, 42
+_UNKNOWN_ID, _PADDING, _UNKNOWN_PIECE = 40, 43, 45
 _CHARSMAP, _DUMMY, _EXTRA, _ESCAPE = 2, 3, 4, 5  # fields of NormalizerSpec
 _NORMAL, _UNKNOWN, _CONTROL, _USER = 1, 2, 3, 4  # kinds of pieces
 UNIGRAM, BPE = 1, 2
@@ -101,6 +102,35 @@ def read_model(data, kinds=(UNIGRAM,)):
     )
 
 
+def write_model(model):
+    """The bytes of a SentencePiece file, which `read_model` reads.
+
+    Args:
+        model: `Model` without special pieces. All but the unknown one and those that
+            are `whole` are taken for normal.
+
+    Returns:
+        bytes.
+    """
+    parts = []
+    for index, (text, score) in enumerate(model.pieces):
+        kind = _USER if text in model.whole else _NORMAL
+        kind = _UNKNOWN if index == model.unknown else kind
+        piece = _bytes(_TEXT, text.encode("utf-8")) + _key(_SCORE, 5)
+        piece += struct.pack("<f", score) + _int(_KIND, kind)
+        parts.append(_bytes(_PIECES, piece))
+    unknown = model.pieces[model.unknown][0].encode("utf-8")
+    numbers = {_MODEL_TYPE: model.kind, _BYTE_FALLBACK: model.byte_fallback}
+    numbers[_UNKNOWN_ID] = model.unknown
+    numbers |= dict.fromkeys((_START, _END, _PADDING), -1)  # there is none
+    trainer = b"".join(_int(*pair) for pair in numbers.items())
+    trainer += _bytes(_UNKNOWN_PIECE, unknown)
+    normalizer = _bytes(_CHARSMAP, model.charsmap)
+    normalizer += _int(_DUMMY, model.has_prefix) + _int(_EXTRA, model.squeezes)
+    parts += [_bytes(_TRAINER, trainer), _bytes(_NORMALIZER, normalizer)]
+    return b"".join(parts)
+
+
 def _parsed(data):
     """Pieces, their kinds, and the fields of how it was trained and normalises."""
     pieces, types, trainer, normalizer = [], [], {}, {}
@@ -152,3 +182,23 @@ def _varint(data, place):
             return value, place
         if shift > 63:
             raise ValueError("the SentencePiece model is damaged: an endless number")
+
+
+def _key(field, kind):
+    return _written_varint(field << 3 | kind)
+
+
+def _int(field, value):
+    return _key(field, 0) + _written_varint(int(value) % 2**64)
+
+
+def _bytes(field, value):
+    return _key(field, 2) + _written_varint(len(value)) + value
+
+
+def _written_varint(value):
+    found = bytearray()
+    while value > 127:
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*found, value])

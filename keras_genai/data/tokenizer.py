@@ -41,6 +41,8 @@ class Tokenizer:
         special_in_text: bool. Whether a text that spells a special token is read as
             that token, as published tokenizers do it. Otherwise it is text like any
             other: nobody can end a text, or a turn, by writing `</s>`.
+        written: `Tokenizer` or `None`, for what a model writes that reads with this
+            one: where that has pieces of its own, or says which language it is in.
 
     Raises:
         ValueError: if one of the four is not in the vocabulary.
@@ -54,8 +56,10 @@ class Tokenizer:
         end_token=None,
         unknown_token=None,
         special_in_text=False,
+        written=None,
     ):
         self.core = core
+        self._written = written
         self.special_in_text = special_in_text
         core.encode_special_tokens = not special_in_text
         self._roles = dict(
@@ -80,6 +84,20 @@ class Tokenizer:
     def vocabulary_size(self):
         """Int: one more than the largest id, special tokens included."""
         return self.core.get_vocab_size() + self._holes
+
+    @property
+    def written(self):
+        """`Tokenizer` of what a model writes: this one, or another in the same ids."""
+        return self if self._written is None else self._written
+
+    def with_core(self, core, written=None):
+        """A tokenizer with the same special tokens and another `core`.
+
+        Args:
+            core, written: as for `Tokenizer`.
+        """
+        reads = self.special_in_text
+        return Tokenizer(core, **self._roles, special_in_text=reads, written=written)
 
     def core_for(self, special_in_text=None):
         """The `tokenizers.Tokenizer` that reads texts in one way or the other.
@@ -251,14 +269,21 @@ class Tokenizer:
         core.add_special_tokens(
             [core_library.AddedToken(token, normalized=False) for token in tokens]
         )
-        return Tokenizer(core, **self._roles, special_in_text=True)
+        other = self._written and self._written.with_tokens(tokens)
+        return Tokenizer(core, **self._roles, special_in_text=True, written=other)
 
     def to_json(self):
         """All there is to know about this tokenizer, as a JSON text."""
+        return json.dumps(self.content(), ensure_ascii=False, indent=1)
+
+    def content(self):
+        """What `to_json` says, as a dict."""
         content = {**self._roles, "tokenizer": json.loads(self.core.to_str())}
         if self.special_in_text:
             content["special_in_text"] = True
-        return json.dumps(content, ensure_ascii=False, indent=1)
+        if self._written is not None:
+            content["written"] = _differences(self._written.content(), content)
+        return content
 
     def __reduce__(self):
         return Tokenizer.from_json, (self.to_json(),)
@@ -280,13 +305,10 @@ class Tokenizer:
         try:
             content = parse_json(text)
             ours = isinstance(content, dict) and "tokenizer" in content
-            core = read_core(content["tokenizer"] if ours else content)
             if ours:
-                roles = {role: content.get(role) for role in _ROLES}
-                return cls(
-                    core, **roles, special_in_text=content.get("special_in_text", False)
-                )
-        except (ValueError, TypeError) as error:
+                return _of_content(content)
+            core = read_core(content)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(
                 "`text` must be the JSON of a tokenizer. "
                 f"Received: {str(text)[:40]!r}... ({str(error)[:200]})"
@@ -297,6 +319,36 @@ class Tokenizer:
             for role, names in USUAL_NAMES.items()
         }
         return cls(core, **roles, special_in_text=True)
+
+
+def _of_content(content):
+    """The `Tokenizer` of a dict that one said of itself."""
+    content, written = dict(content), content.get("written")
+    content.pop("written", None)
+    options = {role: content.get(role) for role in _ROLES}
+    options["special_in_text"] = content.get("special_in_text", False)
+    if written is not None:
+        whole = {**content["tokenizer"], **written.get("tokenizer", {})}
+        options["written"] = _of_content({**content, **written, "tokenizer": whole})
+    core = read_core(content["tokenizer"])
+    if "vocabulary" not in content:
+        return Tokenizer(core, **options)
+    from keras_genai.data import mapped_tokenizer  # which imports this module
+
+    more = mapped_tokenizer.options_of(content)
+    return mapped_tokenizer.MappedTokenizer(core, **more, **options)
+
+
+def _differences(content, other):
+    """What of a dict is not in another one, parts of the tokenizer one by one."""
+    found = {key: value for key, value in content.items() if other.get(key) != value}
+    if "tokenizer" in found:
+        found["tokenizer"] = {
+            key: value
+            for key, value in content["tokenizer"].items()
+            if other["tokenizer"].get(key) != value
+        }
+    return found
 
 
 def check_texts(name, texts):

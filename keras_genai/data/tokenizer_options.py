@@ -14,6 +14,9 @@ HONOURED = {
     *("do_lower_case", "strip_accents", "tokenize_chinese_chars"),
     *("add_bos_token", "add_eos_token", "extra_ids", "legacy", "keep_accents"),
     *("clean_up_tokenization_spaces", "model_max_length", "tokenizer_class"),
+    # Of translators: `keras_genai.data.published_translators`.
+    *("src_lang", "tgt_lang", "separate_vocabs", "language_codes", "offset"),
+    *("mask_token_sent", "legacy_behaviour"),
 }
 HARMLESS = {
     # Where the file came from.
@@ -21,6 +24,7 @@ HARMLESS = {
     *("merges_file", "full_tokenizer_file", "processor_class", "auto_map"),
     *("tokenizer_type", "transformers_version", "_commit_hash", "cache_dir"),
     *("revision", "subfolder", "commit_hash", "from_slow", "use_fast", "backend"),
+    "unk_id",
     *(
         "vocab_size",
         "is_local",
@@ -42,7 +46,10 @@ HARMLESS = {
         "use_default_system_prompt",
     ),
     "remove_space",
-    *("special_tokens", "never_split_special", "name", "lang", "src_lang", "tgt_lang"),
+    *("special_tokens", "never_split_special", "name", "lang"),
+    # Which languages a translator was made for, and where its files were.
+    *("source_lang", "target_lang", "source_spm", "target_spm", "vocab", "spm_file"),
+    *("target_vocab_file", "num_madeup_words"),
     # How a conversation is written: read by `keras_genai.convert.chat`.
     "chat_template",
     "default_chat_template",
@@ -67,14 +74,15 @@ IDLE = {
 _BOOLS = (
     *("add_prefix_space", "split_special_tokens", "do_lower_case", "legacy"),
     *("tokenize_chinese_chars", "add_bos_token", "add_eos_token", "strip_accents"),
-    *("clean_up_tokenization_spaces", "keep_accents"),
+    *("clean_up_tokenization_spaces", "keep_accents", "separate_vocabs"),
+    "legacy_behaviour",
 )
 _SPECIAL = (
     *("bos_token", "eos_token", "unk_token", "sep_token"),
     *("pad_token", "cls_token", "mask_token"),
 )
 # What `clean_up_tokenization` of transformers does, in its order.
-_TIDY = (
+TIDY = (
     *((f" {sign}", sign) for sign in ".?!,"),
     (" ' ", "'"),
     *((f" {end}", end) for end in ("n't", "'m", "'s", "'ve", "'re")),
@@ -202,7 +210,7 @@ def tidied(content, options):
         return content
     steps = [
         {"type": "Replace", "pattern": {"String": before}, "content": after}
-        for before, after in _TIDY
+        for before, after in TIDY
     ]
     first = [] if content.get("decoder") is None else [content["decoder"]]
     decoders = [*first, {"type": "Fuse"}, *steps]

@@ -10,6 +10,8 @@ from .attention import causal_mask as causal_mask
 from .attention import position_mask as position_mask
 from .attention import segment_mask as segment_mask
 from .attention import write_slots as write_slots
+from .caches import AsItIs as AsItIs
+from .caches import Ring as Ring
 from .conditional_normalization import ConditionalBatchNormalization as ConditionalBatchNormalization
 from .conditioning import ClassEmbedding as ClassEmbedding
 from .conditioning import Conditioning as Conditioning
@@ -83,3 +85,4 @@ from .stacks import Stack as Stack
 from .temporal import TemporalBlock as TemporalBlock
 from .temporal import WeightNormalizedConv1D as WeightNormalizedConv1D
 from .transformer import Block as Block
+from .waves import SinusoidalPositions as SinusoidalPositions

@@ -115,7 +115,8 @@ class Text(Readable):
                 f"`{name}` must be a str, or a list of str, for a model with a "
                 f"tokenizer. Received: {came}"
             )
-        rows = [np.asarray(row, "int32") for row in self.tokenizer.encode_batch(texts)]
+        tokenizer = self.tokenizer.written if self.generated else self.tokenizer
+        rows = [np.asarray(row, "int32") for row in tokenizer.encode_batch(texts)]
         if self.length is None:
             return rows
         if self.tokenizer.pad_token == 0 and not all(row.all() for row in rows):

@@ -1,7 +1,6 @@
-"""EncoderDecoder: "Attention is all you need", BART and Blenderbot."""
+"""EncoderDecoder: "Attention is all you need", BART, Blenderbot, Marian and others."""
 
 import dataclasses
-import functools
 
 import keras
 from keras import ops
@@ -11,6 +10,7 @@ from keras_genai.checks import (
     check_given_sizes,
     check_heads,
     check_one_of,
+    check_sizes,
     refuse_float16,
 )
 from keras_genai.declared import LATER, Count, Rate, Size
@@ -18,11 +18,14 @@ from keras_genai.layers.embedding import token_head, token_logits, token_table
 from keras_genai.layers.feedforward import ACTIVATIONS, check_activation
 from keras_genai.layers.positions import LearnedPositions
 from keras_genai.layers.stacks import DecoderStack, EncoderStack, layer_norm
+from keras_genai.layers.waves import WAVES, SinusoidalPositions
 from keras_genai.networks.sequence_pair import TwoStacks
 from keras_genai.registry import register
 
 NORMED = ("nothing", "sum", "token")  # of a token's vector and that of its place
 STARTS = ("glorot", "normal")
+# Of a place: a trained vector, or waves.
+PLACES = ("learned", *sorted(WAVES))
 
 
 @register
@@ -40,6 +43,14 @@ class EncoderDecoderStyle:
         scale_embedding: bool. Token vectors times `width ** 0.5`.
         tie_embeddings: bool. One token table for the encoder, the decoder and the
             output; or else one for each.
+        own_inputs: bool. Whether the encoder has a table of its own, although the
+            decoder's is the output's, too.
+        positions: str. `"learned"`, a trained vector a place, or the waves of
+            `keras_genai.layers.waves.SinusoidalPositions`: `"vaswani"` or
+            `"tensor2tensor"`.
+        pad_token: int or `None`. If given, this token has no place: its vector is that
+            of row `pad_token`, zeros, and the others are counted from the row after.
+            Of waves only.
         logits_bias: bool. Numbers that published checkpoints add to the logits, zero
             in most, and never trained.
         initializer: str. How weights begin: `"glorot"`, and tables with a deviation of
@@ -55,6 +66,9 @@ class EncoderDecoderStyle:
     embedding_norm: str = "nothing"
     scale_embedding: bool = True
     tie_embeddings: bool = True
+    own_inputs: bool = False
+    positions: str = "learned"
+    pad_token: int | None = None
     logits_bias: bool = False
     initializer: str = "glorot"
     float16: bool = True
@@ -65,10 +79,19 @@ class EncoderDecoderStyle:
         check_activation(self.activation)
         check_one_of("embedding_norm", self.embedding_norm, NORMED)
         check_one_of("initializer", self.initializer, STARTS)
+        check_one_of("positions", self.positions, PLACES)
+        if self.pad_token is not None:
+            check_sizes(pad_token=self.pad_token + 1)
+            if self.positions == "learned":
+                raise ValueError(
+                    "`pad_token` must be None with learned `positions`. "
+                    f"Received: {self.pad_token}"
+                )
         check_flags(
             pre_norm=self.pre_norm,
             scale_embedding=self.scale_embedding,
             tie_embeddings=self.tie_embeddings,
+            own_inputs=self.own_inputs,
             logits_bias=self.logits_bias,
             float16=self.float16,
         )
@@ -76,6 +99,11 @@ class EncoderDecoderStyle:
             decoder_num_heads=self.decoder_num_heads,
             decoder_inner_width=self.decoder_inner_width,
         )
+
+    @property
+    def has_inputs_table(self):
+        """bool: whether encoder and decoder look tokens up in tables of their own."""
+        return self.own_inputs or not self.tie_embeddings
 
     def get_config(self):
         return dataclasses.asdict(self)
@@ -99,11 +127,22 @@ BLENDERBOT = EncoderDecoderStyle(
 BLENDERBOT_SMALL = dataclasses.replace(
     BLENDERBOT, pre_norm=False, embedding_norm="token"
 )
+MARIAN = EncoderDecoderStyle(
+    activation="silu", positions="vaswani", logits_bias=True, initializer="normal"
+)
+PEGASUS = dataclasses.replace(MARIAN, activation="relu", pre_norm=True, float16=False)
+MBART = dataclasses.replace(BART, pre_norm=True, scale_embedding=True)
+M2M100 = EncoderDecoderStyle(
+    pre_norm=True,
+    positions="tensor2tensor",
+    pad_token=1,
+    initializer="normal",
+)
 
 
 @register
 class EncoderDecoder(TwoStacks):
-    """Encoder-decoder transformer whose positions are learned.
+    """Encoder-decoder transformer whose places have vectors of their own.
 
     Args:
         vocabulary_size: int, of both sides. A task fills it in from its tokenizer.
@@ -115,8 +154,11 @@ class EncoderDecoder(TwoStacks):
         inner_width: int or `None` (`4 * width`). Width inside the feed-forward
             networks.
         dropout: float. Rate after the embeddings and after every part of a block.
-        style: `EncoderDecoderStyle`. `TRANSFORMER`, `BART`, `BLENDERBOT` and
-            `BLENDERBOT_SMALL` are ready-made.
+        style: `EncoderDecoderStyle`. `TRANSFORMER`, `BART`, `BLENDERBOT`,
+            `BLENDERBOT_SMALL`, `MARIAN`, `PEGASUS`, `MBART` and `M2M100` are
+            ready-made.
+        inputs_vocabulary_size: int or `None` (`vocabulary_size`), of what is read. Of a
+            style in which the encoder has a table of its own.
 
     Call arguments and returns: see `SequencePairNetwork`.
 
@@ -128,7 +170,11 @@ class EncoderDecoder(TwoStacks):
 
     Reference: Vaswani et al. 2017, section 3, https://arxiv.org/abs/1706.03762;
         Lewis et al. 2020, section 2, https://arxiv.org/abs/1910.13461 (BART);
-        Roller et al. 2021, section 2, https://arxiv.org/abs/2004.13637 (Blenderbot)
+        Roller et al. 2021, section 2, https://arxiv.org/abs/2004.13637 (Blenderbot);
+        Junczys-Dowmunt et al. 2018, https://arxiv.org/abs/1804.00344 (Marian);
+        Zhang et al. 2020, section 3, https://arxiv.org/abs/1912.08777 (Pegasus);
+        Liu et al. 2020, section 2, https://arxiv.org/abs/2001.08210 (mBART);
+        Fan et al. 2020, section 4, https://arxiv.org/abs/2010.11125 (M2M-100)
     """
 
     vocabulary_size: Count = LATER
@@ -140,8 +186,14 @@ class EncoderDecoder(TwoStacks):
     inner_width: Size | None = None
     dropout: Rate = 0.1
     style: EncoderDecoderStyle = TRANSFORMER
+    inputs_vocabulary_size: Count | None = None
 
     def check(self):
+        if self.inputs_vocabulary_size and not self.style.has_inputs_table:
+            raise ValueError(
+                "`inputs_vocabulary_size` must be None where one table is for all "
+                f"tokens. Received: {self.inputs_vocabulary_size}"
+            )
         for heads in (self.num_heads, self.style.decoder_num_heads):
             check_heads(self.width, heads or self.num_heads)
         if not self.style.float16:
@@ -149,12 +201,13 @@ class EncoderDecoder(TwoStacks):
 
     def make(self):
         style, policy = self.style, self.dtype_policy
-        table = functools.partial(token_table, self.vocabulary_size, self.width)
-        self.embedding = table(self._table_start(), policy)
+        sizes = self.inputs_vocabulary_size or self.vocabulary_size, self.width
+        self.embedding = token_table(*sizes, self._table_start(), policy)
         self.decoder_embedding = self.embedding
-        if not style.tie_embeddings:
-            self.decoder_embedding = table(
-                self._table_start(), policy, "decoder_embedding"
+        if style.has_inputs_table:
+            sizes = self.vocabulary_size, self.width
+            self.decoder_embedding = token_table(
+                *sizes, self._table_start(), policy, "decoder_embedding"
             )
         self.drop = keras.layers.Dropout(self.dropout, dtype=policy, name="dropout")
         self.encoder_positions, self.decoder_positions = (
@@ -204,15 +257,21 @@ class EncoderDecoder(TwoStacks):
         return keras.initializers.RandomNormal(stddev=0.02)
 
     def _make_positions(self, name):
-        layer = LearnedPositions(
-            self.context,
-            self.width,
-            self._table_start(),
-            dtype=self.dtype_policy,
-            name=name,
-        )
+        waves, options = self.style.positions, dict(dtype=self.dtype_policy, name=name)
+        if waves == "learned":
+            start = self._table_start()
+            layer = LearnedPositions(self.context, self.width, start, **options)
+        else:
+            rows = self.context + self._first_place
+            layer = SinusoidalPositions(rows, self.width, waves, **options)
         layer.build()
         return layer
+
+    @property
+    def _first_place(self):
+        """int: the row of the table of positions that the first token reads."""
+        pad = self.style.pad_token
+        return 0 if pad is None else pad + 1
 
     def _make_norm(self, name):
         layer = layer_norm(name)
@@ -220,18 +279,31 @@ class EncoderDecoder(TwoStacks):
         return layer
 
     def embed_inputs(self, inputs, positions):
-        x = self._scaled(self.embedding(inputs)) + self.encoder_positions(positions)
+        if self.style.pad_token is not None:
+            real = ops.cast(ops.not_equal(inputs, self.style.pad_token), "int32")
+            positions = ops.cumsum(real, axis=1) - 1
+        places = self._place_vectors(self.encoder_positions, inputs, positions)
+        x = self._scaled(self.embedding(inputs)) + places
         return self.drop(self._normalized(x, self.encoder_norm))
 
     def embed_targets(self, tokens, positions):
         x = self._scaled(self.decoder_embedding(tokens))
-        places = self.decoder_positions(positions)
+        places = self._place_vectors(self.decoder_positions, tokens, positions)
         if self.style.embedding_norm == "token":
             return self.drop(self._normalized(x, self.decoder_norm) + places)
         return self.drop(self._normalized(x + places, self.decoder_norm))
 
     def logits(self, hidden):
-        return token_logits(hidden, self.embedding, self.head, self.logits_bias)
+        table = self.decoder_embedding
+        return token_logits(hidden, table, self.head, self.logits_bias)
+
+    def _place_vectors(self, layer, tokens, positions):
+        """The vectors of places, none at what has no place."""
+        places = layer(positions + self._first_place)
+        if self.style.pad_token is None:
+            return places
+        real = ops.not_equal(tokens, self.style.pad_token)[..., None]
+        return places * ops.cast(real, places.dtype)
 
     def _scaled(self, x):
         return x * self.width**0.5 if self.style.scale_embedding else x

@@ -22,6 +22,7 @@ CARD, MANIFEST = "README.md", "manifest.json"
 # folder of ours can hold.
 DATA = (
     *("*.json", "vocab.txt", "merges.txt", "spiece.model", CARD),
+    *("source.spm", "target.spm", "sentencepiece.bpe.model"),
     *("model.safetensors", "model-*.safetensors"),
 )
 OWN = frozenset({CONFIG, WEIGHTS, TOKENIZER, CARD})

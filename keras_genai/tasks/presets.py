@@ -326,10 +326,11 @@ def _open(folder, sums, config, overrides):
 def _check_ids(tokenizer, model):
     """Raises if the model has no row for an id of its tokenizer."""
     rows = getattr(model, "vocabulary_size", None)
-    if rows is not None and tokenizer.vocabulary_size > rows:
+    size = tokenizer.written.vocabulary_size
+    if rows is not None and size > rows:
         raise ValueError(
             f"`tokenizer` must have ids below {rows}, the rows of {model.name}. "
-            f"Received: ids up to {tokenizer.vocabulary_size - 1}"
+            f"Received: ids up to {size - 1}"
         )
 
 

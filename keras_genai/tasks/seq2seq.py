@@ -84,7 +84,10 @@ class Seq2SeqLM(LogitsTask):
     def make(self):
         self.target = as_written(self.target, self.network)
         self.jit_generate = self.network.jit_generate
-        self.given = self.given or (dataclasses.replace(self.target, generated=False),)
+        size = getattr(self.network, "inputs_vocabulary_size", None)
+        size = size or self.target.vocabulary_size
+        own = dataclasses.replace(self.target, generated=False, vocabulary_size=size)
+        self.given = self.given or (own,)
 
     @property
     def verbs(self):
@@ -154,7 +157,8 @@ class Seq2SeqLM(LogitsTask):
         ]
         pairs = zip(longest, mosts, strict=True)
         lengths = [min(size, most) if most else size for size, most in pairs]
-        collate = pair_batch(self.tokenizer, lengths, max_lengths=lengths)
+        start = self.generation.decoder_start_token
+        collate = pair_batch(self.tokenizer, lengths, start, max_lengths=lengths)
         rows = list(zip(*sides, strict=True))
         return in_batches(
             rows,
@@ -349,7 +353,8 @@ class Seq2SeqLM(LogitsTask):
             sources = Sources(kind, inputs, self.tokenizer)
             whole = kind.shape[0] if is_picture(kind) else None
             return sources, as_batch(sources.rows, length=whole)
-        prompts = Prompts(inputs, self.tokenizer, self.vocabulary_size)
+        size = self.given[0].vocabulary_size or self.vocabulary_size
+        prompts = Prompts(inputs, self.tokenizer, size)
         self._check_length("inputs", max(len(row) for row in prompts.tokens))
         return prompts, as_batch(prompts.tokens, self.context)
 

@@ -52,6 +52,7 @@ from keras_genai.layers import (
     speech,
     stacks,
     temporal,
+    waves,
 )
 from keras_genai.layers.attention import Attention, MemoryProjection
 from keras_genai.layers.rms import OffsetRMSNormalization
@@ -296,6 +297,12 @@ CASES = {
     "LuongAttention": case(recurrent_attention.LuongAttention, **LOOK),
     "LuongAttention, additive": case(
         recurrent_attention.LuongAttention, "concat", **LOOK
+    ),
+    "SinusoidalPositions": case(
+        waves.SinusoidalPositions, 7, UNITS, inputs=ints(LENGTH, most=7)
+    ),
+    "SinusoidalPositions, tensor2tensor": case(
+        waves.SinusoidalPositions, 7, 5, "tensor2tensor", inputs=ints(LENGTH, most=7)
     ),
     "MaskedBlock": Case(
         lambda dtype: masked.MaskedBlock(WIDTH, 0.1, CLASSES, dtype=dtype),

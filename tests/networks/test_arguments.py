@@ -11,6 +11,7 @@ from keras_genai.layers.recurrent import LSTM
 from keras_genai.layers.recurrent_attention import BahdanauAttention, LuongAttention
 from keras_genai.layers.recurrent_stacks import AttentiveDecoder, BidirectionalStack
 from keras_genai.layers.transformer import make_block
+from keras_genai.layers.waves import SinusoidalPositions
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.encoder_decoder import EncoderDecoder, EncoderDecoderStyle
 from keras_genai.networks.gpt import GPT, LLAMA, Style
@@ -154,13 +155,21 @@ CASES = [
         EncoderDecoderStyle,
         given="decoder_num_heads decoder_inner_width",
         rates="",
-        flags="pre_norm scale_embedding tie_embeddings logits_bias float16",
-        others="activation embedding_norm initializer",
+        flags="pre_norm scale_embedding tie_embeddings own_inputs logits_bias float16",
+        others="activation embedding_norm positions initializer",
     ),
     *wrong(T5Style, "num_buckets max_distance", rates="", flags="gated scale_logits"),
     *wrong(Attention, "num_heads head_dim", rates="", num_heads=2, head_dim=4),
     *wrong(FeedForward, "hidden", rates="", flags="use_bias", hidden=4),
     *wrong(LearnedPositions, "context width", rates="", context=4, width=4),
+    *wrong(
+        SinusoidalPositions,
+        "context width",
+        rates="",
+        others="waves",
+        context=4,
+        width=4,
+    ),
     *wrong(RelativePositionBias, "num_heads", rates="", flags="causal", num_heads=2),
     *wrong(TokenEmbedding, "input_dim output_dim", rates="", input_dim=4, output_dim=4),
     *wrong(LSTM, "units", rates="", units=4),

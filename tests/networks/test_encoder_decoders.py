@@ -13,6 +13,9 @@ from keras_genai.networks.encoder_decoder import (
     BART,
     BLENDERBOT,
     BLENDERBOT_SMALL,
+    M2M100,
+    MARIAN,
+    MBART,
     EncoderDecoder,
     EncoderDecoderStyle,
 )
@@ -44,6 +47,16 @@ MODELS = {
     "t5_gated": (T5, dict(**RELATIVE, style=V1_1)),
     "blenderbot": (EncoderDecoder, dict(**LEARNED, style=BLENDERBOT)),
     "blenderbot_small": (EncoderDecoder, dict(**LEARNED, style=BLENDERBOT_SMALL)),
+    "marian": (
+        EncoderDecoder,
+        dict(
+            **LEARNED,
+            inputs_vocabulary_size=19,
+            style=dataclasses.replace(MARIAN, own_inputs=True),
+        ),
+    ),
+    "mbart": (EncoderDecoder, dict(**LEARNED, style=MBART)),
+    "m2m100": (EncoderDecoder, dict(**LEARNED, style=M2M100)),
 }
 SETTINGS = GenerationSettings(max_length=12, decoder_start_token=1, end_tokens=(2,))
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -249,3 +262,28 @@ def test_an_unknown_activation_is_refused():
 def test_more_tokens_than_context_are_refused():
     with pytest.raises(ValueError, match="`inputs` must have at most context=24"):
         make("bart")(draw_batch(length=25))
+
+
+def test_padding_has_no_place_where_a_style_says_so():
+    model = make("m2m100")
+    inputs = np.array([[5, 1, 6, 7, 1, 1]], "int32")
+    mask, targets = inputs != 1, np.array([[2, 8]], "int32")
+    found = model({"inputs": inputs, "inputs_mask": mask, "targets": targets})
+    near = inputs[:, [0, 2, 3]]
+    real = np.ones_like(near, bool)
+    expected = model({"inputs": near, "inputs_mask": real, "targets": targets})
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_what_is_read_may_have_a_vocabulary_of_its_own():
+    model = make("marian")
+    assert model.generate([[18, 3]])[0].max() < 17
+    with pytest.raises(ValueError, match="from 0 to 18"):
+        model.generate([[19, 3]])
+    with pytest.raises(ValueError, match="`inputs_vocabulary_size` must be None"):
+        make("bart", inputs_vocabulary_size=19)
+
+
+def test_a_token_without_a_place_is_for_waves_only():
+    with pytest.raises(ValueError, match="`pad_token` must be None with learned"):
+        EncoderDecoderStyle(pad_token=0)

@@ -1,5 +1,6 @@
 """Every network keeps what all networks promise; see `tests/harness.py`."""
 
+import dataclasses
 import functools
 
 import keras
@@ -26,7 +27,13 @@ from keras_genai.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genai.networks.deep_speech import DeepSpeech2
 from keras_genai.networks.dit import DiT
 from keras_genai.networks.dvae import DiscreteAutoencoder
-from keras_genai.networks.encoder_decoder import BART, BLENDERBOT, EncoderDecoder
+from keras_genai.networks.encoder_decoder import (
+    BART,
+    BLENDERBOT,
+    M2M100,
+    MARIAN,
+    EncoderDecoder,
+)
 from keras_genai.networks.gpt import GPT, Style
 from keras_genai.networks.matcha import Matcha
 from keras_genai.networks.modern_bert import ModernBERT, ModernBERTStyle
@@ -246,6 +253,11 @@ CASES = {
     "EncoderDecoder": encoder_decoder(),
     "EncoderDecoder of BART": encoder_decoder(style=BART),
     "EncoderDecoder of Blenderbot": encoder_decoder(style=BLENDERBOT),
+    "EncoderDecoder of Marian": encoder_decoder(
+        style=dataclasses.replace(MARIAN, own_inputs=True),
+        inputs_vocabulary_size=VOCABULARY + 2,
+    ),
+    "EncoderDecoder of M2M-100": encoder_decoder(style=M2M100),
     "RecurrentEncoderDecoder": case(
         RecurrentEncoderDecoder,
         *PAIR,

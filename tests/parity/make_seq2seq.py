@@ -1,15 +1,20 @@
 """Writes tiny seq2seq checkpoints and what transformers answers to them.
 
-Run: python tests/parity/make_seq2seq.py   (needs torch and transformers)
+Run: python tests/parity/make_seq2seq.py [CASE...]   (needs torch and transformers)
+     python tests/parity/make_seq2seq.py check       our folders, read by transformers
 
-For each case below it writes `files/seq2seq/NAME/`, a folder as transformers saves it,
-and in it `reference.json`: token inputs, logits, and the tokens of several ways to
-decode. `test_seq2seq_parity.py` compares them with ours and needs neither.
+For each case below, or those named, it writes `files/seq2seq/NAME/`, a folder as
+transformers saves it, and in it `reference.json`: token inputs, logits, and the tokens
+of several ways to decode. `test_seq2seq_parity.py` compares them with ours and needs
+neither.
 """
 
 import json
 import pathlib
 import shutil
+import subprocess
+import sys
+import tempfile
 import warnings
 
 import numpy as np
@@ -48,6 +53,23 @@ T5 = dict(
     eos_token_id=2,
     decoder_start_token_id=0,
 )
+# Nothing says twice what pads, and what the decoder begins with.
+MARIAN = {
+    **BART,
+    "activation_function": "swish",
+    "scale_embedding": True,
+    "decoder_start_token_id": 0,
+}
+M2M100 = {
+    **BART,
+    "activation_function": "relu",
+    "scale_embedding": True,
+    "pad_token_id": 1,
+    "bos_token_id": 0,
+    "decoder_start_token_id": 2,
+    "encoder_layerdrop": 0.0,
+    "decoder_layerdrop": 0.0,
+}
 CASES = {
     "bart": ("Bart", BART),
     "bart_unusual": (
@@ -78,6 +100,32 @@ CASES = {
     "blenderbot_small": (
         "BlenderbotSmall",
         {**BART, "activation_function": "gelu_new"},
+    ),
+    "marian": ("Marian", MARIAN),
+    "marian_apart": (
+        "Marian",
+        {
+            **MARIAN,
+            "activation_function": "relu",
+            "scale_embedding": False,
+            "share_encoder_decoder_embeddings": False,
+            "vocab_size": SIZE + 7,
+            "decoder_vocab_size": SIZE,
+            "decoder_attention_heads": 2,
+        },
+    ),
+    "marian_untied": ("Marian", {**MARIAN, "tie_word_embeddings": False}),
+    "pegasus": ("Pegasus", {**MARIAN, "activation_function": "relu"}),
+    "mbart": ("MBart", {**BART, "scale_embedding": True, "decoder_start_token_id": 2}),
+    "m2m100": ("M2M100", M2M100),
+    "m2m100_untied": (
+        "M2M100",
+        {
+            **M2M100,
+            "scale_embedding": False,
+            "tie_word_embeddings": False,
+            "activation_function": "gelu",
+        },
     ),
 }
 INPUTS = [
@@ -124,12 +172,17 @@ DECODINGS = {
 }
 
 
-def main():
-    shutil.rmtree(FILES, ignore_errors=True)
+def main(names):
+    if names == ["check"]:
+        check()
+        return
     for number, (name, (family, config)) in enumerate(CASES.items()):
+        if names and name not in names:
+            continue
+        shutil.rmtree(FILES / name, ignore_errors=True)
         torch.manual_seed(number)
         settings = getattr(transformers, f"{family}Config")(**config)
-        kind = getattr(transformers, f"{family}ForConditionalGeneration")
+        kind = kind_of(family)
         model = kind(settings).eval()
         loosen(model)
         model.save_pretrained(FILES / name)
@@ -141,10 +194,51 @@ def main():
         print(name, reference["decoded"]["beam_with_rules"])
 
 
+def kind_of(family):
+    head = "MTModel" if family == "Marian" else "ForConditionalGeneration"
+    return getattr(transformers, f"{family}{head}")
+
+
+# Run by itself, because torch and TensorFlow may not share a process.
+REWRITE = """
+import pathlib, sys
+from keras_genai import from_preset
+files, place, *names = sys.argv[1:]
+for name in names:
+    model = from_preset(pathlib.Path(files, name))
+    model.save_to_preset(pathlib.Path(place, name), format="huggingface")
+"""
+
+
+def check():
+    """Lets us rewrite all folders, transformers read them, and compares."""
+    with tempfile.TemporaryDirectory() as place:
+        command = [sys.executable, "-c", REWRITE, FILES, place, *CASES]
+        subprocess.run(command, check=True)
+        for name, (family, _) in CASES.items():
+            models = []
+            for folder in (FILES / name, pathlib.Path(place, name)):
+                model, told = kind_of(family).from_pretrained(
+                    folder, output_loading_info=True
+                )
+                # Of three tables, nobody reads this one.
+                told["missing_keys"] -= {"model.shared.weight"}
+                assert not any(told.values()), told
+                models.append(model.eval())
+            own, other = (torch.tensor(logits(model)) for model in models)
+            ways = dict(input_ids=torch.tensor([INPUTS[1]]), use_cache=False)
+            texts = [model.generate(**ways, max_length=14).tolist() for model in models]
+            print(name, "difference", (own - other).abs().max().item(), *texts[1])
+            assert texts[0] == texts[1]
+            assert torch.equal(own, other)
+
+
 def loosen(model):
     """Away from the initial zeros and ones, so that every weight counts."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue  # waves
             parameter += 0.1 * torch.randn_like(parameter)
             if "relative_attention_bias" in name or "embed_positions" in name:
                 parameter *= 4  # texts that do not say the same word all the time
@@ -196,4 +290,4 @@ def decoded(model):
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

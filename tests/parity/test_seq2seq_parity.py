@@ -12,11 +12,12 @@ from keras_genai.convert.generation import read_generation
 
 FILES = pathlib.Path(__file__).parent / "files" / "seq2seq"
 CASES = sorted(path.name for path in FILES.iterdir())
+FAST = ("bart_unusual", "blenderbot_small", "flan_t5", "t5", "marian", "m2m100")
 
 
 @pytest.fixture(
     scope="module",
-    params=slow_but(("bart_unusual", "blenderbot_small", "flan_t5", "t5"), CASES),
+    params=slow_but(FAST, CASES),
 )
 def case(request):
     """A model, and what transformers said of the same folder."""
