@@ -21,7 +21,7 @@ PACKAGE = ROOT / "keras_genai"
 PACKAGES = (
     "tasks models modalities layers samplers data training evaluation convert serving"
 )
-REFERENCE = {name: [name] for name in PACKAGES.split()}
+REFERENCE = {name: [name] for name in (*PACKAGES.split(), "export")}
 REFERENCE["losses"] = [
     "losses",
     "ctc",

@@ -5,6 +5,7 @@ from . import ctc as ctc
 from . import data as data
 from . import declared as declared
 from . import evaluation as evaluation
+from . import export as export
 from . import layers as layers
 from . import likelihoods as likelihoods
 from . import losses as losses

@@ -57,6 +57,8 @@ ALLOWED = {
     "convert": {"registry", "declared", "layers", "networks", "modalities", "tasks"}
     | {"data", "files"},
     "serving": {"registry", "tasks", "samplers", "data", "files"},
+    "export": {"draws", "layers", "networks", "samplers", "tasks", "convert"}
+    | {"data", "files"},
 }
 PROTOCOLS = (
     "base",

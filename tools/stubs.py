@@ -70,6 +70,10 @@ PACKAGES = {
         ),
         only=True,
     ),
+    "export": Public(
+        names=words("Exported ExportError export"),
+        only=True,
+    ),
     "layers": Public(
         modules=words("adapters quantized"),
         names=words(

@@ -8,6 +8,8 @@ from zoo._chat import chat
 from zoo._command import Parser, integer, output_file, run
 from zoo._edit import OUT as EDITED
 from zoo._edit import edit
+from zoo._export import DTYPES as GGUF
+from zoo._export import FORMATS, export
 from zoo._frontier import frontier
 from zoo._judging import compare, score
 from zoo._list import list
@@ -78,6 +80,7 @@ def parser():
     add_rank(verb(rank, "say which text fits which picture"))
     add_speak(verb(speak, "say texts into a WAV file"))
     add_edit(verb(edit, "make of a picture what is asked for"))
+    add_export(verb(export, "write a trained model for other programs"))
     add_playing(verb)
     add_judging(verb)
     add_useful(verb(useful, "say what samples are worth to a classifier"))
@@ -260,6 +263,19 @@ def add_edit(add):
     add("--strength", type=float, help=text)
     add("--seed", type=ANY_SEED, default=0)
     add("--out", help=f"the file that it goes to ({EDITED})")
+
+
+def add_export(add):
+    """The options of `export`."""
+    add("name", help=NAME)
+    add("--preset", help="preset folder (runs/NAME/preset)")
+    text = "what reads it (savedmodel)"
+    add("--format", choices=FORMATS, default="savedmodel", help=text)
+    add("--out", required=True, help="the folder of a savedmodel, else the file")
+    text = "of denoising in `generate`, where a model has such (30)"
+    add("--steps", type=integer(1, 10_000), help=text)
+    add("--endpoint", help="which function goes into ONNX (serving_default)")
+    add("--dtype", choices=GGUF, help="of the matrices in GGUF (f32)")
 
 
 def add_playing(verb):

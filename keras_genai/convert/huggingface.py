@@ -185,22 +185,8 @@ def write(model, folder):
     Raises:
         ValueError: if no family has such a model, or cannot express this one.
     """
-    family, architecture = _find_writer(model)
-    config = {
-        "architectures": [architecture.name],
-        "model_type": family.model_type,
-        "dtype": str(model.dtype_policy.variable_dtype),
-        **architecture.describe(model),
-    }
+    architecture, config, arrays = described(model)
     write_object(folder / CONFIG, config)
-    weights = model.preset_weights()
-    arrays = architecture.computed(model)
-    for rule in (*architecture.rules(model), *architecture.head(model)):
-        ours = [_stored(weights.pop(path)) for path in rule.ours]
-        for name, array in zip(rule.theirs, rule.write(*ours), strict=True):
-            arrays[name] = np.asarray(array, order="C")  # scalars, too
-    if weights:
-        raise ValueError(f"{architecture.name} has no place for {sorted(weights)}")
     save_file(arrays, folder / WEIGHTS, metadata={"format": "pt"})
     if architecture.generation is not None:
         write_object(folder / GENERATION, architecture.generation(model))
@@ -214,6 +200,37 @@ def write(model, folder):
         if isinstance(turns, TemplateTurns):
             options["chat_template"] = turns.template
         write_object(folder / TOKENIZER_CONFIG, options)
+
+
+def described(model):
+    """What a published checkpoint of a model would say, without a file.
+
+    Args:
+        model: see `write`.
+
+    Returns:
+        `(architecture, config, arrays)`: `Architecture`; dict of config.json; and dict
+        of arrays by the names of tensors, float32 or bfloat16.
+
+    Raises:
+        ValueError: see `write`.
+    """
+    family, architecture = _find_writer(model)
+    config = {
+        "architectures": [architecture.name],
+        "model_type": family.model_type,
+        "dtype": str(model.dtype_policy.variable_dtype),
+        **architecture.describe(model),
+    }
+    weights = model.preset_weights()
+    arrays = architecture.computed(model)
+    for rule in (*architecture.rules(model), *architecture.head(model)):
+        ours = [_stored(weights.pop(path)) for path in rule.ours]
+        for name, array in zip(rule.theirs, rule.write(*ours), strict=True):
+            arrays[name] = np.asarray(array, order="C")  # scalars, too
+    if weights:
+        raise ValueError(f"{architecture.name} has no place for {sorted(weights)}")
+    return architecture, config, arrays
 
 
 def _stored(weight):

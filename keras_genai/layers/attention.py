@@ -1,5 +1,7 @@
 """Attention: one function, one layer, and the masks and cache that go with it."""
 
+import contextlib
+import contextvars
 import math
 
 import keras
@@ -11,6 +13,8 @@ from keras_genai.layers.positions import rotate
 from keras_genai.layers.rms import rms_norm
 from keras_genai.layers.soft_cap import soft_cap
 from keras_genai.registry import register
+
+_WITHOUT_XLA = contextvars.ContextVar("without_xla", default=False)
 
 
 def attend(query, key, value, bias=None, attention_mask=None, scale=1.0, cap=None):
@@ -113,9 +117,24 @@ def window_mask(query_positions, key_positions, window):
     return (distance < window)[:, None]
 
 
+@contextlib.contextmanager
+def without_xla():
+    """Context in which graphs are made that run where there is no XLA at all.
+
+    `write_slots` is otherwise an operation of XLA, which compiles it on the spot.
+    """
+    token = _WITHOUT_XLA.set(True)
+    try:
+        yield
+    finally:
+        _WITHOUT_XLA.reset(token)
+
+
 def write_slots(buffer, values, index, axis):
     """`buffer` with `values` written from slot `index` on along `axis`."""
     values = ops.cast(values, buffer.dtype)
+    if _WITHOUT_XLA.get():
+        return _joined(buffer, values, index, axis)
     start = [0] * len(buffer.shape)
     start[axis] = index
     if axis < 2 or buffer.shape[0] != 1 or None in (*buffer.shape, *values.shape):
@@ -129,6 +148,19 @@ def write_slots(buffer, values, index, axis):
         for part in (buffer, values)
     )
     return ops.reshape(ops.slice_update(buffer, [0, *start[axis:]], values), shape)
+
+
+def _joined(buffer, values, index, axis):
+    """What `write_slots` returns, by operations that every runtime has."""
+    if values.shape[axis] == 1:
+        slots = ops.arange(ops.shape(buffer)[axis])
+        here = ops.reshape(slots == index, (-1, *[1] * (len(buffer.shape) - axis - 1)))
+        return ops.where(here, values, buffer)
+    end = index + ops.shape(values)[axis]
+    around = [slice(None)] * axis
+    before = buffer[(*around, slice(None, index))]
+    after = buffer[(*around, slice(end, None))]
+    return ops.concatenate([before, values, after], axis=axis)
 
 
 @register

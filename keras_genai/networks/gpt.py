@@ -266,7 +266,9 @@ class GPT(LanguageNetwork):
         groups = self.style.num_memory_heads or self.num_heads
         dtype = self.cache_dtype or self.compute_dtype
         window = self.style.window
-        is_ring = window is not None and window < length
+        # Of a length that only a graph knows, all is kept.
+        known = not ops.is_tensor(length)
+        is_ring = window is not None and known and window < length
 
         def pair(index):
             near = is_ring and self.style.is_local(index)
@@ -283,7 +285,8 @@ class GPT(LanguageNetwork):
 
     def decode(self, tokens, positions, cache, index):
         """Logits of the next token, and the cache after `tokens`. See its base."""
-        if tokens.shape[1] > 2 * self.chunk:
+        length = tokens.shape[1]
+        if length is not None and length > 2 * self.chunk:
             hidden, cache = self._read_pieces(tokens, positions, cache, index)
         else:
             hidden, cache = self._read(tokens, positions, cache, index)

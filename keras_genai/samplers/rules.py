@@ -89,8 +89,8 @@ class NoRepeatNgram:
 
     def apply(self, logits, history, size):
         tokens, lengths = history[:2]
-        size = tf.minimum(size, tokens.shape[1] + 1)  # a longer run never repeats
-        places = tf.range(tokens.shape[1])[None]
+        size = tf.minimum(size, tf.shape(tokens)[1] + 1)  # a longer run never repeats
+        places = tf.range(tf.shape(tokens)[1])[None]
 
         def compare(back, follows):
             """Keeps the places whose token `back` before is the text's own."""
@@ -132,8 +132,8 @@ class NoSourceNgram:
                 "`rules` must not have NoSourceNgram in a model without an encoder. "
                 f"Received: {self}"
             )
-        size = tf.minimum(size, source.shape[1] + 1)  # a longer run is not in it
-        places = tf.range(source.shape[1])[None]
+        size = tf.minimum(size, tf.shape(source)[1] + 1)  # a longer run is not in it
+        places = tf.range(tf.shape(source)[1])[None]
 
         def compare(back, follows):
             own = tf.gather(tokens, tf.maximum(lengths - back, 0), batch_dims=1)
@@ -201,7 +201,7 @@ class BadWords:
         fits = (starts[None] == tail[:, None]) | (starts[None] < 0)
         is_end = tf.reduce_all(starts < 0, axis=1) & tf.gather(stops, last)
         complete = tf.reduce_all(fits, axis=2) & ~is_end[None]  # (B, N)
-        last = tf.broadcast_to(last[None], complete.shape)
+        last = tf.broadcast_to(last[None], tf.shape(complete))
         return tf.where(_present(last, complete, logits.shape[-1]), BANNED, logits)
 
 
@@ -434,7 +434,7 @@ def _only(wanted):
 
 def _is_real(history):
     """bool `(B, H)`: the places that hold a token."""
-    return tf.range(history.tokens.shape[1])[None] < history.lengths[:, None]
+    return tf.range(tf.shape(history.tokens)[1])[None] < history.lengths[:, None]
 
 
 def written_counts(history, begin, vocabulary_size):
@@ -448,7 +448,7 @@ def written_counts(history, begin, vocabulary_size):
     Returns:
         int32 `(B, V)`.
     """
-    counted = _is_real(history) & (tf.range(history.tokens.shape[1])[None] >= begin)
+    counted = _is_real(history) & (tf.range(tf.shape(history.tokens)[1])[None] >= begin)
     return _counts(history.tokens, counted, vocabulary_size)
 
 
@@ -459,13 +459,13 @@ def _present(tokens, where, vocabulary_size):
 
 def _counts(tokens, where, vocabulary_size):
     """int32 `(B, V)`: at how many true places each token stands."""
-    batch, length = tokens.shape
-    rows = tf.broadcast_to(tf.range(batch)[:, None], (batch, length))
+    shape = tf.shape(tokens)
+    rows = tf.broadcast_to(tf.range(shape[0])[:, None], shape)
     # False places write to a column of their own, which is then cut off.
     columns = tf.where(where, tokens, vocabulary_size)
     places = tf.stack([rows, columns], axis=-1)
     counts = tf.scatter_nd(
-        places, tf.cast(where, tf.int32), (batch, vocabulary_size + 1)
+        places, tf.cast(where, tf.int32), (shape[0], vocabulary_size + 1)
     )
     return counts[:, :vocabulary_size]
 

@@ -15,7 +15,7 @@ from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.layers import quantized
 from keras_genai.modalities.base import Modality
 from keras_genai.networks.base import Network
-from keras_genai.tasks import presets, values
+from keras_genai.tasks import exporting, presets, values
 from keras_genai.tasks.calls import arguments
 
 
@@ -371,6 +371,20 @@ class Task(Declared):
             input_signature = [model.input_specs()]
         path = str(as_path(filepath, "filepath"))
         keras.Model.export(model, path, format, verbose, input_signature, **kwargs)
+
+    def export_to(self, path, format="savedmodel", **options):
+        """Writes a file or folder of all that it does, for programs without Keras.
+
+        Args:
+            path, format, **options: see `keras_genai.export.formats.export`.
+
+        Returns:
+            `Exported`: the path, and lines that say what can be called.
+
+        Raises:
+            ExportError, ValueError, ImportError: as there.
+        """
+        return exporting.export_to(self, path, format, **options)
 
     def exportable(self):
         """The `keras.Model` with `input_specs` that `export` writes: this one."""

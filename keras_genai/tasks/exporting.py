@@ -1,7 +1,17 @@
-"""What is exported of a model whose `call` is of use in training only."""
+"""What is exported of a model: its `call`, or that of a part, or all that it does."""
+
+import importlib
 
 import keras
 from keras import ops
+
+# It knows tasks, and not the other way round.
+_WRITER = "keras_genai.export.formats"
+
+
+def export_to(model, path, format, **options):
+    """Writes a model for other programs. See `keras_genai.export.formats.export`."""
+    return importlib.import_module(_WRITER).export(model, path, format, **options)
 
 
 class Denoiser(keras.Model):

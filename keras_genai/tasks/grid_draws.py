@@ -26,13 +26,25 @@ def draw(task, count, labels, seed, temperature):
     if labels is not None:
         labels = tf.constant(pictures.padded_rows(labels, size))
     function = compiled(
-        task, ("draw", size), lambda: functools.partial(_draw, task, size)
+        task, ("draw", size), lambda: functools.partial(grids, task, size)
     )
     numbers = tf.constant(draws.key(seed)), tf.constant(temperature, tf.float32)
     return function(labels, *numbers).numpy()[:count]
 
 
-def _draw(task, count, labels, seed, temperature):
+def grids(task, count, labels, seed, temperature):
+    """`draw` inside a graph.
+
+    Args:
+        task: see `draw`.
+        count: int, or int scalar tensor.
+        labels: int32 `(count,)` or `None`.
+        seed: uint32 `(2,)`, as `keras_genai.draws.key` makes it.
+        temperature: float32 scalar.
+
+    Returns:
+        int32 `(count, h, w)`.
+    """
     height, width = task.grid_shape
 
     def step(place, codes):
