@@ -34,6 +34,7 @@ HARMLESS = {
     *("directionality", "pooler_fc_size", "pooler_num_attention_heads"),
     *("pooler_num_fc_layers", "pooler_size_per_head", "pooler_type"),
     "tie_encoder_decoder",
+    "eos_token_ids",  # before 2.9
 }
 
 

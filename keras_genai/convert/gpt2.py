@@ -9,7 +9,11 @@ from typing import ClassVar, Literal
 import numpy as np
 import pydantic
 
+from keras_genai.convert import decoders
+from keras_genai.convert.decoders import Above
+from keras_genai.convert.encoder_settings import HARMLESS
 from keras_genai.convert.generation import warn_of_decoding
+from keras_genai.convert.known_settings import KnownSettings
 from keras_genai.convert.mapping import (
     Architecture,
     Count,
@@ -17,7 +21,6 @@ from keras_genai.convert.mapping import (
     Family,
     Rate,
     Rule,
-    Settings,
     linear,
     made,
     norm,
@@ -28,15 +31,33 @@ from keras_genai.data import published
 from keras_genai.networks.gpt import GPT, GPT2
 from keras_genai.tasks.language import CausalLM
 
+# A style's feed-forward network by the name of its activation, the first to be written.
+ACTIVATIONS = {
+    "gelu_new": "gelu",
+    "gelu_pytorch_tanh": "gelu",
+    "gelu": "gelu_exact",
+    "quick_gelu": "quick_gelu",
+}
 
-class GPT2Settings(Settings):
+
+class GPT2Settings(KnownSettings):
     """The settings of a GPT-2 that change its numbers."""
 
     fixed: ClassVar[dict] = {
-        "layer_norm_epsilon": 1e-5,
-        "scale_attn_weights": True,
         "scale_attn_by_inverse_layer_idx": False,
         "add_cross_attention": False,
+        "is_encoder_decoder": False,
+        "pruned_heads": {},
+        "quantization_config": None,
+    }
+    harmless: ClassVar[set] = HARMLESS | decoders.HARMLESS
+    # Dropout that there is none of here, the heads of other classes, a context that is
+    # `n_positions`, and what only changes how the same is computed.
+    idle: ClassVar[set] = {
+        *("embd_pdrop", "attn_pdrop", "n_ctx", "reorder_and_upcast_attn"),
+        *("summary_type", "summary_use_proj", "summary_activation", "num_labels"),
+        *("summary_proj_to_labels", "summary_first_dropout"),
+        *("classifier_dropout", "type_vocab_size"),
     }
 
     vocab_size: Count = 50257
@@ -45,7 +66,9 @@ class GPT2Settings(Settings):
     n_layer: Depth = 12
     n_head: Count = 12
     n_inner: Count | None = None
-    activation_function: Literal["gelu_new", "gelu_pytorch_tanh"] = "gelu_new"
+    activation_function: Literal[*ACTIVATIONS] = "gelu_new"
+    layer_norm_epsilon: Above = 1e-5
+    scale_attn_weights: bool = True
     resid_pdrop: Rate = 0.1
     tie_word_embeddings: bool = True
 
@@ -66,7 +89,14 @@ class GPT2Settings(Settings):
 def build(settings, checkpoint, **overrides):
     """The language model that a config.json describes."""
     warn_of_decoding(checkpoint.generation)
-    style = dataclasses.replace(GPT2, tie_embeddings=settings.tie_word_embeddings)
+    epsilon = settings.layer_norm_epsilon
+    style = dataclasses.replace(
+        GPT2,
+        feedforward=ACTIVATIONS[settings.activation_function],
+        tie_embeddings=settings.tie_word_embeddings,
+        norm_epsilon=None if epsilon == GPT2.epsilon else epsilon,
+        attention_scale=None if settings.scale_attn_weights else 1.0,
+    )
     network = {
         "vocabulary_size": settings.vocab_size,
         "context": settings.n_positions,
@@ -87,8 +117,23 @@ def describe(model):
         ValueError: if its style or its heads are not GPT-2's.
     """
     network = model.network
-    tied = dataclasses.replace(network.style, tie_embeddings=True)
-    if tied != GPT2 or network.head_size * network.num_heads != network.width:
+    style = network.style
+    usual = dataclasses.replace(
+        style,
+        tie_embeddings=True,
+        feedforward=GPT2.feedforward,
+        norm_epsilon=None,
+        attention_scale=None,
+    )
+    names = {value: key for key, value in reversed(ACTIVATIONS.items())}
+    own_scale = network.head_size**-0.5
+    scale = style.attention_scale or own_scale
+    if (
+        usual != GPT2
+        or style.feedforward not in names
+        or scale not in (1.0, own_scale)
+        or network.head_size * network.num_heads != network.width
+    ):
         raise ValueError(
             f"GPT-2 has one style and whole heads, this is {network.style}"
         )
@@ -100,8 +145,9 @@ def describe(model):
         "n_layer": network.depth,
         "n_head": network.num_heads,
         "n_inner": network.inner_width,
-        "activation_function": "gelu_new",
-        "layer_norm_epsilon": 1e-5,
+        "activation_function": names[style.feedforward],
+        "layer_norm_epsilon": style.epsilon,
+        "scale_attn_weights": scale == own_scale,
         "resid_pdrop": network.dropout,
         "embd_pdrop": network.dropout,
         "attn_pdrop": 0.0,

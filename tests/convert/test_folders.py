@@ -148,7 +148,7 @@ def test_pickles_are_refused(folder):
         (dict(resid_pdrop=1.5), "`resid_pdrop`"),
         (dict(resid_pdrop=float("nan")), "`resid_pdrop`"),
         (dict(activation_function="os.system"), "`activation_function`"),
-        (dict(layer_norm_epsilon=0.1), "`layer_norm_epsilon` must be 1e-05"),
+        (dict(layer_norm_epsilon=0.0), "`layer_norm_epsilon`"),
         (dict(scale_attn_by_inverse_layer_idx=True), "scale_attn_by_inverse"),
         (dict(model_type="mamba"), "`model_type` must be one of"),
         (dict(model_type=[]), "`model_type` must be one of"),

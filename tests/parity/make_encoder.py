@@ -39,6 +39,17 @@ CASES = {
         dict(vocab_size=90, n_inner=17, tie_word_embeddings=False, **GPT2),
         dict(max_shard_size="12KB"),
     ),
+    "gpt2_odd": (
+        "GPT2LMHeadModel",
+        dict(
+            vocab_size=53,
+            **GPT2,
+            activation_function="gelu",
+            layer_norm_epsilon=1e-3,
+            scale_attn_weights=False,
+        ),
+        {},
+    ),
     "gpt2_half": (
         "GPT2LMHeadModel",
         dict(vocab_size=53, **GPT2),
