@@ -59,6 +59,7 @@ ALLOWED = {
     "serving": {"registry", "tasks", "samplers", "data", "files"},
     "export": {"draws", "layers", "networks", "samplers", "tasks", "convert"}
     | {"data", "files"},
+    "integrations": {"serving", "tasks"},
 }
 PROTOCOLS = (
     "base",
@@ -243,7 +244,7 @@ GETTERS = ("getattr", "hasattr")
 def named_here(nodes):
     """Names that a file gives: to functions, to attributes, by strings in calls."""
     for node in nodes:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id

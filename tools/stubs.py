@@ -100,7 +100,13 @@ PACKAGES = {
         ),
         hidden=words("Level Posterior Walk"),
     ),
-    "serving": Public(machinery=words("batch figures reading waiting")),
+    "serving": Public(
+        machinery=words(
+            "abilities app batch conversation drawing embedding errors figures guard "
+            "limits line metrics openai_schema pages reading replies scoring served "
+            "server sounds streaming waiting writing"
+        ),
+    ),
     "tasks": Public(
         names=words(
             "add_format add_tokens best_of best_pictures freeze_all_but "
@@ -126,7 +132,7 @@ PACKAGES = {
         only=True,
     ),
 }
-UNLISTED = {"files"}  # packages that are found by the paths of their modules
+UNLISTED = {"files", "integrations"}  # found by the paths of their modules
 # Modules beside the packages that are public as they are.
 MODULES = {"declared", "likelihoods", "losses", "optimizers", "preferences", "registry"}
 MODULES |= {"ctc", "schedules"}

@@ -16,6 +16,7 @@ from zoo._list import list
 from zoo._playing import STEPS, continue_, harmonize
 from zoo._rank import rank
 from zoo._sample import MAX_LENGTH, TEMPERATURE, sample
+from zoo._serve import serve
 from zoo._ship import ship
 from zoo._show import show
 from zoo._speak import OUT, speak
@@ -83,6 +84,7 @@ def parser():
     add_export(verb(export, "write a trained model for other programs"))
     add_playing(verb)
     add_judging(verb)
+    add_serve(verb(serve, "serve models by OpenAI's protocol, and a page"))
     add_useful(verb(useful, "say what samples are worth to a classifier"))
     add_verify(verb(verify, "run a recipe and compare it with its record"))
     add_ship(verb(ship, "put the weights of a run into the zoo, in fewer bytes"))
@@ -125,6 +127,35 @@ def add_sample(add):
     add("--out", help="the file that it goes to (sample.png, .wav, ...; text: none)")
     add("--data", help="what a model is to change that changes data (the entry's own)")
     add("--data-dir", help="where prepared or hand-placed data sets lie")
+
+
+def add_serve(add):
+    """The options of `serve`."""
+    add("names", nargs="+", metavar="NAME", help=NAME)
+    add("--host", default="127.0.0.1", help="what it listens to (only this machine)")
+    add("--port", type=integer(0, 65_535), default=8000, help="0 is any (8000)")
+    text = "who asks must have it; again for another (KERAS_GENAI_API_KEY)"
+    add("--api-key", action="append", default=[], metavar="KEY", help=text)
+    text = "let other machines ask without a key"
+    add("--insecure", action="store_true", help=text)
+    text = "another site whose pages may ask; again for another (none)"
+    add("--allow-origin", action="append", default=[], metavar="ORIGIN", help=text)
+    add("--int8", action="store_true", help="8-bit weights: a quarter of the memory")
+    add("--rows", type=integer(1, 1024), default=8, help="texts at once (8)")
+    text = "tokens of a text, prompt included (as many as a model can)"
+    add("--context", type=integer(2, 10_000_000), help=text)
+    add("--queue", type=integer(0, 100_000), help="requests that may wait (4 x rows)")
+    text = "most bytes of keys and values; more are refused at the start"
+    add("--kv-bytes", type=integer(1, 2**50), help=text)
+    text = "bytes of keys and values that are kept for prompts that begin alike (0)"
+    add("--prefix-bytes", type=integer(0, 2**50), default=0, help=text)
+    text = "one shape for all, so that company changes not the last bit"
+    add("--deterministic", action="store_true", help=text)
+    add("--max-tokens", type=integer(1), help="of an answer (8192)")
+    add("--max-n", type=integer(1, 1_000), help="choices or pictures at once (16)")
+    add("--max-body", type=integer(1_000), help="bytes of a request (33554432)")
+    text = "from a request to its end (600)"
+    add("--request-seconds", type=seconds, metavar="SECONDS", help=text)
 
 
 def add_useful(add):
@@ -179,6 +210,14 @@ def share_of(text):
     value = float(text)
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a float >= 0. Received: {text}")
+    return value
+
+
+def seconds(text):
+    """A `type` of argparse: a float above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a float > 0. Received: {text}")
     return value
 
 

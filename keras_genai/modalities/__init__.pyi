@@ -33,3 +33,4 @@ from .table import Table as Table
 from .text import Label as Label
 from .text import Readable as Readable
 from .text import Text as Text
+from .vector import Vector as Vector

@@ -70,6 +70,15 @@ class Task(Declared):
         self.given = tuple(kind.speaking(tokenizer) for kind in self.given)
 
     @property
+    def makes(self):
+        """`Modality` of what a person gets from what is `given`: the `target`.
+
+        Tasks say something else that learn from more than they are asked with, or
+        `None` if what is given is not enough.
+        """
+        return self.target
+
+    @property
     def networks(self):
         """dict of `Network` by the field that holds it."""
         values = {key: getattr(self, key) for key in fields(type(self))}

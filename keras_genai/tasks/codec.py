@@ -26,6 +26,7 @@ class PictureCodec(PictureTask):
     """
 
     jit_generate: ClassVar = False  # XLA's convolutions are slow on CPUs
+    makes = None
 
     @property
     def grid_shape(self):

@@ -19,6 +19,7 @@ from keras_genai.files.cropping import scaled_and_cropped
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.image import Image
 from keras_genai.modalities.text import Text
+from keras_genai.modalities.vector import Vector
 from keras_genai.networks.base import Network
 from keras_genai.networks.language import TokenNetwork
 from keras_genai.registry import register
@@ -99,6 +100,7 @@ class Contrastive(PictureTask):
     decoding = "cosines of vectors"
     verbs: ClassVar = ("rank",)
     jit_generate: ClassVar = True
+    makes = Vector()
 
     image_encoder: Network
     text_encoder: TokenNetwork
@@ -330,6 +332,24 @@ class Contrastive(PictureTask):
         jit = self.jit_generate and self.text_encoder.jit_generate
         vectors = compiled(self, "texts", lambda: self.text_vectors, jit)
         return by_batch(vectors, self.tokens(texts), batch_size)
+
+    def embed(self, texts, batch_size=BATCH):
+        """The same as `embed_texts`, as whatever makes a `Vector` has it."""
+        return self.embed_texts(texts, batch_size)
+
+    @property
+    def longest_text(self):
+        """int or `None`, in tokens: the longest text that is read as a whole."""
+        return self.context
+
+    def count_tokens(self, texts):
+        """list of int: how many tokens texts have, before they are cut.
+
+        Args:
+            texts: sequence of str.
+        """
+        encodings = framing.encode(self.tokenizer, check_texts("texts", texts))
+        return [len(encoding.ids) for encoding in encodings]
 
     def similarity(self, images, texts, batch_size=BATCH):
         """How well each text fits each picture.

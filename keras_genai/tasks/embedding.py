@@ -15,6 +15,7 @@ from keras_genai.layers.token_pooling import POOLINGS
 from keras_genai.modalities.base import Modality
 from keras_genai.modalities.number import Number
 from keras_genai.modalities.text import Text
+from keras_genai.modalities.vector import Vector
 from keras_genai.networks.language import TokenNetwork
 from keras_genai.registry import register
 from keras_genai.tasks.text_task import BATCH, TextTask
@@ -31,6 +32,7 @@ ACTIVATIONS = {
     "silu": keras.activations.silu,
 }
 COSINE = Number("cosine")
+CUT = -1  # to what a model reads
 
 
 @register
@@ -80,6 +82,8 @@ class SentenceEmbedder(TextTask):
     prompts: Any = ()
     default_prompt: str | None = None
     measure: Literal[SIMILARITIES] = "cosine"
+
+    makes = Vector()
 
     def check(self):
         self.pooling = read_pooling(self.pooling)
@@ -162,11 +166,27 @@ class SentenceEmbedder(TextTask):
         arrays = {"first": self.batch(first), "second": self.batch(second)}, scores
         return in_batches(arrays, len(first), batch_size, shuffle, seed)
 
-    def _encode(self, texts, pairs=None):
+    @property
+    def longest_text(self):
+        """int or `None`, in tokens: what `embed` reads of a text; the rest is cut."""
+        limits = [each for each in (self.max_length, self.context) if each]
+        return min(limits, default=None)
+
+    def count_tokens(self, texts):
+        """list of int: how many tokens texts have, before they are cut.
+
+        Args:
+            texts: sequence of str, as `embed` takes them.
+        """
+        before = self._prompt(self.default_prompt)
+        texts = [before + text for text in check_texts("texts", texts)]
+        found = self._encode(texts, longest=None)
+        return [len(encoding.ids) for encoding in found]
+
+    def _encode(self, texts, pairs=None, longest=CUT):
         if self.lowercase:
             texts = [text.lower() for text in check_texts("texts", texts)]
-        limits = [each for each in (self.max_length, self.context) if each]
-        length = min(limits, default=None)
+        length = self.longest_text if longest == CUT else longest
         return framing.encode(self._need_tokenizer(), texts, pairs, length)
 
     def _prompt(self, name, argument="prompt"):
