@@ -11,6 +11,7 @@ from .attention import position_mask as position_mask
 from .attention import segment_mask as segment_mask
 from .attention import write_slots as write_slots
 from .caches import AsItIs as AsItIs
+from .caches import Prefix as Prefix
 from .caches import Ring as Ring
 from .conditional_normalization import ConditionalBatchNormalization as ConditionalBatchNormalization
 from .conditioning import ClassEmbedding as ClassEmbedding

@@ -10,6 +10,7 @@ from keras_genai import compat
 from keras_genai.checks import check_one_of
 from keras_genai.layers.attention import write_slots
 from keras_genai.layers.replacing import forget_compiled
+from keras_genai.xla import in_xla
 
 DTYPES = ("bfloat16", "float16", "float32")
 
@@ -31,6 +32,20 @@ class Ring(NamedTuple):
     positions: object
     seen: object
     columns: object
+
+
+class Prefix(NamedTuple):
+    """Where tokens go of which nobody looks at what is behind them.
+
+    XLA must know all sizes; outside of it, slots that are empty cost nothing so.
+
+    Attributes:
+        index: int scalar, the slot of the first of them.
+        length: int scalar, of the slots that are looked at.
+    """
+
+    index: object
+    length: object
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,18 +80,38 @@ def turn(kept, positions):
     return Ring(ops.take_along_axis(seen, columns, axis=1), seen, columns)
 
 
+def in_front(index, slots, count):
+    """Where new tokens go, and the positions of all that they may look at.
+
+    Args:
+        index: int scalar, the slot of the first of them.
+        slots: int `(B, L)`, positions of what is in the slots after them.
+        count: int, of the tokens, or `None` where only a graph knows it.
+
+    Returns:
+        `(place, seen)`: `Prefix` or `index`, and int `(B, K)`.
+    """
+    if count in (1, None) or in_xla():
+        return index, slots
+    place = Prefix(index, index + count)
+    return place, slots[:, : place.length]
+
+
 def remember(buffer, values, place):
     """Puts keys or values of new tokens where they belong.
 
     Args:
         buffer: float `(B, G, L, D)`.
         values: float `(B, G, T, D)`.
-        place: int scalar, the slot of the first of them; or `Ring`.
+        place: int scalar, the slot of the first of them; or `Ring`, or `Prefix`.
 
     Returns:
         `(seen, kept)`: what the new tokens look at, `(B, G, K, D)`, and the buffer
         after them, both of its dtype.
     """
+    if isinstance(place, Prefix):
+        buffer = write_slots(buffer, values, place.index, axis=2)
+        return buffer[:, :, : place.length], buffer
     if not isinstance(place, Ring):
         buffer = write_slots(buffer, values, place, axis=2)
         return buffer, buffer

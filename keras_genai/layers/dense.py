@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_genai.layers.reading import is_read, read
 from keras_genai.registry import register
 from keras_genai.xla import is_vector_in_xla
 
@@ -16,13 +17,21 @@ class Dense(keras.layers.Dense):
     XLA fuses the product of a single vector with the bias behind it, and what it fuses
     so runs on one core; and of a tall kernel it reads rows that are far apart. As a
     batch of products, whose sum is taken after, the kernel is read at full speed.
+
+    Attributes:
+        reading_dtype: str or `None`; see `keras_genai.layers.reading.read_in`.
     """
+
+    reading_dtype = None
 
     def call(self, inputs, training=None):
         plain = self.lora_enabled or self.quantization_mode
-        if plain or not is_vector_in_xla(inputs):
+        if not plain and is_read(inputs, self.reading_dtype):
+            x = read(inputs, self.kernel, self.reading_dtype)
+        elif plain or not is_vector_in_xla(inputs):
             return super().call(inputs, training=training)
-        x = _product_in_parts(inputs, self.kernel)
+        else:
+            x = _product_in_parts(inputs, self.kernel)
         if self.use_bias:
             x = x + self.bias
         return x if self.activation is None else self.activation(x)

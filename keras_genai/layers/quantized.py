@@ -1,70 +1,187 @@
-"""Weights in 8 bits, for inference: a quarter of the memory to read and to hold.
+"""Weights in few bits, for inference: less memory to read and to hold.
 
-Every row of a matrix `[outputs, inputs]` is 8-bit integers times one float. Inputs and
-sums stay float; see Dettmers et al. 2022, section 2, https://arxiv.org/abs/2208.07339
+`Int8Weights` have a scale for every row of a matrix `[outputs, inputs]`, `Int4Weights`
+one for every group of inputs in it; `Bfloat16Weights` are floats of half the size.
+Inputs and sums stay as they are; see Dettmers et al. 2022, section 2,
+https://arxiv.org/abs/2208.07339
 """
 
 import dataclasses
 
 import keras
+import ml_dtypes
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from keras_genai import compat
+from keras_genai.checks import check_one_of
+from keras_genai.files.int4 import GROUPS, packed_shape, to_int4
 from keras_genai.files.int8 import to_int8
 from keras_genai.layers.dense import Dense
+from keras_genai.layers.few_bits import (
+    are_few_in_xla,
+    folded,
+    folds,
+    int4_product,
+    int4_values,
+    many_product,
+    product,
+)
 from keras_genai.layers.low_rank import AdaptedDense
+from keras_genai.layers.reading import is_read
 from keras_genai.layers.replacing import name_scopes, replace
 from keras_genai.registry import register
-from keras_genai.xla import is_vector_in_xla
+
+
+class Weights:
+    """A change of a `Task`: what `quantize` did to it, values apart.
+
+    Attributes:
+        dtypes: tuple of str, of a matrix as it is stored and of its scale, if any.
+    """
+
+    dtypes = ("int8", "float32")
+
+    def apply(self, model):
+        _quantize(model, self, filled=False)
+
+    def shapes(self, outputs, inputs, fold):
+        """Tuple of tuples, of the same.
+
+        Args:
+            outputs, inputs: int.
+            fold: bool. Whether long rows may be folded, see `few_bits.folded`.
+        """
+        pieces = folds(inputs) if fold else 1
+        return (pieces * outputs, inputs // pieces), (outputs,)
+
+    def stored(self, values, fold):
+        """Tuple of arrays that stand for float `(outputs, inputs)`."""
+        matrix, scale = to_int8(values)
+        return folded(matrix, folds(values.shape[1]) if fold else 1), scale
+
+    def rows(self, inputs, dtype, matrix, scale):
+        """What some rows of a matrix stand for, `(..., inputs)`."""
+        return ops.cast(matrix, dtype) * ops.cast(scale, dtype)[..., None]
+
+    def product(self, x, matrix, scale):
+        """float `(..., inputs)` times a matrix, `(..., outputs)`."""
+        return product(x, ops.convert_to_tensor(matrix)) * ops.cast(scale, x.dtype)
+
+    def get_config(self):
+        return dataclasses.asdict(self)
 
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Int8Weights:
-    """A change of a `Task`: what `quantize` did to it, values apart."""
-
-    def apply(self, model):
-        _quantize(model, _emptied)
-
-    def get_config(self):
-        return {}
+class Int8Weights(Weights):
+    """Integers from -127 to 127, a scale for each output."""
 
 
-def quantize(model):
-    """Stores the matrices of a model as 8-bit integers, in place and for good.
+@register
+@dataclasses.dataclass(frozen=True)
+class Bfloat16Weights(Weights):
+    """The nearest bfloat16, which published weights mostly are already."""
+
+    dtypes = ("bfloat16",)
+
+    def shapes(self, outputs, inputs, fold):
+        return super().shapes(outputs, inputs, fold)[:1]
+
+    def stored(self, values, fold):
+        matrix = values.astype(ml_dtypes.bfloat16)
+        return (folded(matrix, folds(values.shape[1]) if fold else 1),)
+
+    def rows(self, inputs, dtype, matrix):
+        return ops.cast(matrix, dtype)
+
+    def product(self, x, matrix):
+        return product(x, ops.convert_to_tensor(matrix))
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Int4Weights(Weights):
+    """Integers from -8 to 7, a scale for each group of inputs of each output.
+
+    Args:
+        group: int, 32, 64 or 128.
+    """
+
+    group: int = 64
+    dtypes = ("uint8", "bfloat16")
+
+    def __post_init__(self):
+        check_one_of("group", str(self.group), [str(each) for each in GROUPS])
+
+    def shapes(self, outputs, inputs, fold):
+        return packed_shape(outputs, inputs, self.group)
+
+    def stored(self, values, fold):
+        return to_int4(values, self.group)
+
+    def rows(self, inputs, dtype, matrix, scale):
+        return int4_values(matrix, scale, inputs, dtype)
+
+    def product(self, x, matrix, scale):
+        matrix, scale = (ops.convert_to_tensor(part) for part in (matrix, scale))
+        if are_few_in_xla(x):
+            return int4_product(x, matrix, scale)
+        return many_product(x, int4_values(matrix, scale, x.shape[-1], x.dtype))
+
+
+KINDS = {"int8": Int8Weights, "int4": Int4Weights, "bfloat16": Bfloat16Weights}
+
+
+def quantize(model, kind="int8", group=None):
+    """Stores the matrices of a model in few bits, in place and for good.
 
     These are the kernels of its `Dense` layers and its `Embedding` tables, tied ones
     too. The model can be called, generate and be saved as before, but not be trained.
 
     Args:
         model: built `Task`.
+        kind: `"int8"`, `"int4"` or `"bfloat16"`, see `Int8Weights` and the others.
+        group: 32, 64 or 128, or `None` (64). Of `"int4"`: inputs that share a scale.
 
     Returns:
         int. The number of matrices.
 
     Raises:
-        ValueError: if it is quantized already, has an adapter, or has no matrix.
+        ValueError: if it is quantized already, has an adapter, or has no matrix; if
+            there is no such kind or group.
     """
-    return _quantize(model, _quantized)
+    check_one_of("kind", kind, tuple(KINDS))
+    if group is not None and kind != "int4":
+        raise ValueError(f"`group` must be None for {kind!r}. Received: {group=}")
+    weights = KINDS[kind]() if group is None else Int4Weights(group)
+    return _quantize(model, weights, filled=True)
 
 
 def is_quantized(model):
     """Whether `quantize` was called with this model or with one inside it."""
-    return any(
-        isinstance(layer, Int8Dense | Int8Embedding)
-        for layer in compat.layers_inside(model)
-    )
+    kinds = QuantizedDense | QuantizedEmbedding
+    return any(isinstance(layer, kinds) for layer in compat.layers_inside(model))
 
 
-def _quantize(model, choose):
+def _quantize(model, kind, filled):
     if any(isinstance(layer, AdaptedDense) for layer in compat.layers_inside(model)):
         raise ValueError("`model` must be merged with its adapter. Received unmerged")
-    if any(isinstance(change, Int8Weights) for change in model.changes):
+    if any(isinstance(change, Weights) for change in model.changes):
         raise ValueError(
             "`model` must not be quantized twice. Received: a quantized one"
         )
+
+    def choose(layer):
+        made = None
+        if type(layer) in (keras.layers.Dense, Dense):
+            made = QuantizedDense(layer, kind)
+        elif isinstance(layer, keras.layers.Embedding):
+            made = QuantizedEmbedding(layer, kind)
+        if made is not None and filled:
+            made.fill(layer)
+        return made
+
     count = replace(model, choose)
     if not count:
         raise ValueError(
@@ -73,7 +190,7 @@ def _quantize(model, choose):
         )
     for weight in model.weights:
         weight.trainable = False
-    model.changes = (*model.changes, Int8Weights())
+    model.changes = (*model.changes, kind)
     return count
 
 
@@ -85,134 +202,105 @@ def size_in_bytes(model):
     )
 
 
-class Int8Dense(keras.layers.Layer):
-    """A `Dense` layer with an 8-bit kernel `[outputs, inputs]`; `quantize` makes it.
+class QuantizedDense(keras.layers.Layer):
+    """A `Dense` layer with a kernel `[outputs, inputs]` of few bits.
 
     Args:
         dense: built `Dense`. Its values are not looked at; see `fill`.
+        kind: `Weights`.
+
+    Attributes:
+        reading_dtype: str or `None`; see `keras_genai.layers.reading.read_in`.
     """
 
-    def __init__(self, dense):
+    reading_dtype = None
+
+    def __init__(self, dense, kind):
         super().__init__(dtype=dense.dtype_policy, name=dense.name)
         self.activation = dense.activation
+        self.kind = kind
         inputs, units = dense.kernel.shape
-        self.kernel = _made_like(dense.kernel, (units, inputs), "int8")
-        self.scale = _made_like(dense.kernel, (units,), "float32", "scale")
+        shapes = kind.shapes(units, inputs, fold=True)
+        self.kernel, *scale = self._parts = _made_like(dense.kernel, kind, shapes)
+        self.scale = scale[0] if scale else None
         self.bias = dense.bias
         self.built = True
 
     def fill(self, dense):
         """Takes over the kernel of `dense`."""
-        _fill(self.kernel, self.scale, ops.transpose(dense.kernel.value))
+        kernel = ops.convert_to_numpy(dense.kernel.value)
+        _assign(self._parts, self.kind.stored(kernel.T, fold=True))
 
     def call(self, inputs):
-        x = _product(inputs, self.kernel, self.scale)
+        x = inputs
+        if is_read(inputs, self.reading_dtype):
+            x = ops.cast(x, self.reading_dtype)
+        x = ops.cast(self.kind.product(x, *self._parts), inputs.dtype)
         if self.bias is not None:
             x = x + ops.cast(self.bias, x.dtype)
         return self.activation(x)
 
 
-class Int8Embedding(keras.layers.Layer):
-    """An `Embedding` with an 8-bit table; `quantize` makes it.
+class QuantizedEmbedding(keras.layers.Layer):
+    """An `Embedding` with a table of few bits.
 
     Args:
         embedding: built `Embedding`. Its values are not looked at; see `fill`.
+        kind: `Weights`.
     """
 
-    def __init__(self, embedding):
+    def __init__(self, embedding, kind):
         super().__init__(dtype=embedding.dtype_policy, name=embedding.name)
         self.input_dim = embedding.input_dim
         self.output_dim = embedding.output_dim
+        self.kind = kind
         table = embedding.embeddings
-        self.table = _made_like(table, table.shape, "int8")
-        self.scale = _made_like(table, table.shape[:1], "float32", "scale")
+        shapes = kind.shapes(*table.shape, fold=False)
+        self.table, *scale = self._parts = _made_like(table, kind, shapes)
+        self.scale = scale[0] if scale else None
         self.built = True
 
     def fill(self, embedding):
         """Takes over the table of `embedding`."""
-        _fill(self.table, self.scale, embedding.embeddings.value)
+        table = ops.convert_to_numpy(embedding.embeddings.value)
+        _assign(self._parts, self.kind.stored(table, fold=False))
 
     def call(self, inputs):
-        rows = ops.cast(ops.take(self.table, inputs, axis=0), self.compute_dtype)
-        scale = ops.take(self.scale, inputs, axis=0)[..., None]
-        return rows * ops.cast(scale, self.compute_dtype)
+        parts = (ops.take(part, inputs, axis=0) for part in self._parts)
+        return self.kind.rows(self.output_dim, self.compute_dtype, *parts)
 
     def logits(self, x):
         """See `TokenEmbedding.logits`."""
-        return _product(x, self.table, self.scale)
+        return self.kind.product(x, *self._parts)
 
     @property
     def embeddings(self):
         """The whole table in float."""
-        scale = ops.cast(self.scale, self.compute_dtype)[:, None]
-        return ops.cast(self.table, self.compute_dtype) * scale
+        parts = (ops.convert_to_tensor(part) for part in self._parts)
+        return self.kind.rows(self.output_dim, self.compute_dtype, *parts)
 
 
-def _quantized(layer):
-    """The 8-bit layer that stands for `layer`, or `None`."""
-    made = _emptied(layer)
-    if made is not None:
-        made.fill(layer)
-    return made
+def _assign(variables, arrays):
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(ops.convert_to_tensor(array, variable.dtype))
 
 
-def _emptied(layer):
-    """The same without its values, for a model whose weights are yet to be read."""
-    if type(layer) in (keras.layers.Dense, Dense):
-        return Int8Dense(layer)
-    if isinstance(layer, keras.layers.Embedding):
-        return Int8Embedding(layer)
-    return None
-
-
-def _fill(matrix, scales, values):
-    rounded, scale = to_int8(ops.convert_to_numpy(values))
-    matrix.assign(rounded)
-    scales.assign(scale)
-
-
-def _product(x, matrix, scale):
-    """float `(..., inputs)` times `[outputs, inputs]`, scale on the sums."""
-    if is_vector_in_xla(x):
-        product = _vector_product(x, ops.convert_to_tensor(matrix), scale)
-    else:
-        product = ops.matmul(x, ops.transpose(ops.cast(matrix, x.dtype)))
-    return product * ops.cast(scale, x.dtype)
-
-
-def _vector_product(x, matrix, scale):
-    """float `(..., inputs)` of one vector times `[outputs, inputs]`, cast on the way.
-
-    On two cores XLA reads 29 GB/s of integers here, as fast as floats: four times the
-    weights. Two things must be kept from it. The barrier: out of a decoding loop it
-    would take the cast, and read floats for every token. The division by a one that
-    it cannot foresee: it would compute what makes `x`, say a normalisation, anew for
-    every row of the matrix, were the last step as cheap as a product.
-    """
-    x, matrix = compat.optimization_barrier(x, matrix)
-    rows = ops.reshape(x, (1, x.shape[-1]))
-    rows = rows / ops.cast(_unforeseen_one(scale), x.dtype)
-    product = tf.matmul(rows, ops.cast(matrix, x.dtype), transpose_b=True)
-    return ops.reshape(product, (*x.shape[:-1], matrix.shape[0]))
-
-
-def _unforeseen_one(values):
-    """1 in the dtype of `values`, as long as they are finite; XLA does not know it."""
-    values = ops.convert_to_tensor(values)
-    return ops.cast(values[0] == values[0], values.dtype)
-
-
-def _made_like(weight, shape, dtype, name=None):
-    """A weight of zeros beside or in the place of another one's path."""
-    *scopes, old_name = weight.path.split("/")
+def _made_like(weight, kind, shapes):
+    """Tuple of weights of zeros beside or in the place of another one's path."""
+    *scopes, name = weight.path.split("/")
     with name_scopes(scopes):
-        return keras.Variable(
-            "zeros",
-            tuple(shape),
-            dtype=dtype,
-            trainable=False,
-            autocast=False,
-            name=name or old_name,
+        return tuple(
+            keras.Variable(
+                "zeros",
+                shape,
+                dtype=dtype,
+                trainable=False,
+                autocast=False,
+                name=own,
+            )
+            for own, shape, dtype in zip(
+                (name, "scale"), shapes, kind.dtypes, strict=False
+            )
         )
 
 

@@ -44,8 +44,8 @@ class Block(keras.layers.Layer):
         attention_mask, bias, rotation, distances: see `Attention`.
         cache: pair of float `(B, G, L, head_dim)`, or `None`: then the block sees
             `inputs` only.
-        index: int scalar. Slot of the cache where `inputs` begin. Or a `Ring` of
-            `keras_genai.layers.caches`.
+        index: int scalar. Slot of the cache where `inputs` begin. Or a `Ring` or
+            `Prefix` of `keras_genai.layers.caches`.
         memory: what `cross_attention.project_memory` returned, for each row or for
             each group of neighbouring rows, such as the beams of one text.
         memory_mask: bool, broadcast to `(B, H, T, K)`.

@@ -16,7 +16,7 @@ from keras_genai.layers.attention import (
     window_mask,
     write_slots,
 )
-from keras_genai.layers.caches import turn
+from keras_genai.layers.caches import in_front, turn
 from keras_genai.layers.embedding import TokenEmbedding, token_logits
 from keras_genai.layers.positions import (
     LearnedPositions,
@@ -300,9 +300,10 @@ class GPT(LanguageNetwork):
         """
         x = self._embed(tokens, positions)
         slots = write_slots(cache["positions"], positions, index, axis=1)
+        after = {"positions": slots}
+        index, slots = in_front(index, slots, tokens.shape[1])
         mask = position_mask(positions, slots)
         distances = self._distances(positions, slots)
-        after = {"positions": slots}
         full = self._view(mask, positions, self.style.rotary, distances)
         full["index"] = index
         if "near" in cache:

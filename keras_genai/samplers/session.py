@@ -201,7 +201,9 @@ class Session:
         shapes = (*self.tokens.shape, self._slots, *sizes)
         sources = tuple(tuple(each.shape) for each in self.inputs)
         key = (name, self.sampler.structure, shapes, sources, self._copies)
-        return compiled(self.decoder, key, functools.partial(self._build, name))
+        reads = name == "prefill" and getattr(self.decoder, "reads_outside_xla", False)
+        build = functools.partial(self._build, name)
+        return compiled(self.decoder, key, build, False if reads else None)
 
     def _build(self, name):
         decoder, sampler = self.decoder, self.sampler

@@ -343,22 +343,30 @@ class Task(Declared):
         presets.save(self, folder, card, format)
 
     def quantize(self, mode="int8", config=None, filters=None, **kwargs):
-        """8-bit weights, as `keras_genai.layers.quantized.quantize` makes them.
+        """Weights of few bits, as `keras_genai.layers.quantized.quantize` makes them.
+
+        Args:
+            mode: `"int8"` or `"int4"`.
 
         Raises:
             ValueError: for what only Keras' own layers can: another `mode`, a `config`
-                or `filters`.
+                of one's own or `filters`.
         """
         # Keras makes the usual config where there is none.
-        usual = keras.quantizers.Int8QuantizationConfig().get_config()
-        own = config is not None and config.get_config() != usual
-        if mode != "int8" or own or filters is not None or kwargs:
+        usual = {
+            "int8": keras.quantizers.Int8QuantizationConfig,
+            "int4": keras.quantizers.Int4QuantizationConfig,
+        }.get(mode)
+        own = config is not None and (
+            usual is None or config.get_config() != usual().get_config()
+        )
+        if usual is None or own or filters is not None or kwargs:
             raise ValueError(
-                "`mode` must be 'int8', without other arguments, which is what "
-                f"`keras_genai.layers.quantized.quantize` does. Received: {mode=}, "
-                f"{config=}, {filters=}, {kwargs}"
+                "`mode` must be 'int8' or 'int4', without other arguments, which is "
+                "what `keras_genai.layers.quantized.quantize` does. Received: "
+                f"{mode=}, {config=}, {filters=}, {kwargs}"
             )
-        quantized.quantize(self)
+        quantized.quantize(self, mode)
 
     def export(
         self,

@@ -21,6 +21,7 @@ SIZES = COUNTS - {"residual_blocks"} | {
 FREE = {"seed", "warm_up"}  # arguments that cost nothing
 LARGEST = 2**24  # of any other int, and of the numbers of a picture
 FEW = 64  # layers that any config may ask for
+PACKED = "U8"  # two numbers of 4 bits
 DTYPES = {
     *("float32", "float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"),
 }
@@ -91,9 +92,12 @@ class Allowance:
     MORE_WEIGHTS, MORE_NUMBERS = 64, 2**25
 
     def __init__(self, tensors):
-        numbers = [math.prod(tensor.shape) for tensor in tensors]
+        numbers = [
+            math.prod(tensor.shape) * (2 if tensor.dtype == PACKED else 1)
+            for tensor in tensors
+        ]
         self.weights = 3 * len(numbers) + self.MORE_WEIGHTS
-        # Twice, because an 8-bit matrix takes the place of one of floats.
+        # Twice, because a matrix of few bits takes the place of one of floats.
         self.numbers = 2 * sum(numbers) + self.MORE_NUMBERS
 
     def take(self, variable):

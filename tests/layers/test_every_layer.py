@@ -386,9 +386,9 @@ CASES = {
 # their modules. No config makes them: that of the model says how they came about.
 REPLACEMENTS = {
     "AdaptedDense",
-    "Int8Dense",
-    "Int8Embedding",
     "LowRankPair",
+    "QuantizedDense",
+    "QuantizedEmbedding",
     "WholeCopy",
 }
 BASES = {"Recurrent", "RecurrentAttention", "Stack"}  # of layers that are in the table

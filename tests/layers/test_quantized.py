@@ -1,17 +1,23 @@
-"""8-bit weights: near the float ones, a quarter of their size, saved as they are."""
+"""Weights of few bits: near the float ones, of less size, saved as they are."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_genai import from_preset
+from keras_genai import compat, from_preset
 from keras_genai.files.int8 import to_int8
-from keras_genai.layers import adapters
-from keras_genai.layers.quantized import quantize, size_in_bytes
+from keras_genai.layers import adapters, few_bits
+from keras_genai.layers.quantized import (
+    Int4Weights,
+    QuantizedDense,
+    QuantizedEmbedding,
+    quantize,
+    size_in_bytes,
+)
 from keras_genai.networks.gpt import GPT, GPT2, LLAMA
 from keras_genai.networks.t5 import T5
-from keras_genai.samplers import Greedy
+from keras_genai.samplers import Beam, Greedy
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 
@@ -134,7 +140,119 @@ def test_a_single_vector_in_xla_gets_what_many_get_outside():
 def test_quantize_of_keras_is_ours_or_refused():
     model = tied()
     with pytest.raises(ValueError, match=r"layers.quantized.quantize"):
-        model.quantize("int4")
+        model.quantize("float8")
     assert not any(weight.dtype == "int8" for weight in model.weights)
+    few = tied()
+    few.quantize("int4")
+    assert few.changes == (Int4Weights(),)
     model.quantize("int8")
     assert any(weight.dtype == "int8" for weight in model.weights)
+
+
+# Of a kind: the share of float32's size that a tied GPT takes at most, and how far its
+# logits may be from the float ones, in shares of the largest.
+KINDS = {"int8": (0.3, 0.02), "int4": (0.2, 0.2), "bfloat16": (0.53, 0.01)}
+
+
+@pytest.mark.parametrize("kind", ["int4", "bfloat16"])
+def test_other_kinds_are_near_and_come_back_to_the_bit(kind, tmp_path):
+    share, error = KINDS[kind]
+    model = tied()
+    logits, size = model(TOKENS).numpy(), size_in_bytes(model)
+    quantize(model, kind)
+    assert np.abs(model(TOKENS) - logits).max() < error * np.abs(logits).max()
+    assert size_in_bytes(model) < share * size
+    model.save_to_preset(tmp_path / "few")
+    loaded = from_preset(tmp_path / "few")
+    assert loaded.changes == model.changes
+    np.testing.assert_array_equal(loaded(TOKENS), model(TOKENS))
+    stored = (tmp_path / "few" / "model.safetensors").stat().st_size
+    assert stored < (share + 0.03) * size
+
+
+def test_smaller_groups_lose_less():
+    errors = []
+    for group in (32, 64):
+        model = tied()
+        logits = model(TOKENS).numpy()
+        quantize(model, "int4", group)
+        assert model.changes == (Int4Weights(group),)
+        errors.append(np.square(model(TOKENS) - logits).mean())
+    assert errors[0] < errors[1]
+
+
+def test_a_kind_or_group_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="`kind` must be one of"):
+        quantize(tied(), "int3")
+    with pytest.raises(ValueError, match="`group` must be"):
+        quantize(tied(), "int4", 48)
+    with pytest.raises(ValueError, match="`group` must be None"):
+        quantize(tied(), "int8", 64)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_tiles_and_folded_rows_give_the_product_of_floats(kind, rows, monkeypatch):
+    """7 tiles, of which the last two overlap; and rows of which one does not fit."""
+    monkeypatch.setattr(few_bits, "TILE", 96 * 5)
+    monkeypatch.setattr(few_bits, "LONGEST", 40)
+    random = np.random.default_rng(0)
+    dense = keras.layers.Dense(33, activation="tanh")
+    dense.build((None, 96))
+    dense.kernel.assign(random.normal(size=(96, 33)))
+    dense.bias.assign(random.normal(size=33))
+    table = keras.layers.Embedding(33, 96)
+    table.build()
+    table.embeddings.assign(dense.kernel.numpy().T)
+    layers = keras.Sequential([keras.Input((96,)), dense])
+    model = Holder(layers, table)
+    quantize(model, kind)
+    (few,), table = model.net.layers, model.table
+    assert few.kernel.shape[0] == (33 if kind == "int4" else 3 * 33)
+    x = random.normal(size=(rows, 96)).astype("float32")
+    many = np.concatenate([x, np.zeros((70, 96), "float32")])  # floats of the whole
+    for call in (few, table.logits):
+        compiled = tf.function(call, jit_compile=True)
+        np.testing.assert_allclose(compiled(x), call(many)[:rows], atol=2e-5)
+        np.testing.assert_allclose(compiled(many), call(many), atol=2e-5)
+    whole = x @ table.embeddings.numpy().T
+    np.testing.assert_allclose(table.logits(x), whole, atol=2e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", [Greedy(), Beam(3)], ids=["greedy", "beam"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_and_beams_write_what_floats_of_the_same_values_write(kind, sampler):
+    model, reference = tied(), tied()
+    quantize(model, kind)
+    values = {}
+    for layer in compat.layers_inside(model):
+        if isinstance(layer, QuantizedDense):
+            kernel = layer(np.eye(64 if "contract" not in layer.name else 256))
+            values[layer.kernel.path] = kernel - (
+                0 if layer.bias is None else layer.bias
+            )
+        elif isinstance(layer, QuantizedEmbedding):
+            values[layer.table.path] = layer.embeddings
+    for weight in reference.weights:
+        if weight.path in values:
+            weight.assign(values[weight.path])
+    prompts = [[5, 6, 7], [9, 2], [100, 3, 4, 5, 6]]
+    arguments = dict(max_length=14, sampler=sampler)
+    for written, expected in zip(
+        model.generate(prompts, **arguments),
+        reference.generate(prompts, **arguments),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(written, expected)
+
+
+class Holder(keras.Model):
+    """What `quantize` looks into, of two layers."""
+
+    changes = ()
+
+    def __init__(self, net, table):
+        super().__init__()
+        self.net, self.table = net, table
