@@ -65,7 +65,7 @@ def opinionated(model, jit=False, factor=8):
     return model
 
 
-def words(count, least=1, most=30, vocabulary_size=256, seed=0):
+def words(count, least=1, most=16, vocabulary_size=256, seed=0):
     """list of int arrays: prompts of unequal lengths."""
     random = np.random.default_rng(seed)
     lengths = random.integers(least, most, count)

@@ -139,15 +139,15 @@ def placed(part, axis, ring, index, length):
     return tf.roll(part, index - length, axis)
 
 
-def moved(axis, ring, variable, rows, shift):
+def moved(variable, rows, shift, axis, ring):
     """A part of a ring with other rows and another number of slots.
 
     Args:
-        axis: int or `None`. Where the slots are.
-        ring: int. Slots of the new one.
         variable: `tf.Variable`.
         rows: int32 `(B,)`. The row that each new one is.
-        shift: int32 scalar. By how much slots move, so that the newest is the last.
+        shift: int. By how much slots move, so that the newest is the last.
+        axis: int or `None`. Where the slots are.
+        ring: int. Slots of the new one.
     """
     part = tf.gather(variable.value(), rows)
     if axis is None:

@@ -62,6 +62,7 @@ class Slots:
         self._layout = Layout.of(decoder, self.draft_slots, sources)
         self.rows = self.ring = self._index = 0
         self._cache: list = []
+        self._programs: dict = {}
         self._draft = self._variables(1, self.draft_slots)
         self._prompt: Any = None
         self._prefixes = None
@@ -100,19 +101,12 @@ class Slots:
             self._cache = []
             self._cache = self._variables(rows, ring)
         else:
-            shift = tf.constant(-self._index)
             for place, axis in enumerate(self._layout.slot_axes):
-                # One after the other: there is never all of it twice.
-                variable = self._cache[place]
-                run = self._function(
-                    "move",
-                    *(tuple(variable.shape), variable.dtype, rows, ring, axis),
-                    build=functools.partial(functools.partial, moved, axis, ring),
-                )
-                self._cache[place] = tf.Variable(
-                    run(variable, tf.constant(taken), shift), trainable=False
-                )
-                del variable
+                # One after the other: there is never all of it twice. And not compiled,
+                # or each pair of sizes would be.
+                part = moved(self._cache[place], taken, -self._index, axis, ring)
+                self._cache[place] = tf.Variable(part, trainable=False)
+                del part
         self._index = 0
         text, numbers = self._blank(rows, ring)
         for new, old in zip(text, getattr(self, "text", text), strict=True):
@@ -273,7 +267,9 @@ class Slots:
         """A compiled program, which knows nothing of this object."""
         rules = tuple(type(rule) for rule in self.rules)
         key = ("slots", name, self.draft_slots, self.sources, rules, *sizes)
-        return compiled(self.decoder, key, build)
+        if key not in self._programs:  # kept, so that nobody else's pushes it out
+            self._programs[key] = compiled(self.decoder, key, build)
+        return self._programs[key]
 
     def _build(self, program):
         """What makes a program for the sizes that there are now."""

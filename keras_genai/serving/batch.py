@@ -11,9 +11,8 @@ from keras_genai.samplers.slots import CHUNKS, STEP, Slots
 from keras_genai.samplers.tokens import Greedy
 from keras_genai.serving.completion import FinishReason
 from keras_genai.serving.figures import Figures
-from keras_genai.serving.reading import Job, encoder_inputs
+from keras_genai.serving.reading import Job, encoder_inputs, has_encoder
 from keras_genai.serving.requests import EngineError, TokenLogprob
-from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 ROWS = (1, 4, 8, 16)  # texts at once, of which each number is compiled for itself
 LEAST_RING, SMALL_RING = 16, 128  # slots
@@ -32,6 +31,12 @@ class Batch:
         figures: `Figures`, in which it counts.
         deterministic: bool. Whether there are always as many rows and slots.
         prefix_bytes: int. See `Slots`.
+
+    Attributes:
+        jobs: dict of row to `Job`, those that are written.
+        joining: `Job` that is being read, or `None`.
+        shapes: list of `(rows, slots)`, between which it chooses.
+        is_warm: bool. Whether all that it will need is compiled.
     """
 
     def __init__(
@@ -48,14 +53,14 @@ class Batch:
         self.joining: Job | None = None
         self._figures, self._prefix_bytes = figures, prefix_bytes
         own: tuple = ()
-        if isinstance(model, Seq2SeqLM):
+        if has_encoder(model):
             own = model.generation.rules(len(model.starts([[0]])[0]))
         self.slots = Slots(
             model,
             length,
             own,
             ends=model.stops()[0],
-            sources=bucket(length, LEAST_RING) if own_inputs(model) else None,
+            sources=bucket(length, LEAST_RING) if has_encoder(model) else None,
             prefix_bytes=prefix_bytes,
         )
         numbers, rings = [rows], [self.slots.draft_slots]
@@ -67,6 +72,7 @@ class Batch:
                     break
                 rings.insert(0, fewer)
         self.shapes = [(number, ring) for number in numbers for ring in rings]
+        self.is_warm = False
         self._warm: set[tuple[int, int]] = set()
         self._calm = 0
 
@@ -104,7 +110,12 @@ class Batch:
         """
         self.joining = job
         self._fit(waiting)
-        self._figures.reused_tokens += self.slots.begin(job.start, job.inputs)
+        try:
+            known = self.slots.begin(job.start, job.inputs)
+        except Exception as error:  # what one asks must not end the others'
+            job.error = error
+        else:
+            self._figures.reused_tokens += known
 
     def advance(self, waiting: int = 0) -> Iterator[Ended]:
         """Reads some tokens of the text that joins, and writes some of all others.
@@ -163,6 +174,7 @@ class Batch:
             self.slots.free(0, keep=True)
             self._warm.add(shape)
         self.slots.forget()
+        self.is_warm = True
 
     def _is_end(self, place, size):
         sizes = [shape[place] for shape in self.shapes]
@@ -248,20 +260,3 @@ class Batch:
             self._figures.time_between_tokens.add((now - job.last) / max(new, 1), new)
         job.last = now
         self._figures.generation_tokens += new
-
-
-def own_inputs(model: Any) -> bool:
-    """bool: whether a model has an encoder.
-
-    Raises:
-        TypeError: if it is one that no engine can write with.
-        ValueError: if it reads something else than text.
-    """
-    if not isinstance(model, Seq2SeqLM):
-        return False
-    if not model.reads_text:
-        raise ValueError(
-            "`model` must read text. Received: one that reads a "
-            f"{type(model.given[0]).__name__}"
-        )
-    return True

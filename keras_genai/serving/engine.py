@@ -14,6 +14,7 @@ from keras_genai.serving.waiting import Waiting
 
 LONGEST = 1024  # tokens of a text, if neither the model nor the user has a limit
 PATIENCE = 120.0  # seconds that a step may take before the engine counts as dead
+COLD = 10  # times as long, if it may have to be compiled first
 
 
 class Engine:
@@ -33,7 +34,8 @@ class Engine:
             last bits depend on how many texts are written.
         prefix_bytes: int. Bytes of keys and values of earlier texts that are kept, for
             prompts that begin with the same tokens.
-        patience: float, seconds after which a step that has not ended is a failure.
+        patience: float, seconds after which a step that has not ended is a failure; ten
+            times as many before `warm_up`.
 
     Raises:
         TypeError: if an argument is of a wrong type.
@@ -183,7 +185,8 @@ class Engine:
 
     def _is_stuck(self):
         busy = self._batch.all() or len(self._waiting)
-        return bool(busy) and time.monotonic() - self._stepped > self._patience
+        patience = self._patience * (1 if self._batch.is_warm else COLD)
+        return bool(busy) and time.monotonic() - self._stepped > patience
 
     def _retry_after(self):
         """float: seconds until there should be room."""
@@ -237,6 +240,7 @@ class Engine:
         try:
             self._batch.warm_up(everything)
         finally:
+            self._stepped = time.monotonic()
             ready.set()
 
     def _watch(self):
@@ -269,6 +273,9 @@ class Engine:
     def _finish(self, job, reason, error=None):
         if job.answer.done:
             return
+        if job.error is not None:
+            error = EngineError(f"The prompt cannot be read: {job.error!r}")
+            error.__cause__ = job.error
         self._figures.finished[reason] += 1
         if job.written:
             seconds = time.monotonic() - job.answer.submitted

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_genai.samplers.text import Reader, first_stop
+from keras_genai.samplers.text import Prompts, Reader, first_stop
 from keras_genai.serving.completion import Completion, FinishReason
 from keras_genai.serving.requests import (
     MOST_STOP_TOKENS,
@@ -16,6 +16,7 @@ from keras_genai.serving.requests import (
     TextRequest,
     TooLongError,
 )
+from keras_genai.tasks.seq2seq import Seq2SeqLM
 
 
 @dataclasses.dataclass(eq=False)
@@ -33,6 +34,7 @@ class Job:
         written: int, tokens after `start`.
         logprobs: list of `TokenLogprob`, of all that is written, if asked for.
         last: float, when its last token came, of `time.monotonic`; 0.0 before.
+        error: exception or `None`, why it cannot be read.
     """
 
     answer: Completion
@@ -45,7 +47,7 @@ class Job:
     written: int = 0
     logprobs: list = dataclasses.field(default_factory=list)
     last: float = 0.0
-    shown: int = 0
+    error: Exception | None = None
 
     def take(self, generated: np.ndarray, done: bool) -> bool:
         """Takes in all tokens that are written and shows what may be shown.
@@ -74,6 +76,8 @@ class Job:
 
     def ending(self) -> FinishReason | None:
         """Why it ends although it is not done, or `None`."""
+        if self.error is not None:
+            return "error"
         if self.answer.cancelled:
             return "cancelled"
         deadline = self.answer.deadline
@@ -108,8 +112,11 @@ def read(model: Any, request: TextRequest, length: int) -> Job:
     """
     if not isinstance(request, TextRequest):
         raise TypeError(f"`request` must be a TextRequest. Received: {request!r}")
-    prompt = request.prompt
-    starts, inputs = model.begin(prompt if isinstance(prompt, str) else [prompt])
+    prompt = request.prompt if isinstance(request.prompt, str) else [request.prompt]
+    tokens = Prompts(prompt, model.tokenizer, model.vocabulary_size).tokens[0]
+    if len(tokens) > length:
+        raise TooLongError(len(tokens), request.max_tokens or 1, length)
+    starts, inputs = model.begin([tokens])
     start = np.asarray(starts[0], "int32")
     room = length - len(start)
     most = room if request.max_tokens is None else request.max_tokens
@@ -124,8 +131,7 @@ def read(model: Any, request: TextRequest, length: int) -> Job:
     sampler = request.sampler(len(start))
     sampler.numbers(model.vocabulary_size)  # checks the tokens of rules
     seed = secrets.randbits(63) if request.seed is None else int(request.seed)
-    read_tokens = int(inputs[1].numpy().sum()) if inputs else len(start)
-    answer = Completion(request, seed, read_tokens)
+    answer = Completion(request, seed, len(tokens))
     reader = Reader(start, model.tokenizer, texts, stops)
     max_length = len(start) + most
     return Job(answer, start, inputs, max_length, stops, sampler, reader)
@@ -134,3 +140,19 @@ def read(model: Any, request: TextRequest, length: int) -> Job:
 def encoder_inputs(model: Any, tokens: Sequence[int]) -> tuple:
     """What the encoder of a model reads of tokens: tensors `(1, S)`."""
     return model.begin([list(tokens)])[1]
+
+
+def has_encoder(model: Any) -> bool:
+    """bool: whether a model has an encoder.
+
+    Raises:
+        ValueError: if it reads something else than text.
+    """
+    if not isinstance(model, Seq2SeqLM):
+        return False
+    if not model.reads_text:
+        raise ValueError(
+            "`model` must read text. Received: one that reads a "
+            f"{type(model.given[0]).__name__}"
+        )
+    return True

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from toy_writers import CONTEXT, gpt, windowed, words
 
+from keras_genai.layers.quantized import quantize
 from keras_genai.samplers import (
     FrequencyPenalty,
     Greedy,
@@ -15,9 +16,10 @@ from keras_genai.samplers import (
 from keras_genai.samplers.prefixes import Prefixes
 from keras_genai.samplers.slots import Slots
 
-SAMPLERS = (Greedy(), Sample(), Sample(0.7, top_k=9))
+SAMPLERS = (Greedy(), Sample(0.7, top_k=9))
 ALL = (
     *SAMPLERS,
+    Sample(),
     Sample(1.3, top_p=0.8),
     Sample(min_p=0.1),
     Sample(typical_p=0.7, rules=(RepetitionPenalty(1.3),)),
@@ -26,7 +28,7 @@ ALL = (
 )
 
 
-def texts(count, samplers):
+def texts(count, samplers, most=16):
     """list of `(prompt, sampler, max_length, seed)`."""
     random = np.random.default_rng(1)
     return [
@@ -36,7 +38,7 @@ def texts(count, samplers):
             min(CONTEXT, len(prompt) + int(random.integers(1, 25))),
             number,
         )
-        for number, prompt in enumerate(words(count))
+        for number, prompt in enumerate(words(count, most=most))
     ]
 
 
@@ -82,7 +84,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def asked():
-    return texts(9, SAMPLERS)
+    return texts(6, SAMPLERS)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ def test_texts_in_any_company_are_those_written_alone(model, asked, expected):
     slots.resize(3, CONTEXT)
     check_equal(serve(slots, asked), expected)
     # The ring went round, and what was there before is not seen.
-    check_equal(serve(slots, asked, 1, order=range(8, -1, -1)), expected)
+    check_equal(serve(slots, asked, 1, order=range(5, -1, -1)), expected)
 
 
 def test_rows_and_slots_may_change_while_texts_are_written(model, asked, expected):
@@ -115,8 +117,9 @@ def test_rows_and_slots_may_change_while_texts_are_written(model, asked, expecte
     np.testing.assert_array_equal(slots.written(0, 0), expected[0][:40])
 
 
+@pytest.mark.slow
 def test_a_row_that_keeps_near_tokens_only_does_so_for_itself():
-    model, asked = windowed(), texts(5, SAMPLERS[:2])
+    model, asked = windowed(), texts(5, SAMPLERS, most=30)
     slots = Slots(model, CONTEXT, prefix_bytes=10**6)
     slots.resize(2, slots.draft_slots)
     assert not slots.can_have(16)  # a cache of so few slots has no window
@@ -132,8 +135,7 @@ def test_known_beginnings_change_nothing(model):
     long = words(1, 40, 41)[0]
     asked = [
         (long[:33], Sample(), 40, 1),
-        (np.concatenate([long[:20], [9, 8]]), Sample(), 40, 2),
-        (long[:39], Greedy(), 45, 3),
+        (np.concatenate([long[:33], [9, 8]]), Sample(), 40, 2),
         (long[:33], Sample(), 40, 1),
     ]
     expected = alone(model, asked)
@@ -141,7 +143,7 @@ def test_known_beginnings_change_nothing(model):
     slots.resize(2, CONTEXT)
     check_equal(serve(slots, asked), expected)
     assert slots.begin(asked[0][0]) == 32
-    assert slots.begin(asked[1][0]) == 16
+    assert slots.begin(np.concatenate([long[:20], [9, 8]])) == 16
     assert slots.begin(words(1, 20, 21, seed=5)[0]) == 0
     # A text that was written is known like one that was read.
     written = expected[0]
@@ -169,9 +171,12 @@ def test_what_is_kept_fits_into_its_bytes_and_the_last_used_stays():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("weights", ["float32", "int8"])
 @pytest.mark.parametrize("rows", [4, 8])
-def test_24_texts_compiled_by_xla_are_those_written_alone(rows):
-    model, asked = gpt(jit=True), texts(24, ALL)
+def test_24_texts_compiled_by_xla_are_those_written_alone(rows, weights):
+    model, asked = gpt(jit=True), texts(24, ALL, most=30)
+    if weights == "int8":
+        quantize(model)
     expected = alone(model, asked)
     slots = Slots(model, CONTEXT)
     slots.resize(rows, CONTEXT)
