@@ -101,7 +101,7 @@ def _more(encoder):
             },
             lambda model: encoders.describe_classifier(encoder, model),
             has_pooler=True,
-            head=lambda model: linear("classifier", "cls.seq_relationship"),
+            layers=lambda model: linear("classifier", "cls.seq_relationship"),
         ),
     )
 

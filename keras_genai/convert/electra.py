@@ -94,7 +94,7 @@ def _discriminator(encoder):
                 "transform": True,
             },
             lambda model: _describe_discriminator(encoder, model),
-            head=lambda model: [
+            layers=lambda model: [
                 *linear("transform", f"{_DISCRIMINATOR}.dense"),
                 *linear("classifier", f"{_DISCRIMINATOR}.dense_prediction"),
             ],

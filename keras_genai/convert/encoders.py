@@ -46,7 +46,7 @@ def family(encoder):
                     "transform": encoder.transform is not None,
                 },
                 describe=lambda model: _describe_tagger(encoder, model),
-                head=lambda model: [
+                layers=lambda model: [
                     *_transform(encoder, model),
                     *linear("classifier", "classifier"),
                 ],
@@ -59,7 +59,7 @@ def family(encoder):
                 "Model",
                 SentenceEmbedder,
                 describe=lambda model: _describe_embedder(encoder, model),
-                head=sentence_transformers.head,
+                layers=sentence_transformers.head,
             ),
         ),
         prefix=encoder.prefix,
@@ -76,6 +76,7 @@ def head(
     describe=None,
     has_pooler=False,
     unused=(),
+    layers=lambda model: [],
     **options,
 ):
     """The `Architecture` of a head.
@@ -88,6 +89,8 @@ def head(
         describe: see `Architecture`; or `None`, for a head that says nothing itself.
         has_pooler: bool. Whether its network has one.
         unused: see `Architecture`, beside what the encoder leaves out.
+        layers: `layers(model)`, rules of the head, of its pooler only if that is a part
+            of it in all files.
         **options: see `Architecture`.
     """
 
@@ -103,8 +106,9 @@ def head(
         task,
         encoder.network,
         build,
-        lambda model: _rules(encoder, model),
+        lambda model: within(model.network, encoder.rules(model.network)),
         describe or (lambda model: describe_body(encoder, model)),
+        head=lambda model: [*_pooler(encoder, model), *layers(model)],
         unused=(*unused, *encoder.unused),
         **options,
     )
@@ -125,13 +129,11 @@ def _body(encoder):
     )
 
 
-def _rules(encoder, model):
-    """Which weight of the body is which tensor."""
-    network = model.network
-    found = encoder.rules(network)
-    if network.has_pooler and not _own_pooler(encoder, model):
-        found += linear("pooler", encoder.pooler)
-    return within(network, found)
+def _pooler(encoder, model):
+    """Rules of the body's pooler, which is there where a head has read it."""
+    if not model.network.has_pooler or _own_pooler(encoder, model):
+        return []
+    return within(model.network, linear("pooler", encoder.pooler))
 
 
 def _own_pooler(encoder, model):
@@ -189,7 +191,7 @@ def masked(encoder, suffix):
             "use_bias": settings.guess_bias,
         },
         describe,
-        head=rules,
+        layers=rules,
         aliases=aliases,
         unused=(*double, *names.unused),
     )
@@ -221,7 +223,7 @@ def _labels_texts(encoder):
         arguments,
         lambda model: describe_classifier(encoder, model),
         has_pooler=True,
-        head=rules,
+        layers=rules,
     )
 
 
@@ -246,7 +248,10 @@ def _answers(encoder):
         QuestionAnswering,
         arguments,
         describe,
-        head=lambda model: [*_transform(encoder, model), *linear("span", encoder.span)],
+        layers=lambda model: [
+            *_transform(encoder, model),
+            *linear("span", encoder.span),
+        ],
     )
 
 

@@ -84,7 +84,8 @@ def read(folder, task=None, **overrides):
     Args:
         folder: path.
         task: class of the model, or its name, or `None`: what config.json says. With
-            another class than that, the body is read and the head begins anew.
+            another class than that, the body is read, and of the head what is stored
+            by its names; the rest begins anew.
         **overrides: constructor arguments, for instance `dtype="mixed_bfloat16"`, or
             `"bfloat16"`, with which the numbers of such a file stay as they are.
 

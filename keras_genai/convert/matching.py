@@ -38,7 +38,8 @@ def match(family, architecture, model, shapes, other, folder):
         model: `Task`, whose weights need not have values. It may have two blocks
             instead of `depth` equal ones, of which the second then stands for all.
         shapes: dict of every stored tensor's name to its shape.
-        other: bool. Whether the head may begin anew.
+        other: bool. Whether parts of the head begin anew that are not stored, or not of
+            these sizes.
         folder: path, for messages.
 
     Returns:
@@ -52,10 +53,13 @@ def match(family, architecture, model, shapes, other, folder):
     expected = {name for rule in (*rules, *head) for name in rule.theirs}
     places = _places(family, shapes, expected | aliases.keys())
     doubles = _merge_aliases(places, aliases)
-    if other and not any(name in places for rule in head for name in rule.theirs):
-        begins_anew = {path for rule in head for path in rule.ours}
-    else:
-        rules, begins_anew = [*rules, *head], set()
+    weights = {
+        path: tuple(weight.shape) for path, weight in model.preset_weights().items()
+    }
+    stored = {name: shapes[place] for name, place in places.items()}
+    anew = [rule for rule in head if other and not _fits(rule, weights, stored)]
+    begins_anew = {path for rule in anew for path in rule.ours}
+    rules = [*rules, *(rule for rule in head if rule not in anew)]
     expected = {name for rule in rules for name in rule.theirs}
     surplus = {
         name
@@ -65,11 +69,8 @@ def match(family, architecture, model, shapes, other, folder):
     if other and any(place.startswith(family.prefix) for place in places.values()):
         # The head of the stored task is of no use here.
         surplus = {name for name in surplus if name.startswith(family.prefix)}
-    weights = {
-        path: tuple(weight.shape) for path, weight in model.preset_weights().items()
-    }
     ours = {path for rule in rules for path in rule.ours}
-    problems = _compare(rules, weights, {n: shapes[p] for n, p in places.items()})
+    problems = _compare(rules, weights, stored)
     problems["surplus"] = [f"{name} {shapes[places[name]]}" for name in sorted(surplus)]
     problems["in no rule"] = sorted(weights.keys() - ours - begins_anew)
     _report(folder, problems)
@@ -155,19 +156,30 @@ def _merge_aliases(places, aliases):
     return doubles
 
 
-def _compare(rules, weights, shapes):
+def _fits(rule, weights, stored):
+    """Whether all that a rule reads is stored, as it should be."""
+    return all(stored.get(name) == shape for name, shape in _wanted(rule, weights))
+
+
+def _wanted(rule, weights):
+    """Pairs of the name and the shape of every tensor that a rule reads."""
+    ours = [
+        Outline(weights[path] if path in weights else weights[_second_block(path)])
+        for path in rule.ours
+    ]
+    for name, like in zip(rule.theirs, rule.write(*ours), strict=True):
+        yield name, like.shape
+
+
+def _compare(rules, weights, stored):
     """Dict of what is missing and of what has another shape, as the files call it."""
     missing, wrong = [], []
     for rule in rules:
-        ours = [
-            Outline(weights[path] if path in weights else weights[_second_block(path)])
-            for path in rule.ours
-        ]
-        for name, like in zip(rule.theirs, rule.write(*ours), strict=True):
-            if name not in shapes:
-                missing.append(f"{name} {like.shape}")
-            elif shapes[name] != like.shape:
-                wrong.append(f"{name} {shapes[name]} for {like.shape}")
+        for name, shape in _wanted(rule, weights):
+            if name not in stored:
+                missing.append(f"{name} {shape}")
+            elif stored[name] != shape:
+                wrong.append(f"{name} {stored[name]} for {shape}")
     return {"missing": missing, "wrong shape": wrong}
 
 

@@ -172,10 +172,10 @@ def test_settings_that_cannot_be_followed_are_refused_by_name(
 @pytest.mark.parametrize("family", slow_but(("roberta",), FAMILY_NAMES))
 def test_a_head_begins_anew_with_all_its_layers(family):
     label = Label(2, ("no", "yes"))
-    source = "albert_pretraining" if family == "albert" else f"{family}_masked"
-    model = from_preset(FILES / source, task="SequenceClassifier", target=label)
+    folder = FILES / f"{family}_masked"
+    model = from_preset(folder, task="SequenceClassifier", target=label)
     assert model.labels == ("no", "yes")
-    body = from_preset(FILES / source).network
+    body = from_preset(folder).network
     np.testing.assert_array_equal(
         model.network.embedding.embeddings, body.embedding.embeddings
     )

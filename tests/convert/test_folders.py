@@ -264,8 +264,14 @@ def test_another_head_begins_anew_on_the_same_body():
         from_preset(FILES / "bert", task="Diffusion")
 
 
-def test_a_body_without_its_pooler_cannot_be_pooled():
-    refuse(FILES / "bert_masked", "missing: bert.pooler", task="SequenceClassifier")
+def test_a_pooler_that_is_not_stored_begins_anew_with_the_head(folder):
+    model = from_preset(FILES / "bert_masked", task="SequenceClassifier")
+    assert np.std(model.network.pooler.kernel) > 0
+    folder = shutil.copytree(FILES / "bert_sequence", folder.parent / "sequence")
+    for path in folder.glob("*.safetensors*"):
+        path.unlink()
+    shutil.copy(FILES / "bert_masked/model.safetensors", folder)
+    refuse(folder, "missing: bert.pooler")  # nobody asked for another head
 
 
 def test_a_name_that_is_no_folder_is_looked_for_on_the_hub(folder, monkeypatch):

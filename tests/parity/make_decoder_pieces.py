@@ -2,12 +2,16 @@
 
 Needs transformers and sentencepiece:
 
-    python tests/parity/make_decoder_pieces.py
+    python tests/parity/make_decoder_pieces.py         write the reference
+    python tests/parity/make_decoder_pieces.py check   ours, read by transformers
 """
 
 import json
 import pathlib
 import shutil
+import subprocess
+import sys
+import tempfile
 
 import sentencepiece
 import transformers
@@ -67,6 +71,9 @@ OPTIONS = {
 
 
 def main():
+    if sys.argv[1:] == ["check"]:
+        check()
+        return
     shutil.rmtree(FILES, ignore_errors=True)
     for name, settings in TRAINED.items():
         (FILES / name).mkdir(parents=True)
@@ -100,6 +107,38 @@ def main():
         other = [t for t, r in zip(ALL, plain, strict=True) if itself.encode(t) != r]
         print(name, len(theirs), f"sentencepiece differs in {len(other)}:", other)
     (FILES / "ids.json").write_text(json.dumps(found), "utf-8")
+
+
+# Run by itself, because torch and TensorFlow may not share a process.
+REWRITE = """
+import json, pathlib, shutil, sys
+from keras_genai.convert.families import FAMILIES
+from keras_genai.convert.huggingface import read_tokenizer
+from keras_genai.networks.gpt import GPT, LLAMA
+from keras_genai.tasks.language import CausalLM
+files, place = map(pathlib.Path, sys.argv[1:])
+known = json.loads((files / "ids.json").read_text("utf-8"))
+for name in known.keys() - {"texts"}:
+    folder = shutil.copytree(files / known[name]["file"], place / f"{name}_source")
+    options = json.dumps(known[name]["options"])
+    (folder / "tokenizer_config.json").write_text(options, "utf-8")
+    sizes = dict(vocabulary_size=450, context=64, depth=1, width=8, num_heads=2)
+    model = CausalLM(GPT(**sizes, style=LLAMA))
+    model.tokenizer = read_tokenizer(folder, FAMILIES["llama"], 450)
+    model.save_to_preset(place / name, format="huggingface")
+"""
+
+
+def check():
+    """Lets us write tokenizers of these files, and transformers read them."""
+    known = json.loads((FILES / "ids.json").read_text("utf-8"))
+    with tempfile.TemporaryDirectory() as place:
+        subprocess.run([sys.executable, "-c", REWRITE, FILES, place], check=True)
+        for name in OPTIONS:
+            theirs = transformers.AutoTokenizer.from_pretrained(f"{place}/{name}")
+            for text, ids in zip(known["texts"], known[name]["ids"], strict=True):
+                assert theirs(text)["input_ids"] == ids, (name, text)
+            print(name, type(theirs).__name__, theirs.special_tokens_map)
 
 
 if __name__ == "__main__":
