@@ -6,6 +6,7 @@ Reference: Touvron et al. 2023, https://arxiv.org/abs/2307.09288; Grattafiori et
 """
 
 import dataclasses
+from typing import ClassVar
 
 from keras_genai.convert.decoders import DecoderSettings, decoder_family
 from keras_genai.networks.gpt import LLAMA
@@ -13,6 +14,8 @@ from keras_genai.networks.gpt import LLAMA
 
 class LlamaSettings(DecoderSettings):
     """The settings of a Llama that change its numbers."""
+
+    idle: ClassVar[set] = {"max_sequence_length"}  # of the first files
 
     attention_bias: bool = False
     mlp_bias: bool = False
