@@ -3,6 +3,8 @@
 Run:  python -m pip install -e ".[bench]"
       python benchmarks/seq2seq_generate.py --shape t5_small --beams 1 --batch 1
       python benchmarks/seq2seq_generate.py --shape bart_base --beams 4 --batch 8
+      python benchmarks/seq2seq_generate.py --shape opus_mt --beams 1 --inputs 32
+      python benchmarks/seq2seq_generate.py --shape opus_mt --beams 4 --inputs 32
       python benchmarks/seq2seq_generate.py --shape blenderbot_400m --inputs 40 \
           --steps 30 --rounds 5
 
@@ -10,7 +12,8 @@ Both sides open one folder of random float32 weights and decode as its
 generation_config.json says, an end forbidden until `--steps` tokens are written; the
 tokens are compared. One `step` is one token of every row; the encoder's work is part
 of the time. `blenderbot_400m` is a chat turn, with the beams and rules of the published
-facebook/blenderbot-400M-distill unless `--beams` says otherwise.
+facebook/blenderbot-400M-distill unless `--beams` says otherwise; `opus_mt` a sentence
+for Helsinki-NLP/opus-mt-en-de, a Marian.
 """
 
 import argparse
@@ -36,6 +39,24 @@ SHAPES = {
             forced_eos_token_id=None,
         ),
         generation=dict(num_beams=1, decoder_start_token_id=2),
+    ),
+    "opus_mt": dict(
+        model="MarianMTModel",
+        config="MarianConfig",
+        settings=dict(
+            vocab_size=58101,
+            max_position_embeddings=512,
+            d_model=512,
+            **{f"{side}_layers": 6 for side in ("encoder", "decoder")},
+            **{f"{side}_attention_heads": 8 for side in ("encoder", "decoder")},
+            **{f"{side}_ffn_dim": 2048 for side in ("encoder", "decoder")},
+            activation_function="swish",
+            scale_embedding=True,
+            forced_eos_token_id=None,
+        ),
+        generation=dict(
+            num_beams=1, decoder_start_token_id=58100, bad_words_ids=[[58100]]
+        ),
     ),
     "blenderbot_400m": dict(
         model="BlenderbotForConditionalGeneration",
