@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+from parity.translators import opened, tiny
 
 import zoo
 from keras_genai import from_preset
@@ -194,6 +195,24 @@ def test_a_published_config_says_how_each_task_begins(
     for languages in ((), ("--languages", "de-en")):
         _, error = run("translate", "published", "a cat", *languages)
         assert "`--languages` must be one of en-de, en-fr" in error
+
+
+@pytest.mark.slow
+def test_a_model_of_many_languages_is_told_which_are_meant(run, monkeypatch, tmp_path):
+    tiny("mbart50").save_to_preset(tmp_path / "many", format="huggingface")
+    seen = []
+
+    def translate(model, texts, max_length=None):
+        seen.append((model.tokenizer.encode("a")[0], model.generation))
+        return texts
+
+    monkeypatch.setattr("keras_genai.evaluation.translation.translate", translate)
+    run("translate", str(tmp_path / "many"), "a cat", "--languages", "de_DE-fr_XX")
+    code = opened("mbart50").special_tokens
+    assert seen[0][0] == code["de_DE"]
+    assert seen[0][1].forced_start_token == code["fr_XX"]
+    _, error = run("translate", str(tmp_path / "many"), "a", "--languages", "de_DE-xx")
+    assert "`target` must be a language of the tokenizer" in error
 
 
 def test_settings_of_a_wrong_type_are_one_clear_line(run, published_tasks):

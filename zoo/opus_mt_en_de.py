@@ -24,7 +24,7 @@ entry = Entry(
         inner_width=2048,
         style=MARIAN,
         # The folder's own settings add its first token, which is padding.
-        generation=GenerationSettings(max_length=512, num_beams=6),
+        generation=GenerationSettings(max_length=512, num_beams=4),
     ),
     tiny=dict(
         context=64,

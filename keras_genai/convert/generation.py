@@ -13,7 +13,6 @@ _UNKNOWN = {
     "do_sample": (None, False),
     "stop_strings": (None, [], ""),
     "max_time": (None,),
-    "renormalize_logits": (None, False),
     "remove_invalid_values": (None, False),
     "token_healing": (None, False),
     "watermarking_config": (None,),
@@ -43,6 +42,7 @@ _IDLE = {
     "begin_suppress_tokens": (None, []),
     "forced_bos_token_id": (None,),
     "forced_eos_token_id": (None,),
+    "renormalize_logits": (None, False),
 }
 NEW_TOKENS = 20  # what transformers generates when no file says a length
 
@@ -61,6 +61,7 @@ class _File(pydantic.BaseModel):
     num_beams: int | None = pydantic.Field(None, ge=1, le=1024)
     length_penalty: float | None = None
     early_stopping: bool | str | None = None
+    renormalize_logits: bool | None = None
     repetition_penalty: float | None = pydantic.Field(None, gt=0)
     no_repeat_ngram_size: int | None = pydantic.Field(None, ge=0, le=1024)
     encoder_no_repeat_ngram_size: int | None = pydantic.Field(None, ge=0, le=1024)
@@ -124,6 +125,7 @@ def read_generation(config, generation=None, defaults=None, vocabulary_size=2**3
         "encoder_no_repeat_ngram_size",
         "suppress_tokens",
         "begin_suppress_tokens",
+        "renormalize_logits",
     )
     return GenerationSettings(
         max_length=longest,
@@ -184,6 +186,7 @@ def write_generation(settings):
         "forced_bos_token_id": settings.forced_start_token,
         "forced_eos_token_id": _single(settings.forced_end_tokens),
         "eos_token_id": _single(settings.end_tokens or ()),
+        "renormalize_logits": settings.renormalize_logits or None,
     }
     return {key: value for key, value in written.items() if value is not None}
 

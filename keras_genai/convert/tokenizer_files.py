@@ -173,6 +173,11 @@ def _from_vocabulary(folder, family, options, size, families):
     reader = _reader(folder, family, options, families or {family.model_type: family})
     core = reader.tokenizer(folder, options, size)
     if isinstance(core, Tokenizer):
+        if size is not None and core.vocabulary_size > size:
+            raise ValueError(
+                f"the tokenizer's ids must be below {size}, the size of the model's "
+                f"table. Received: {core.vocabulary_size - 1}"
+            )
         return core
     if core is not None:
         return published.with_roles(core, options, size)

@@ -23,6 +23,7 @@ from .rules import MinLength as MinLength
 from .rules import NoRepeatNgram as NoRepeatNgram
 from .rules import NoSourceNgram as NoSourceNgram
 from .rules import NotFirst as NotFirst
+from .rules import Renormalize as Renormalize
 from .rules import RepetitionPenalty as RepetitionPenalty
 from .settings import GenerationSettings as GenerationSettings
 from .tokens import Beam as Beam

@@ -386,6 +386,20 @@ class NotFirst:
         return tf.where(first & banned[None], BANNED, logits)
 
 
+@dataclasses.dataclass(frozen=True)
+class Renormalize:
+    """Makes log-probabilities of what other rules left, so that they add up to one.
+
+    The scores of beams count what was forbidden otherwise. It comes last.
+    """
+
+    def numbers(self, vocabulary_size):
+        return np.float32(0)
+
+    def apply(self, logits, history, nothing):
+        return tf.nn.log_softmax(logits)
+
+
 def apply_rules(rules, logits, history, numbers):
     """Applies rules in their order.
 

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from keras_genai.checks import check_integer, check_number
+from keras_genai.checks import check_flags, check_integer, check_number
 from keras_genai.registry import register
 from keras_genai.samplers.rules import (
     BadWords,
@@ -14,6 +14,7 @@ from keras_genai.samplers.rules import (
     NoRepeatNgram,
     NoSourceNgram,
     NotFirst,
+    Renormalize,
     RepetitionPenalty,
 )
 from keras_genai.samplers.tokens import Beam, Greedy
@@ -43,6 +44,7 @@ class GenerationSettings:
         forced_start_token: int or `None`. The first token after that.
         forced_end_tokens: sequence of int. What a text of `max_length` ends with.
         end_tokens: sequence of int, or `None` (the tokenizer's end token).
+        renormalize_logits: bool. See `Renormalize`.
 
     Raises:
         TypeError: if an argument is of a wrong type.
@@ -64,6 +66,7 @@ class GenerationSettings:
     forced_start_token: int | None = None
     forced_end_tokens: tuple = ()
     end_tokens: tuple | None = None
+    renormalize_logits: bool = False
 
     def __str__(self):
         shown = {"max_length", "num_beams"}
@@ -84,6 +87,7 @@ class GenerationSettings:
         words = tuple(tuple(word) for word in self.bad_words)
         object.__setattr__(self, "bad_words", words)
         check_integer("max_length", self.max_length, 2)
+        check_flags(renormalize_logits=self.renormalize_logits)
         for name in (
             "min_length",
             "no_repeat_ngram_size",
@@ -126,6 +130,8 @@ class GenerationSettings:
         found = [rule(value) for wanted, rule, value in asked if wanted]
         if self.begin_suppress_tokens:
             found.append(NotFirst(self.begin_suppress_tokens, begin))
+        if self.renormalize_logits:
+            found.append(Renormalize())
         return tuple(found)
 
     def sampler(self, begin: int = 1) -> Greedy | Beam:

@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from keras_genai import from_preset
-from keras_genai.convert.generation import read_generation
+from keras_genai.convert.generation import read_generation, write_generation
+from keras_genai.samplers import BadWords, Renormalize
 from keras_genai.tasks.presets import PresetError
 
 FILES = pathlib.Path(__file__).parent.parent / "parity/files"
@@ -33,6 +34,9 @@ def opened(name, path, generation=None, without=(), **changes):
         ("blenderbot", 1, (2,), (2,), 3),
         ("blenderbot_small", 1, (2,), (2,), 0),
         ("t5", None, (), (1,), 0),
+        ("pegasus", 0, (1,), (1,), 0),
+        ("mbart", 0, (2,), (2,), 0),
+        ("m2m100", 2, (), (2,), 0),
     ],
 )
 def test_what_config_json_leaves_out_is_what_its_class_says(
@@ -98,3 +102,11 @@ def test_tokens_and_lengths_out_of_range_are_refused(stated, tmp_path):
 
 def test_bad_words_need_no_end():
     assert read_generation({}, {"bad_words_ids": [[3]]}).bad_words == ((3,),)
+
+
+def test_scores_are_made_probabilities_again_after_all_other_rules():
+    stated = {"renormalize_logits": True, "bad_words_ids": [[3]], "num_beams": 4}
+    found = read_generation({"decoder_start_token_id": 0}, stated)
+    assert found.rules() == (BadWords(((3,),)), Renormalize())
+    assert write_generation(found)["renormalize_logits"] is True
+    assert "renormalize_logits" not in write_generation(read_generation({}, {}))

@@ -156,6 +156,9 @@ DECODINGS = {
         num_beams=3, max_length=14, early_stopping="never", length_penalty=0.65
     ),
     "beam_short": dict(num_beams=2, max_length=14, length_penalty=-1.0),
+    "beam_renormalized": dict(
+        num_beams=4, max_length=14, renormalize_logits=True, bad_words_ids=[[0], [7]]
+    ),
     "beam_with_rules": dict(
         num_beams=3,
         max_length=15,

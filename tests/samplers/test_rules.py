@@ -12,6 +12,7 @@ from keras_genai.samplers import (
     NoRepeatNgram,
     NoSourceNgram,
     NotFirst,
+    Renormalize,
     RepetitionPenalty,
 )
 from keras_genai.samplers.rules import BANNED, History, apply_rules
@@ -44,6 +45,14 @@ def test_repetition_penalty_divides_positive_and_multiplies_negative_logits():
     logits = [[1.0, -1.0, 1.0, -1.0, 0.0, 2.0]]
     found = applied(RepetitionPenalty(2.0), logits, history([0, 1, 1]))
     np.testing.assert_allclose(found, [[0.5, -2.0, 1.0, -1.0, 0.0, 2.0]])
+
+
+def test_what_is_left_adds_up_to_one():
+    logits = [[1.0, BANNED, 0.0, BANNED, -1.0, 2.0]]
+    found = applied(Renormalize(), logits, history([1]))
+    np.testing.assert_allclose(np.exp(found).sum(), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(found[0, 0] - found[0, 4], 2.0, rtol=1e-6)
+    assert np.exp(found[0, 1]) == 0
 
 
 def test_an_ngram_is_not_completed_a_second_time():
