@@ -2,12 +2,13 @@
 
 Run:  python -m pip install -e ".[bench]"
       python benchmarks/bert_forward.py
+      python benchmarks/bert_forward.py --family mpnet
 
 Both sides open one folder of random float32 weights. Texts have 64 to 128 tokens; the
 rest is padding, which our feed-forward networks leave out by `skip_padding`; with
-`--padding` they do not. Ours is called by `predict_on_batch`, transformers' `BertModel`
-in eval and inference mode; what they make of the first batch is compared. One `step` is
-one batch.
+`--padding` they do not. Ours is called by `predict_on_batch`, transformers' model in
+eval and inference mode; what they say of the first batch is compared. One `step` is one
+batch.
 """
 
 import argparse
@@ -16,12 +17,20 @@ import alternate
 import folders
 
 BATCH, LENGTH = 8, 128
+FAMILIES = {
+    "bert": "Bert",
+    "mpnet": "MPNet",
+    "roberta": "Roberta",
+    "distilbert": "DistilBert",
+}
 
 
 def write(folder, options):
     import transformers
 
-    transformers.BertModel(transformers.BertConfig()).save_pretrained(folder)
+    name = FAMILIES[options.family]
+    config = getattr(transformers, f"{name}Config")()
+    getattr(transformers, f"{name}Model")(config).save_pretrained(folder)
 
 
 def batches(options, vocabulary_size):
@@ -29,11 +38,17 @@ def batches(options, vocabulary_size):
     import numpy as np
 
     random = np.random.default_rng(0)
+    # From 5 on: no family has padding or another special token there.
     tokens = random.integers(
-        1, vocabulary_size, (options.steps, BATCH, LENGTH), dtype="int32"
+        5, vocabulary_size, (options.steps, BATCH, LENGTH), dtype="int32"
     )
     lengths = random.integers(LENGTH // 2, LENGTH + 1, (options.steps, BATCH, 1))
     return tokens, (np.arange(LENGTH) < lengths).astype("int32")
+
+
+def of_first(hidden):
+    """What is said of the first token of every text, as lists."""
+    return hidden[:, 0].tolist()
 
 
 def ours(options):
@@ -53,7 +68,7 @@ def ours(options):
             model.predict_on_batch({"tokens": batch, "tokens_mask": mask})
             for batch, mask in zip(tokens, masks, strict=True)
         ]
-        return {"pooled": found[0]["pooled"].tolist()}
+        return {"hidden": of_first(found[0]["hidden"])}
 
     run()
     return run
@@ -64,7 +79,7 @@ def transformers_bert(options):
     import transformers
 
     torch.set_num_threads(options.threads)
-    model = transformers.BertModel.from_pretrained(options.folder).eval()
+    model = transformers.AutoModel.from_pretrained(options.folder).eval()
     tokens, masks = (
         torch.from_numpy(part).long()
         for part in batches(options, model.config.vocab_size)
@@ -76,7 +91,7 @@ def transformers_bert(options):
                 model(input_ids=batch, attention_mask=mask)
                 for batch, mask in zip(tokens, masks, strict=True)
             ]
-        return {"pooled": found[0].pooler_output.tolist()}
+        return {"hidden": of_first(found[0].last_hidden_state)}
 
     run()
     return run
@@ -92,6 +107,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--padding", action="store_true", help="let our side work on padding, too"
     )
+    parser.add_argument("--family", choices=FAMILIES, default="bert")
     with folders.written(write, parser):
         results = alternate.main(
             {"ours": ours, "transformers": transformers_bert}, parser, unit="batch"
@@ -100,5 +116,5 @@ if __name__ == "__main__":
         import numpy as np
 
         alternate.print_ratio(results, "ours", "transformers", 0.8)
-        both = [results[side][0]["pooled"] for side in ("ours", "transformers")]
+        both = [results[side][0]["hidden"] for side in ("ours", "transformers")]
         print(f"largest difference: {np.abs(np.subtract(*both)).max():.1e}")

@@ -11,11 +11,12 @@ import dataclasses
 import keras
 import ml_dtypes
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_genai import compat
 from keras_genai.checks import check_one_of
-from keras_genai.files.int4 import GROUPS, packed_shape, to_int4
+from keras_genai.files.int4 import GROUPS, from_int4, packed_shape, to_int4
 from keras_genai.files.int8 import to_int8
 from keras_genai.layers.dense import Dense
 from keras_genai.layers.few_bits import (
@@ -29,7 +30,7 @@ from keras_genai.layers.few_bits import (
 )
 from keras_genai.layers.low_rank import AdaptedDense
 from keras_genai.layers.reading import is_read
-from keras_genai.layers.replacing import name_scopes, replace
+from keras_genai.layers.replacing import forget_compiled, name_scopes, replace
 from keras_genai.registry import register
 
 
@@ -158,6 +159,41 @@ def quantize(model, kind="int8", group=None):
     return _quantize(model, weights, filled=True)
 
 
+def unpack(model):
+    """Lets a model with 4-bit weights decode from an 8-bit copy of them, faster.
+
+    XLA reads two weights in a byte more slowly than two bytes. The copy is rounded once
+    more, by a tenth of the error of 4 bits, takes twice their memory beside them, and
+    is no part of the model's config: it is saved with 4 bits as before.
+
+    Args:
+        model: `Task` that `quantize` has made of the kind `"int4"`.
+
+    Returns:
+        int. The number of matrices.
+
+    Raises:
+        ValueError: if there is none of 4 bits.
+    """
+    layers = [
+        layer
+        for layer in compat.layers_inside(model)
+        if isinstance(layer, QuantizedDense | QuantizedEmbedding)
+        and isinstance(layer.kind, Int4Weights)
+    ]
+    if not layers:
+        raise ValueError(
+            f"`model` must have weights of 4 bits. Received: {model.name}, which has "
+            "none"
+        )
+    for layer in layers:
+        is_dense = isinstance(layer, QuantizedDense)
+        inputs = layer.inputs if is_dense else layer.output_dim
+        layer.unpack(inputs, fold=is_dense)
+    forget_compiled(model)
+    return len(layers)
+
+
 def is_quantized(model):
     """Whether `quantize` was called with this model or with one inside it."""
     kinds = QuantizedDense | QuantizedEmbedding
@@ -202,7 +238,30 @@ def size_in_bytes(model):
     )
 
 
-class QuantizedDense(keras.layers.Layer):
+class Quantized(keras.layers.Layer):
+    """What layers with a matrix of few bits share.
+
+    Attributes:
+        kind: `Weights`.
+    """
+
+    copy = None  # of `unpack`: other parts, of 8 bits
+
+    def product(self, x):
+        """float `(..., inputs)` times the matrix, `(..., outputs)`."""
+        if self.copy is not None and are_few_in_xla(x):
+            return Int8Weights().product(x, *self.copy)
+        return self.kind.product(x, *self._parts)
+
+    def unpack(self, inputs, fold):
+        """Makes the copy, of rows of so many inputs."""
+        parts = (ops.convert_to_numpy(part) for part in self._parts)
+        stored = Int8Weights().stored(from_int4(*parts, inputs), fold)
+        # Not of Keras, which would count and save them.
+        self.copy = tuple(tf.Variable(part, trainable=False) for part in stored)
+
+
+class QuantizedDense(Quantized):
     """A `Dense` layer with a kernel `[outputs, inputs]` of few bits.
 
     Args:
@@ -224,6 +283,7 @@ class QuantizedDense(keras.layers.Layer):
         self.kernel, *scale = self._parts = _made_like(dense.kernel, kind, shapes)
         self.scale = scale[0] if scale else None
         self.bias = dense.bias
+        self.inputs = inputs
         self.built = True
 
     def fill(self, dense):
@@ -235,13 +295,13 @@ class QuantizedDense(keras.layers.Layer):
         x = inputs
         if is_read(inputs, self.reading_dtype):
             x = ops.cast(x, self.reading_dtype)
-        x = ops.cast(self.kind.product(x, *self._parts), inputs.dtype)
+        x = ops.cast(self.product(x), inputs.dtype)
         if self.bias is not None:
             x = x + ops.cast(self.bias, x.dtype)
         return self.activation(x)
 
 
-class QuantizedEmbedding(keras.layers.Layer):
+class QuantizedEmbedding(Quantized):
     """An `Embedding` with a table of few bits.
 
     Args:
@@ -271,7 +331,7 @@ class QuantizedEmbedding(keras.layers.Layer):
 
     def logits(self, x):
         """See `TokenEmbedding.logits`."""
-        return self.kind.product(x, *self._parts)
+        return self.product(x)
 
     @property
     def embeddings(self):

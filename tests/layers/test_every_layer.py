@@ -387,6 +387,7 @@ CASES = {
 REPLACEMENTS = {
     "AdaptedDense",
     "LowRankPair",
+    "Quantized",
     "QuantizedDense",
     "QuantizedEmbedding",
     "WholeCopy",

@@ -14,6 +14,7 @@ from keras_genai.layers.quantized import (
     QuantizedEmbedding,
     quantize,
     size_in_bytes,
+    unpack,
 )
 from keras_genai.networks.gpt import GPT, GPT2, LLAMA
 from keras_genai.networks.t5 import T5
@@ -246,6 +247,25 @@ def test_batches_and_beams_write_what_floats_of_the_same_values_write(kind, samp
         strict=True,
     ):
         np.testing.assert_array_equal(written, expected)
+
+
+@pytest.mark.slow
+def test_an_8_bit_copy_of_4_bits_is_near_and_not_saved(tmp_path):
+    model = tied()
+    quantize(model, "int4")
+    size, paths = size_in_bytes(model), [*model.preset_weights()]
+    decode = tf.function(model, jit_compile=True)
+    packed = decode(TOKENS[:1, :1]).numpy()
+    assert unpack(model) == 2 * 5 + 1
+    assert (size_in_bytes(model), [*model.preset_weights()]) == (size, paths)
+    copied = tf.function(model, jit_compile=True)(TOKENS[:1, :1]).numpy()
+    error = np.abs(copied - packed).max()
+    assert 0 < error < 0.02 * np.abs(packed).max()
+    model.save_to_preset(tmp_path)
+    loaded = from_preset(tmp_path)
+    np.testing.assert_array_equal(loaded(TOKENS), model(TOKENS))
+    with pytest.raises(ValueError, match="weights of 4 bits"):
+        unpack(tied())
 
 
 class Holder(keras.Model):
