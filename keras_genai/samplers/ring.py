@@ -125,17 +125,13 @@ def placed(part, axis, ring, index, length):
         axis: int.
         ring: int. Slots of the ring.
         index: int32 scalar. The slot that is written next.
-        length: int32 scalar. Slots of the text, at most `ring`; all else is empty.
+        length: int32 scalar. Slots of the text, at most `ring`. The others are empty:
+            their positions are -1, and so are those that are added.
 
     Returns:
         The same with `ring` slots: the text ends before slot `index`.
     """
     part = with_slots(part, axis, ring, at_end=True)
-    if part.dtype.is_integer:  # positions: what has none is not seen
-        shape = [1] * len(part.shape)
-        shape[axis] = ring
-        places = tf.reshape(tf.range(ring), shape)
-        part = tf.where(places < length, part, tf.constant(-1, part.dtype))
     return tf.roll(part, index - length, axis)
 
 
