@@ -48,6 +48,13 @@ class ErrorBody(pydantic.BaseModel):
     error: ErrorDetail
 
 
+class Health(pydantic.BaseModel):
+    """How a server is."""
+
+    status: str
+    models: dict[str, str]
+
+
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody}
     for status in (400, 401, 403, 404, 408, 413, 429, 500, 503)
@@ -103,6 +110,7 @@ def create_app(
     _add_texts(app, models, limits)
     _add_others(app, models, limits)
     _add_state(app, models, answered)
+    _name_models(app, models)
     pages.add(app)
     guarded: Any = Guard(app, keys or Keys(), limits, hosts, answered.add)
     if origins:
@@ -113,6 +121,23 @@ def create_app(
             allow_headers=["authorization", "content-type"],
         )
     return guarded
+
+
+def _name_models(app, models):
+    """Lets the schema of the server say which models there are, once it is asked."""
+    described = app.openapi
+
+    def openapi():
+        found = described()
+        for path in found["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)  # FastAPI's own, see below
+        for each in found["components"]["schemas"].values():
+            if "model" in each.get("properties", {}):
+                each["properties"]["model"]["enum"] = [served.name for served in models]
+        return found
+
+    app.openapi = openapi
 
 
 def _add_errors(app):
@@ -303,7 +328,7 @@ def _add_state(app, models, answered):
     async def show_model(name: str) -> Any:
         return models.known(name).card()
 
-    @app.get("/health")
+    @app.get("/health", responses={200: {"model": Health}, 503: {"model": Health}})
     async def health() -> Any:
         state = {each.name: "ok" if each.alive() else "dead" for each in models}
         status = "ok" if all(each == "ok" for each in state.values()) else "dead"
@@ -313,7 +338,7 @@ def _add_state(app, models, answered):
             {"status": status, "models": state}, 200 if status == "ok" else 503
         )
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse)
     async def show_metrics() -> Any:
         text = metrics.exposition(models.figures(), answered)
         return Response(text, media_type=metrics.CONTENT_TYPE)

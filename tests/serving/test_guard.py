@@ -158,6 +158,15 @@ def test_every_answer_forbids_what_the_page_does_not_need():
         assert headers["x-content-type-options"] == "nosniff"
 
 
+def test_the_schema_names_the_models_and_every_error():
+    found = toy.client_of(toy.served("one"), toy.served("two")).get("/openapi.json")
+    schemas = found.json()["components"]["schemas"]
+    assert schemas["ChatCompletion"]["properties"]["model"]["enum"] == ["one", "two"]
+    operation = found.json()["paths"][CHAT]["post"]
+    assert {"400", "401", "404", "413", "429", "503"} <= {*operation["responses"]}
+    assert "422" not in operation["responses"]
+
+
 def test_metrics_are_what_prometheus_reads():
     client = toy.client_of()
     client.get("/nothing/of/a/client")

@@ -168,3 +168,33 @@ def test_a_port_that_is_taken_is_an_error(server):
     models = toy.Models([toy.served()], ready=False)
     with pytest.raises(OSError, match="`--port` must be one that is free"):
         serve(models, "127.0.0.1", server.port)
+
+
+def resident():
+    """Bytes of memory of this process, those of files apart."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        lines = dict(line.split(":", 1) for line in file)
+    return 1024 * int(lines["RssAnon"].split()[0])
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_requests():
+    served = toy.served()
+
+    def ask(count):
+        for number in range(count):
+            body = toy.chat(stream=True, max_tokens=60)
+            with toy.HTTP.stream("POST", server.url + CHAT, json=body) as response:
+                lines = response.iter_lines()
+                next(lines)
+                if number % 3:  # a third of them leave
+                    assert [*lines]
+        toy.wait_for(lambda: served.engine.figures()["running"] == 0)
+        served.engine.requests.clear()
+        served.engine.answers.clear()
+
+    with toy.running(toy.app_of(served)) as server:
+        ask(300)
+        before = resident()
+        ask(1_000)
+        assert resident() - before < 10e6

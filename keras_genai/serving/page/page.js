@@ -158,6 +158,10 @@ async function answer() {
   }
 }
 
+function put(id, ...parts) {
+  $(id).prepend(make("div", { data: { role: "listitem" } }, make("figure", {}, ...parts)));
+}
+
 async function draw() {
   const count = number("count") || 1, classes = model.classes;
   const prompt = classes ? $("class").value : $("text-label").hidden ? "" : $("text").value;
@@ -174,7 +178,7 @@ async function draw() {
       const link = `data:image/png;base64,${b64_json}`;
       const save = make("a", { href: link, download: name, textContent: "Save", data: { "aria-label": `Save ${name}` } });
       const caption = make("figcaption", {}, `${what}, seed ${seed} (${place + 1} of ${n}) `, save);
-      $("gallery").prepend(make("figure", { data: { role: "listitem" } }, make("img", { src: link, alt: `${what}, drawn by ${model.id}` }), caption));
+      put("gallery", make("img", { src: link, alt: `${what}, drawn by ${model.id}` }), caption);
     });
     $("progress").value = (done + n) / count;
   }
@@ -186,7 +190,7 @@ async function speak() {
   const link = URL.createObjectURL(await (await call(SPEAK, body, work.signal)).blob());
   const audio = make("audio", { controls: true, src: link, data: { "aria-label": input } });
   const save = make("a", { href: link, download: "speech.wav", textContent: "Save" });
-  $("sounds").prepend(make("figure", { data: { role: "listitem" } }, audio, make("figcaption", {}, `${input} `, save)));
+  put("sounds", audio, make("figcaption", {}, `${input} `, save));
   audio.play().catch(() => {});
 }
 

@@ -1,0 +1,1 @@
+"""Models in the frameworks of others: each module needs one of them."""
