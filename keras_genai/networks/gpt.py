@@ -341,6 +341,7 @@ class GPT(LanguageNetwork):
                 for part in (tokens, positions)
             ]
             new, cache = self._read(*piece, cache, index + start)
+            new = ops.reshape(new, ops.shape(hidden))  # which a graph has forgotten
             is_real = ops.any(piece[1] >= 0, axis=1, keepdims=True)
             return start + size, ops.where(is_real, new, hidden), cache
 
