@@ -22,7 +22,8 @@ CARD, MANIFEST = "README.md", "manifest.json"
 # folder of ours can hold.
 DATA = (
     *("*.json", "vocab.txt", "merges.txt", "spiece.model", CARD),
-    *("source.spm", "target.spm", "sentencepiece.bpe.model"),
+    *("source.spm", "target.spm", "sentencepiece.bpe.model", "tokenizer.model"),
+    "chat_template.jinja",
     *("model.safetensors", "model-*.safetensors"),
 )
 OWN = frozenset({CONFIG, WEIGHTS, TOKENIZER, CARD})

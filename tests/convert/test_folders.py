@@ -281,6 +281,7 @@ def test_a_name_that_is_no_folder_is_looked_for_on_the_hub(folder, monkeypatch):
     def download(name, revision, allow_patterns):
         asked.append((name, revision))
         assert "*.bin" not in allow_patterns
+        assert {"tokenizer.model", "chat_template.jinja"} <= {*allow_patterns}
         if name == "owner/none":
             raise OSError("no network\nat all")
         return str(folder)
