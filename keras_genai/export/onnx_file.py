@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import warnings
 
 import keras
 
@@ -73,7 +74,8 @@ def _convert(model, endpoint, path):
         for name, spec in endpoint.specs.items()
     }
     said = []
-    with _listening(said):
+    # Keras asks NumPy for a name that it has no more.
+    with _listening(said), warnings.catch_warnings(action="ignore"):
         try:
             function = Function(model, endpoint)
             keras.Model.export(function, str(path), "onnx", False, [specs])

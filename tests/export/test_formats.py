@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from keras_genai.export import saved_model
+from keras_genai.export import formats, gguf_file, saved_model
 from keras_genai.export.comparing import ExportError, compare
 from keras_genai.export.endpoints import Endpoint, spec
 from keras_genai.export.extras import need
@@ -18,6 +18,7 @@ from keras_genai.modalities.text import Label
 from keras_genai.networks.vae import DenseAutoencoder
 from keras_genai.tasks.variational import VAE
 from zoo import __main__ as command
+from zoo import _export
 
 
 def vae(*given):
@@ -120,6 +121,8 @@ def test_slots_are_written_without_xla_as_with_it(length, index, axis):
 
 
 def test_the_verb_knows_its_formats(capsys):
+    assert tuple(formats.FORMATS) == _export.FORMATS
+    assert tuple(gguf_file.DTYPES) == _export.DTYPES
     options = command.parse(["export", "vae_digits", "--out", "there"])
     assert (options.format, options.steps, options.dtype) == ("savedmodel", None, None)
     with pytest.raises(SystemExit):

@@ -187,8 +187,11 @@ STYLES = {
 SAID = ["abc. A", "a  b\nhe", "Ab→é\\ß,"]
 # Tokens of texts, and those that llama.cpp writes behind a prompt, as a JSON line.
 LLAMA_CPP = """
-import {getLlama} from "node-llama-cpp";
-const asked = JSON.parse(process.argv[1]);
+import {pathToFileURL} from "node:url";
+const [place, text] = process.argv.slice(2);
+const asked = JSON.parse(text);
+const {getLlama} = await import(
+  pathToFileURL(place + "/node_modules/node-llama-cpp/dist/index.js"));
 const llama = await getLlama({build: "never", gpu: false, logLevel: "error"});
 const found = {};
 for (const [path, {texts, prompt, count}] of Object.entries(asked)) {
@@ -218,16 +221,17 @@ process.exit(0);
 PLACE = "KERAS_GENAI_NODE"  # the folder in which npm has installed node-llama-cpp
 
 
-def llama_cpp(asked):
+def llama_cpp(asked, folder):
     """What llama.cpp says of files: dict by path of `tokens` and `out`."""
-    place = pathlib.Path(os.environ.get(PLACE, "."))
+    place = pathlib.Path(os.environ.get(PLACE, ".")).absolute()
     if not (place / "node_modules" / "node-llama-cpp").is_dir() or (
         shutil.which("node") is None
     ):
         pytest.skip(f"{PLACE} must be a folder with node-llama-cpp")
+    script = folder / "ask.mjs"  # not `-e`, which its own child would run, too
+    script.write_text(LLAMA_CPP)
     said = subprocess.run(
-        ["node", "--input-type=module", "-e", LLAMA_CPP, json.dumps(asked)],
-        cwd=place,
+        ["node", str(script), str(place), json.dumps(asked)],
         capture_output=True,
         check=True,
         timeout=300,
@@ -251,7 +255,7 @@ def test_llama_cpp_writes_the_same_tokens(tmp_path):
             written[len(prompt) :],
             margins(model, written, len(prompt)),
         )
-    found = llama_cpp(asked)
+    found = llama_cpp(asked, tmp_path)
     for path, (tokens, written, clear) in wanted.items():
         assert found[path]["tokens"] == tokens, path
         # What is nearly as likely may win by the rounding of another program.
@@ -289,7 +293,9 @@ def test_llama_cpp_makes_the_same_vectors(tmp_path):
         weight.assign(weight + 0.2 * noise)
     path = str(model.export_to(tmp_path / "bert.gguf", "gguf").path)
     texts = ["the cat sat", "a rat ate the mat and the cat"]
-    found = llama_cpp({path: {"texts": texts, "prompt": [], "count": 0}})[path]
+    found = llama_cpp({path: {"texts": texts, "prompt": [], "count": 0}}, tmp_path)[
+        path
+    ]
     ours = model.embed(texts)
     theirs = np.array(found["out"])
     theirs /= np.linalg.norm(theirs, axis=-1, keepdims=True)
