@@ -92,7 +92,15 @@ def _symbols(writer, tokenizer, content, texts, kinds):
             for text, kind in zip(texts, kinds, strict=True)
         ]
     )
-    return []
+    if by_byte or tokenizer.unknown_token is not None:
+        return []
+    # A text with another character would end the program.
+    substitute = texts.index(" ") if " " in texts else 0
+    writer.add_unk_token_id(substitute)
+    return [
+        f"characters that it does not know are {texts[substitute]!r} in llama.cpp, and "
+        "refused here"
+    ]
 
 
 def _escaped(symbol):

@@ -233,9 +233,10 @@ def llama_cpp(asked, folder):
     said = subprocess.run(
         ["node", str(script), str(place), json.dumps(asked)],
         capture_output=True,
-        check=True,
+        check=False,
         timeout=300,
     )
+    assert not said.returncode, said.stderr.decode()[-1000:]
     return json.loads(said.stdout)
 
 
