@@ -41,7 +41,7 @@ def gpt(style, tokenizer=CHARACTERS, rows=0, **sizes):
     # As they begin, texts would hardly depend on what stands before.
     for number, weight in enumerate(model.trainable_variables):
         noise = np.random.default_rng(number).normal(size=weight.shape)
-        weight.assign(weight + 0.2 * noise)
+        weight.assign(weight + 0.3 * noise)
     model.jit_generate = False
     return model
 
@@ -260,7 +260,7 @@ def test_llama_cpp_writes_the_same_tokens(tmp_path):
     for path, (tokens, written, clear) in wanted.items():
         assert found[path]["tokens"] == tokens, path
         # What is nearly as likely may win by the rounding of another program.
-        unclear = np.flatnonzero(clear < 0.01)
+        unclear = np.flatnonzero(clear < 2e-3)
         end = unclear[0] if len(unclear) else len(written)
         assert end > 3, path
         assert found[path]["out"][:end] == written[:end].tolist(), path
@@ -291,7 +291,7 @@ def test_llama_cpp_makes_the_same_vectors(tmp_path):
     model = SentenceEmbedder(network, Text(tokenizer))
     for number, weight in enumerate(model.trainable_variables):
         noise = np.random.default_rng(number).normal(size=weight.shape)
-        weight.assign(weight + 0.2 * noise)
+        weight.assign(weight + 0.3 * noise)
     path = str(model.export_to(tmp_path / "bert.gguf", "gguf").path)
     texts = ["the cat sat", "a rat ate the mat and the cat"]
     found = llama_cpp({path: {"texts": texts, "prompt": [], "count": 0}}, tmp_path)[
