@@ -321,7 +321,8 @@ class GPT(LanguageNetwork):
             x, pair = block(x, cache=pair, **view)
             pairs.append(pair)
         if tokens.shape[1] != 1:
-            places = ops.arange(tokens.shape[1], dtype="int32")
+            length = tokens.shape[1] or ops.shape(tokens)[1]
+            places = ops.arange(length, dtype="int32")
             last = ops.max(ops.where(positions >= 0, places, 0), axis=1)
             x = ops.take_along_axis(x, last[:, None, None], axis=1)
         return x[:, 0], {**after, "blocks": pairs}

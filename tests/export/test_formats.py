@@ -12,13 +12,22 @@ from keras_genai.export.comparing import ExportError, compare
 from keras_genai.export.endpoints import Endpoint, spec
 from keras_genai.export.extras import need
 from keras_genai.export.seeding import state_of
+from keras_genai.export.writing import write
 from keras_genai.layers.attention import without_xla, write_slots
 from keras_genai.modalities.image import Image
 from keras_genai.modalities.text import Label
+from keras_genai.networks.gpt import GPT
 from keras_genai.networks.vae import DenseAutoencoder
+from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.variational import VAE
 from zoo import __main__ as command
 from zoo import _export
+
+SOME_ROWS = tf.TensorSpec((None,), "int32")
+
+
+def likeliest(logits, history):
+    return tf.argmax(logits, axis=-1, output_type=tf.int32)
 
 
 def vae(*given):
@@ -95,6 +104,26 @@ def test_comparisons_see_what_is_missing_and_what_has_another_shape():
         compare(endpoint, {"x": np.zeros(3)}, "it")
     with pytest.raises(ExportError, match="another x"):
         compare(endpoint, {"x": np.full((2, 3), np.nan)}, "it")
+
+
+def test_a_graph_writes_texts_without_knowing_a_size():
+    sizes = dict(vocabulary_size=5, context=8, depth=1, width=4, num_heads=1)
+    model = CausalLM(GPT(**sizes))
+    numbers = {"max_length": 6, "stops": np.zeros(5, bool), "source": None}
+
+    @tf.function(
+        autograph=False,
+        input_signature=[tf.TensorSpec((None, None), "int32"), SOME_ROWS],
+    )
+    def run(tokens, lengths):
+        with without_xla():
+            return write(model, likeliest, (tokens, lengths), (), numbers)
+
+    text = run(tf.constant([[1, 2, 3], [4, 0, 0]]), tf.constant([3, 1]))
+    assert text.lengths.numpy().tolist() == [6, 6]
+    best = np.argmax(model(text.tokens), axis=-1)
+    np.testing.assert_array_equal(text.tokens[0, 3:], best[0, 2:-1])
+    np.testing.assert_array_equal(text.tokens[1, 1:], best[1, :-1])
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**32 - 1, 2**32, 2**63 - 1, -3])

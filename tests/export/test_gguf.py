@@ -35,6 +35,7 @@ NEW = 24  # tokens that both write
 
 
 def gpt(style, tokenizer=CHARACTERS, rows=0, **sizes):
+    keras.utils.set_random_seed(0)
     sizes = dict(context=48, depth=2, width=32, num_heads=4, inner_width=64) | sizes
     rows += tokenizer.vocabulary_size
     model = CausalLM(GPT(vocabulary_size=rows, style=style, **sizes), Text(tokenizer))
@@ -256,14 +257,15 @@ def test_llama_cpp_writes_the_same_tokens(tmp_path):
             written[len(prompt) :],
             margins(model, written, len(prompt)),
         )
-    found = llama_cpp(asked, tmp_path)
+    found, compared = llama_cpp(asked, tmp_path), 0
     for path, (tokens, written, clear) in wanted.items():
         assert found[path]["tokens"] == tokens, path
         # What is nearly as likely may win by the rounding of another program.
         unclear = np.flatnonzero(clear < 2e-3)
         end = unclear[0] if len(unclear) else len(written)
-        assert end > 3, path
+        compared += end
         assert found[path]["out"][:end] == written[:end].tolist(), path
+    assert compared > len(STYLES) * NEW // 2
 
 
 def margins(model, tokens, start):
