@@ -3,7 +3,6 @@
 import asyncio
 import collections
 import concurrent.futures
-import queue as queues
 import threading
 import time
 from collections.abc import Callable
@@ -29,11 +28,11 @@ class Line:
         self.queue = queue
         self.patience = patience
         self._closed = False
-        self._lock = threading.Lock()
-        self._running = self._waiting = 0
+        self._running = False
         self._began = 0.0
+        self._changed = threading.Condition()
+        self._calls: collections.deque[Any] = collections.deque()
         self._durations: collections.deque[float] = collections.deque(maxlen=RECENT)
-        self._calls: Any = queues.SimpleQueue()
         self._thread: threading.Thread | None = None  # until there is a call
 
     async def call(self, function: Callable[[], Any]) -> Any:
@@ -47,60 +46,73 @@ class Line:
             EngineError: if it was closed.
         """
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        with self._lock:
+        with self._changed:
             if self._closed:
-                raise EngineError("The server is being closed")
-            if self._running and self._waiting >= self.queue:
-                raise BusyError(self._waiting, self._retry_after())
-            self._waiting += 1
+                _refused()
+            waiting = self._waiting()
+            if self._running and waiting >= self.queue:
+                raise BusyError(waiting, self._retry_after(waiting))
+            self._calls.append((future, function))
+            self._changed.notify()
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._work, name="line of calls", daemon=True
                 )
                 self._thread.start()
-            self._calls.put((future, function))
         return await asyncio.wrap_future(future)  # cancels it, if it is cancelled
 
     def alive(self) -> bool:
         """bool: whether calls are done, or would be."""
-        with self._lock:
+        with self._changed:
             late = time.monotonic() - self._began > self.patience
             return not self._closed and not (self._running and late)
 
     def figures(self) -> dict[str, Any]:
         """dict of `running` and `waiting`, calls."""
-        return {"running": self._running, "waiting": self._waiting}
+        with self._changed:
+            return {"running": int(self._running), "waiting": self._waiting()}
 
     def close(self) -> None:
         """Refuses calls from now on; those that wait fail."""
-        with self._lock:
+        with self._changed:
             self._closed = True
-            self._calls.put(None)
+            self._changed.notify()
+
+    def _waiting(self):
+        """int: calls that somebody still waits for."""
+        return sum(not future.cancelled() for future, _ in self._calls)
 
     def _work(self):
-        while (call := self._calls.get()) is not None:
-            future, function = call
-            with self._lock:
-                self._waiting -= 1
-                self._running, self._began = 1, time.monotonic()
-            if future.set_running_or_notify_cancel():
-                self._do(future, _refused if self._closed else function)
-            with self._lock:
-                self._running = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._calls or self._closed)
+                if not self._calls:
+                    return
+                future, function = self._calls.popleft()
+                if not future.set_running_or_notify_cancel():
+                    continue
+                if self._closed:
+                    function = _refused
+                self._running, self._began = True, time.monotonic()
+            self._do(future, function)
 
     def _do(self, future, function):
-        began = time.monotonic()
+        result, fault = None, None
         try:
             result = function()
-        except BaseException as error:
-            future.set_exception(error)
-        else:
+        except BaseException as error:  # whoever waits must know
+            fault = error
+        with self._changed:
+            self._running = False
+            self._durations.append(time.monotonic() - self._began)
+        if fault is None:
             future.set_result(result)
-        self._durations.append(time.monotonic() - began)
+        else:
+            future.set_exception(fault)
 
-    def _retry_after(self):
+    def _retry_after(self, waiting):
         mean = sum(self._durations) / max(1, len(self._durations))
-        return min(60.0, max(1.0, mean * (self._waiting + 1)))
+        return min(60.0, max(1.0, mean * (waiting + 1)))
 
 
 def _refused():
