@@ -13,6 +13,7 @@ import numpy as np
 BLOCK = 64
 GROUPS = (32, 64, 128)
 LEVELS = 7
+AT_ONCE = 2**22  # numbers that are looked at together
 # How much of a group's range is kept: its largest value may be cut for the others.
 RANGES = (1.0, 0.93, 0.86, 0.79)
 
@@ -45,6 +46,17 @@ def to_int4(matrix, group):
         `(packed, scale)`: uint8 `(outputs, ceil(inputs / group) * group / 2)` and
         bfloat16 `(outputs, ceil(inputs / group))`.
     """
+    size = max(1, AT_ONCE // matrix.shape[1])
+    parts = [
+        _of_rows(matrix[start : start + size], group)
+        for start in range(0, len(matrix), size)
+    ]
+    packed, scale = zip(*parts, strict=True)
+    return np.concatenate(packed), np.concatenate(scale)
+
+
+def _of_rows(matrix, group):
+    """`to_int4` of a few rows, of which some copies fit into memory."""
     outputs, inputs = matrix.shape
     group = group_of(inputs, group)
     missing = -inputs % group

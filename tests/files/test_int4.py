@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from keras_genai.files import int4
 from keras_genai.files.int4 import from_int4, packed_shape, to_int4
 
 
@@ -32,6 +33,14 @@ def test_every_level_is_kept_in_its_place():
     matrix = np.stack([levels, -2 * levels, levels[::-1]])
     np.testing.assert_array_equal(from_int4(*to_int4(matrix, 32), 64), matrix)
     np.testing.assert_array_equal(from_int4(*to_int4(matrix, 64), 64), matrix)
+
+
+def test_rows_are_packed_in_turns(monkeypatch):
+    matrix = draw(7, 64)
+    expected = to_int4(matrix, 32)
+    monkeypatch.setattr(int4, "AT_ONCE", 3 * 64)
+    for found, whole in zip(to_int4(matrix, 32), expected, strict=True):
+        np.testing.assert_array_equal(found, whole)
 
 
 def test_an_outlier_spoils_its_own_group_only():
