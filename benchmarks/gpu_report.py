@@ -345,15 +345,17 @@ def pictures(options):
     from keras_genai.tasks import GAN, Diffusion
 
     side, batch = (16, 4) if options.small else (32, 64)
-    width = 16 if options.small else 48
+    width = 8 if options.small else 48
     image = Image((side, side, 3))
     rows = np.random.default_rng(0).random((batch, side, side, 3), dtype="float32")
     data = tf.data.Dataset.from_tensors({"images": rows}).repeat()
     adam = functools.partial(keras.optimizers.Adam, 2e-4, 0.5)
 
     def unet(dtype, jit_compile):
-        network = UNet(width=width, multipliers=(1, 2, 2), blocks=2, attention_at=(2,))
-        model = Diffusion(network, image, dtype=dtype)
+        sizes = dict(multipliers=(1, 2, 2), blocks=2, attention_at=(2,))
+        if options.small:
+            sizes = dict(multipliers=(1,), blocks=1)
+        model = Diffusion(UNet(width=width, **sizes), image, dtype=dtype)
         model.compile(optimizer=keras.optimizers.AdamW(1e-4), jit_compile=jit_compile)
         return model
 
