@@ -12,6 +12,7 @@ in the JSON with its reason, and the other parts go on. Without a GPU sizes are 
 """
 
 import argparse
+import contextlib
 import functools
 import gc
 import json
@@ -64,7 +65,8 @@ def main(arguments=None):
 def attempt(run, *arguments):
     """What a function returns, or a dict that says why it did not."""
     try:
-        return run(*arguments)
+        with contextlib.redirect_stdout(sys.stderr):  # the report alone is printed
+            return run(*arguments)
     except Exception as error:  # of every kind: the report goes on
         reason = " ".join(str(error).split())[:300]
         return {"error": f"{type(error).__name__}: {reason}"}
