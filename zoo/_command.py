@@ -10,6 +10,7 @@ import traceback
 import warnings
 
 INTERRUPTED, BROKEN_PIPE, WRONG = 130, 141, 2  # as a shell counts: 128 + signal
+AGAIN = 75  # `keras_genai.training.workers.RESTART`, known without TensorFlow
 TRACEBACK = "KERAS_GENAI_TRACEBACK"  # environment variable: where it went wrong, too
 LONGEST = 1000  # characters of a message
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -45,6 +46,8 @@ def run(program, command):
         code, message = _understood(error)
         if message:
             say(program, message)
+        if code == AGAIN:
+            _leave(code)
         return code
     finally:
         _drop_unwritten()
@@ -193,6 +196,12 @@ def _understood(error):
         f"{type(error).__name__}: {one_line(error)} ({TRACEBACK}=1 in the environment "
         "shows where)"
     )
+
+
+def _leave(code):
+    """Ends this process now: TensorFlow would wait for the worker that is gone."""
+    flush()
+    os._exit(code)
 
 
 def _is_or_comes_from(error, kind):

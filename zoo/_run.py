@@ -16,13 +16,15 @@ from keras_genai.files.text import lines, read_text
 from keras_genai.files.writing import write_bytes, write_text
 from keras_genai.modalities.base import target_of
 from keras_genai.tasks import presets
+from keras_genai.training import workers
 from keras_genai.training.folder import PLOT, RESULT, SAMPLE
+from keras_genai.training.followed import run_folder
 from keras_genai.training.samples import Samples
 from zoo import _cards
 from zoo.entry import Result, kept
 
 
-def run(entry, settings, folder, say=print):
+def run(entry, settings, folder, say=print, strategy=None):
     """Trains an entry, saves it, scores it, and lets it write.
 
     The folder belongs to this process from before the training until all is written.
@@ -34,6 +36,8 @@ def run(entry, settings, folder, say=print):
         settings: `Settings`.
         folder: path of the run folder.
         say: function of one str, for lines the user should see.
+        strategy: `tf.distribute.Strategy`, or `None`: one replica. Of several workers,
+            only the chief leaves files.
 
     Returns:
         The `Result`; its files lie in `folder`.
@@ -43,13 +47,17 @@ def run(entry, settings, folder, say=print):
             `keras_genai.training.train`.
     """
     _check_packages(entry, settings)
-    run = training.RunFolder(as_path(folder, "folder"))
-    preset = presets.check_target(run.path / "preset")
-    with training.short_of_memory():
+    strategy = strategy or tf.distribute.get_strategy()
+    _check_batch(settings.batch_size, strategy)
+    run = run_folder(as_path(folder, "folder"), strategy)
+    presets.check_target(run.path / "preset")
+    with training.short_of_memory(), workers.lost(strategy):
         training.deterministic(settings.seed)
         splits = settings.splits()
-        model = _compiled_model(entry, settings, splits, say)
+        with strategy.scope():
+            model = _compiled_model(entry, settings, splits, say)
         with run.claim(settings.fingerprint(model, splits), settings.fresh):
+            preset = run.path / "preset"
             outcome = _learn(model, splits, run, settings, say)
             facts = {"data": splits.name}
             card = _cards.card(model, entry, facts)
@@ -60,7 +68,17 @@ def run(entry, settings, folder, say=print):
             _write(run.path, model, result, sample, settings.plot(model, splits))
             card = _card(model, entry, splits.name, result)
             model.save_to_preset(preset, card=card)
+            workers.meet(strategy)  # none leaves while another still needs it
     return result
+
+
+def _check_batch(size, strategy):
+    count = strategy.num_replicas_in_sync
+    if size % count:
+        raise ValueError(
+            f"`--batch-size` must be a multiple of the {count} replicas. "
+            f"Received: {size}"
+        )
 
 
 def _check_packages(entry, settings):

@@ -6,7 +6,7 @@ import shlex
 import tempfile
 
 import zoo
-from zoo import _places
+from zoo import _places, _restarts
 from zoo._command import Parser, integer, run, sampling
 from zoo._list import print_table
 from zoo._quiet import start_tensorflow
@@ -26,32 +26,41 @@ def main(arguments=None, description=None):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         add_options(parser.add_argument)
-        train(parser.parse_args(arguments))
-        return 0
+        return train(parser.parse_args(arguments))
 
     return run("train.py", command)
 
 
 def train(options):
-    """Trains an entry; the same command goes on where it was stopped."""
+    """Trains an entry; the same command goes on where it was stopped.
+
+    Returns:
+        int, an exit code.
+    """
     if options.list:
         print_table(zoo.names())
-        return
+        return 0
     zoo.describe(options.name)  # an unknown name costs no TensorFlow import
+    if options.restarts and not _restarts.attempt():
+        return _restarts.supervised(options.restarts)
     start_tensorflow()
     if options.dry_run:
         with tempfile.TemporaryDirectory() as folder:
             _train(options, pathlib.Path(folder) / "run", steps=1)
         print("Dry run: one step, a checkpoint, a preset and a sample. All well.")
-        return
+        return 0
     from keras_genai.files.paths import as_path
 
     own = _places.TRAINED.format(options.name)
     out = own if options.out is None else options.out
     _train(options, as_path(out, "--out"))
+    return 0
 
 
 def _train(options, folder, steps=None):
+    from keras_genai.training import workers
+
+    strategy = workers.strategy(options.strategy)  # before anything is computed
     from zoo import _run, _settings
 
     entry = zoo.get(options.name)
@@ -64,10 +73,13 @@ def _train(options, folder, steps=None):
         data=options.data,
         data_dir=options.data_dir,
         **_settings.read_overrides(entry, options.set, options.data),
-        fresh=options.fresh,
+        fresh=options.fresh and _restarts.attempt() < 2,
         tensorboard=options.tensorboard,
     )
-    result = _run.run(entry, settings, folder)
+    result = _run.run(entry, settings, folder, strategy=strategy)
+    if not workers.is_chief(strategy):
+        print(f"{options.name}: this worker is done, the chief has the results")
+        return
     print(f"\n{result.sample or f'sample: {folder / result.file}'}\n")
     print(f"{result.metric}: {result.value:.4f}")
     for name, value in result.other.items():
@@ -92,4 +104,7 @@ def add_options(add):
     setting = {"metavar": "KEY=VALUE", "help": "of model or data"}
     add("--set", action="append", default=[], **setting)
     add("--dry-run", action="store_true", help="train one step, save, sample, stop")
+    add("--strategy", help="mirrored, mirrored:N of N replicas, or multiworker")
+    again = "start so many times again when it is killed or loses another worker"
+    add("--restarts", type=integer(0, 1000), default=0, help=again)
     add("--tensorboard", action="store_true", help="also write TensorBoard events")

@@ -255,34 +255,50 @@ class SaveEvery(keras.callbacks.Callback):
         steps: int or `None`. Most steps between two checkpoints.
         seconds: float or `None`. Most seconds between two checkpoints.
         interrupt: `Interrupt` or `None`.
+        agree: function of an int that returns the largest of all workers', or `None`
+            without others. What the clock or a signal asks for then waits for the end
+            of an interval, so that all save at the same step.
 
     Raises:
         RunStoppedError: from within `fit`, after a requested stop was saved.
     """
 
-    def __init__(self, clock, save, steps=None, seconds=None, interrupt=None):
+    def __init__(
+        self, clock, save, steps=None, seconds=None, interrupt=None, agree=None
+    ):
         super().__init__()
         self.clock = clock
         self.save = save
         self.steps = steps or math.inf
         self.seconds = seconds or math.inf
         self.interrupt = interrupt
+        self.agree = agree
         self.last_step = clock.step
         self.last_time = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
         # At a boundary, validation and the log line still have to come.
         if not self.clock.at_boundary:
-            self._act()
+            alone = self.agree is None
+            self._act(self._asked() if alone else 0, alone and self._late())
 
     def on_epoch_end(self, epoch, logs=None):
-        self._act(self.clock.step >= self.clock.total, self.model.stop_training)
+        asked, late = self._asked(), self._late()
+        if self.agree is not None:
+            asked, late = self.agree(asked), self.agree(int(late))
+        final = self.clock.step >= self.clock.total
+        self._act(asked, late or final, self.model.stop_training)
 
-    def _act(self, final=False, stopped=False):
-        asked = self.interrupt is not None and self.interrupt.signal_number
+    def _asked(self):
+        """int: the number of the signal that asked to stop, or 0."""
+        return (self.interrupt is not None and self.interrupt.signal_number) or 0
+
+    def _late(self):
+        return time.monotonic() - self.last_time >= self.seconds
+
+    def _act(self, asked, due, stopped=False):
         steps = self.clock.step - self.last_step
-        seconds = time.monotonic() - self.last_time
-        if final or stopped or asked or steps >= self.steps or seconds >= self.seconds:
+        if due or stopped or asked or steps >= self.steps:
             self.save(stopped)
             self.last_step, self.last_time = self.clock.step, time.monotonic()
         if asked:

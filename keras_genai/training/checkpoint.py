@@ -104,18 +104,25 @@ class Checkpointer:
         identity: str. Hash of the run's configuration: checkpoints of another one are
             not restored.
         schema: pydantic model that the `extra` of checkpoints must fit, or `None`.
+        writes: bool. If `False`, another process does: here nothing is written, moved
+            or removed.
+        replicas: int, of the model; a change is said when it goes on.
     """
 
-    def __init__(self, folder, keep=3, identity="", schema=None):
+    def __init__(
+        self, folder, keep=3, identity="", schema=None, writes=True, replicas=1
+    ):
         check_integer("keep", keep, 1)
         self.folder = as_path(folder, "folder")
         self.keep = keep
         self.identity = identity
         self.schema = schema
-        self.environment = environment.describe()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for path in self.folder.glob(f"{STALE}*"):
-            archive.remove(path)
+        self.writes = writes
+        self.environment = environment.describe(replicas)
+        if writes:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for path in self.folder.glob(f"{STALE}*"):
+                archive.remove(path)
 
     def steps(self):
         """The steps that have a checkpoint folder, oldest first."""
@@ -137,6 +144,8 @@ class Checkpointer:
         variables = state_variables(model)
         arrays = {key: variable.numpy() for key, variable in variables.items()}
         self._refuse_poison(step, variables, arrays)
+        if not self.writes:
+            return
         extra = {"step": step} | extra
         self._write(_name("step-", step), variables, arrays, extra, log)
         for old in self.steps()[: -self.keep]:
@@ -152,7 +161,8 @@ class Checkpointer:
             for key, variable in variables.items()
         }
         self._refuse_poison(step, variables, arrays)
-        self._write(_name("best-", step), variables, arrays, {"step": step})
+        if self.writes:
+            self._write(_name("best-", step), variables, arrays, {"step": step})
 
     def restore_best(self, step, model):
         """Puts the weights of `save_best(step)` into `model`; raises as `read_best`."""
@@ -232,9 +242,8 @@ class Checkpointer:
             messages.append(
                 f"checkpoint {damaged} is damaged ({reason}); going on from {name}"
             )
-            # Out of the way, or rotation would count it among the newest.
-            with writing(self.folder):
-                os.replace(self.folder / damaged, self._free(f"damaged-{damaged}"))
+            if self.writes:
+                self._put_aside(damaged)
         changed = environment.differences(manifest.environment, self.environment)
         if changed:
             messages.append(
@@ -242,6 +251,11 @@ class Checkpointer:
             )
         metrics = [arrays[key] for key in arrays if key.startswith("metric.")]
         return Restored(step, manifest.extra, metrics, log, tuple(messages))
+
+    def _put_aside(self, damaged):
+        """Out of the way, or rotation would count it among the newest."""
+        with writing(self.folder):
+            os.replace(self.folder / damaged, self._free(f"damaged-{damaged}"))
 
     def _refuse_poison(self, step, variables, arrays):
         bad = archive.not_finite(arrays)

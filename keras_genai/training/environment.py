@@ -25,8 +25,14 @@ def deterministic_ops():
             compat.end_determinism()
 
 
-def describe():
+_UNSAID = {"replicas": 1}  # what a description means that does not say it
+
+
+def describe(replicas=1):
     """Versions, device, threads and determinism of this process.
+
+    Args:
+        replicas: int, of the model; said where there are several.
 
     Returns:
         dict of str to str or int, JSON.
@@ -43,11 +49,13 @@ def describe():
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
         "deterministic": compat.is_deterministic(),
+        **({"replicas": replicas} if replicas > 1 else {}),
     }
 
 
 def differences(before, now):
     """One line that names what changed between two descriptions, or ''."""
+    before, now = {**_UNSAID, **before}, {**_UNSAID, **now}
     return ", ".join(
         f"{name} was {before.get(name)} and is {now.get(name)}"
         for name in sorted(before.keys() | now.keys())

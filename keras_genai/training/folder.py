@@ -60,7 +60,10 @@ class RunFolder:
     Attributes:
         identity: str, the hash of the fingerprint, while this process owns the folder,
             else `None`.
+        writes: bool. Whether its checkpoints are this process's to write.
     """
+
+    writes = True
 
     def __init__(self, path):
         self.path = as_path(path, "folder")
@@ -206,20 +209,21 @@ class RunFolder:
             yield
 
 
-def claimed(folder, fingerprint, seed, fresh):
+def claimed(folder, fingerprint, seed, fresh, make=RunFolder):
     """Context of a run folder that is this process's; the caller may have it already.
 
     Args:
         folder: path, or a `RunFolder` that is claimed for longer than a training.
         fingerprint, fresh: of `RunFolder.claim`; not with a claimed folder.
         seed: int, part of the fingerprint.
+        make: function of a path that returns a `RunFolder`.
 
     Raises:
         ValueError: if `folder` is a `RunFolder` that is not claimed, or if
             `fingerprint` or `fresh` come too late.
     """
     if not isinstance(folder, RunFolder):
-        return RunFolder(folder).claim({**(fingerprint or {}), "seed": seed}, fresh)
+        return make(folder).claim({**(fingerprint or {}), "seed": seed}, fresh)
     if folder.identity is None or fingerprint is not None or fresh:
         raise ValueError(
             "`folder` must be a path, or a `RunFolder` within its `claim`, which takes "

@@ -2,15 +2,15 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 
 import keras
-import tensorflow as tf
 
-from keras_genai import compat
+from keras_genai import compat, replicas
 from keras_genai.files.text import read_bytes
 from keras_genai.modalities.base import target_of
-from keras_genai.training import checkpoint, environment
+from keras_genai.training import checkpoint, environment, workers
 from keras_genai.training.callbacks import (
     Clock,
     Isolation,
@@ -25,16 +25,12 @@ from keras_genai.training.curve import draw_curve
 from keras_genai.training.display import Progress, TensorBoard, require_tensorboard
 from keras_genai.training.errors import TrainingError, short_of_memory, writing
 from keras_genai.training.folder import RunFolder, claimed
+from keras_genai.training.followed import run_folder
 from keras_genai.training.interrupt import Interrupt
 from keras_genai.training.log import JSONLog, mend, read_log, sound_lines
 from keras_genai.training.rollouts import Rollouts
 from keras_genai.training.settings import RunSettings, check_run
 from keras_genai.training.state import RunState
-
-_SEVERAL_WORKERS = (
-    tf.distribute.MultiWorkerMirroredStrategy,
-    tf.distribute.experimental.ParameterServerStrategy,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +103,8 @@ def train(
         `Outcome`.
 
     Raises:
-        ValueError: if an argument is out of range or the model is not ready.
+        ValueError: if an argument is out of range, or if the model is not ready, or
+            made under a strategy of parameter servers.
         TrainingError: when the run cannot start or go on; one line.
         RunStoppedError: after SIGINT or SIGTERM, everything saved.
     """
@@ -117,12 +114,19 @@ def train(
     if tensorboard:
         require_tensorboard()
     say = _patient(say)
-    with short_of_memory(), environment.deterministic_ops():
+    strategy = workers.strategy_of(model)
+    workers.check(strategy)
+    guards = short_of_memory(), workers.lost(strategy), environment.deterministic_ops()
+    with contextlib.ExitStack() as stack:
+        for guard in guards:
+            stack.enter_context(guard)
         probe = splits.train.dataset(0)
         prepare(model, probe)
         compiled = Compiled(model)
-        with claimed(folder, fingerprint, seed, fresh) as run:
-            checkpointer = _checkpointer(run, settings.keep)
+        make = functools.partial(run_folder, strategy=strategy)
+        with claimed(folder, fingerprint, seed, fresh, make) as run:
+            checkpointer = _checkpointer(run, strategy, settings.keep)
+            workers.meet(strategy)  # or `fresh` were still removing files
             restored = _restore(run, model, checkpointer, compiled, say)
             stride = settings.steps_per_execution or model.steps_per_execution
             every = [each.every for each in callbacks if isinstance(each, Rollouts)]
@@ -130,6 +134,7 @@ def train(
             keeps = settings.keep_best or settings.restore_best
             best = KeepBest(clock, checkpointer, save=keeps)
             best.best = _sound_best(restored, checkpointer, model, say)
+            workers.check_together(strategy, clock.step, run.checkpoints.parent)
             if restored and _has_ended(restored, steps):
                 _say_trained(run, restored, say)
             else:
@@ -149,8 +154,9 @@ def train(
                     parts = _Parts(
                         clock, run, checkpointer, compiled, log, best, interrupt
                     )
-                    own = _assemble(parts, restored, others, settings)
+                    own = _assemble(parts, restored, others, settings, strategy)
                     _fit(model, splits, clock, own, settings)
+            workers.meet(strategy)  # or the best weights were still being written
             _finish(model, checkpointer, best.best if settings.restore_best else None)
             return Outcome(
                 steps=clock.step,
@@ -180,7 +186,7 @@ def reopen(model, run, steps, restore_best=False, say=print):
     """
     say = _patient(say)
     with short_of_memory(), environment.deterministic_ops():
-        checkpointer = _checkpointer(run)
+        checkpointer = _checkpointer(run, workers.strategy_of(model))
         if max(checkpointer.steps(), default=0) < steps:
             return None
         restored = _restore(run, model, checkpointer, Compiled(model), say)
@@ -198,9 +204,12 @@ def reopen(model, run, steps, restore_best=False, say=print):
         )
 
 
-def _checkpointer(run, keep=3):
+def _checkpointer(run, strategy, keep=3):
+    replicas = strategy.num_replicas_in_sync
     with writing(run.checkpoints):
-        return Checkpointer(run.checkpoints, keep, run.identity, RunState)
+        return Checkpointer(
+            run.checkpoints, keep, run.identity, RunState, run.writes, replicas
+        )
 
 
 def _has_ended(restored, steps):
@@ -238,18 +247,11 @@ def prepare(model, dataset):
         dataset: `tf.data.Dataset`, one batch of which is looked at.
 
     Raises:
-        ValueError: if the model or one of its optimizers is not built, or if several
-            workers would write into one folder.
+        ValueError: if the model or one of its optimizers is not built.
     """
     if not isinstance(model, keras.Model):
         raise ValueError(
             f"`model` must be a `keras.Model`. Received: {type(model).__name__}"
-        )
-    if isinstance(model.distribute_strategy, _SEVERAL_WORKERS):
-        raise ValueError(
-            "`model` must be made under the default strategy or `MirroredStrategy`: "
-            "checkpoints of several workers are not supported, use `model.fit`. "
-            f"Received: {type(model.distribute_strategy).__name__}"
         )
     if not model.built or not model.compiled:
         raise ValueError(
@@ -276,8 +278,9 @@ class _Parts:
     interrupt: Interrupt
 
 
-def _assemble(parts, restored, others, settings):
+def _assemble(parts, restored, others, settings, strategy):
     """All callbacks, in the order in which an interval's end needs them."""
+    several = replicas.on_several_workers(strategy)
     clock, checkpointer = parts.clock, parts.checkpointer
     kept = {
         f"{index}-{type(callback).__name__}": callback
@@ -285,7 +288,8 @@ def _assemble(parts, restored, others, settings):
         if hasattr(callback, "get_state")
     }
     apart = settings.save_every, settings.save_seconds
-    saver = SaveEvery(clock, None, *apart, parts.interrupt)
+    agree = functools.partial(workers.any_of, strategy) if several else None
+    saver = SaveEvery(clock, None, *apart, parts.interrupt, agree)
 
     def save(stopped):
         extra = {
@@ -319,12 +323,15 @@ def _fit(model, splits, clock, callbacks, settings):
         model.make_test_function(force=True)
     epochs = math.ceil(clock.total / clock.interval)
     apart = max((settings.validate_every or clock.total) // clock.interval, 1)
+    strategy = workers.strategy_of(model)
     validation = splits.validation and _same_pass(splits.validation)
     if validation is not None and settings.validation_steps:
         validation = validation.take(settings.validation_steps)
+    if validation is not None:
+        validation = workers.shared(validation, strategy)
     try:
         model.fit(
-            splits.train.dataset(clock.step),
+            workers.shared(splits.train.dataset(clock.step), strategy),
             initial_epoch=clock.step // clock.interval,
             epochs=epochs,
             steps_per_epoch=clock.interval,
@@ -390,7 +397,7 @@ def _restore(run, model, checkpointer, compiled, say):
     if kept is None:  # a checkpoint of an earlier version
         present = read_bytes(run.log) if run.log.exists() else b""
         kept = sound_lines(present, restored.step)
-    mend(run.log, kept, say)
+    mend(run.log, kept, say if run.writes else lambda line: None)
     for line in compiled.reconcile(restored):
         say(line)
     run.mark_saved()

@@ -1,4 +1,4 @@
-"""A run on two replicas: resumed to the bit, and several workers refused.
+"""A run on two replicas: resumed to the bit, and parameter servers refused.
 
 A process that uses TensorFlow already cannot split its CPU in two: this file, run as a
 program, trains in parts and in one go, and prints the losses.
@@ -35,11 +35,11 @@ def test_a_run_on_two_replicas_resumes_to_the_bit(tmp_path):
     np.testing.assert_allclose(whole, alone, rtol=1e-6)
 
 
-def test_several_workers_are_refused(tmp_path):
-    kind = tf.distribute.MultiWorkerMirroredStrategy
+def test_parameter_servers_are_refused(tmp_path):
+    kind = tf.distribute.experimental.ParameterServerStrategy
     model = linear()
     model._distribute_strategy = object.__new__(kind)
-    with pytest.raises(ValueError, match="several workers are not supported"):
+    with pytest.raises(ValueError, match="knows no parameter servers"):
         go(tmp_path, model)
 
 
