@@ -52,7 +52,7 @@ ALLOWED = {
         "data",
         "files",
     },
-    "training": {"registry", "files", "modalities"},
+    "training": {"registry", "files", "modalities", "replicas"},
     "evaluation": {"progress", "registry", "likelihoods", "data", "files"},
     "convert": {"registry", "declared", "layers", "networks", "modalities", "tasks"}
     | {"data", "files"},

@@ -104,7 +104,7 @@ def train(
 
     Raises:
         ValueError: if an argument is out of range, or if the model is not ready, or
-            made under a strategy of parameter servers.
+            made under a strategy that it cannot be trained under.
         TrainingError: when the run cannot start or go on; one line.
         RunStoppedError: after SIGINT or SIGTERM, everything saved.
     """
@@ -115,7 +115,7 @@ def train(
         require_tensorboard()
     say = _patient(say)
     strategy = workers.strategy_of(model)
-    workers.check(strategy)
+    workers.check(model)
     guards = short_of_memory(), workers.lost(strategy), environment.deterministic_ops()
     with contextlib.ExitStack() as stack:
         for guard in guards:

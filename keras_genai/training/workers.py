@@ -93,17 +93,27 @@ def strategy_of(model):
     return getattr(model, "distribute_strategy", tf.distribute.get_strategy())
 
 
-def check(strategy):
-    """Refuses a strategy under which not every worker has all weights.
+def check(model):
+    """Refuses what cannot be trained under the strategy that it was made under.
+
+    Args:
+        model: `keras.Model`.
 
     Raises:
-        ValueError: if it is one of parameter servers.
+        ValueError: if the strategy is one of parameter servers, or if it has several
+            workers and the model is none of ours.
     """
+    strategy = strategy_of(model)
     if isinstance(strategy, tf.distribute.experimental.ParameterServerStrategy):
         raise ValueError(
             "`model` must be made under the default strategy, `MirroredStrategy` or "
             "`MultiWorkerMirroredStrategy`: Keras 3 knows no parameter servers. "
             f"Received: {type(strategy).__name__}"
+        )
+    if on_several_workers(strategy) and not hasattr(model, "looked_up"):
+        raise ValueError(
+            "`model` must be a task of keras_genai: under several workers `fit` of "
+            f"Keras' own models fails. Received: {type(model).__name__}"
         )
 
 

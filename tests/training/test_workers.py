@@ -165,7 +165,8 @@ def _started(folder, steps, slowly=False):
     """Two processes that train together."""
     ports = [_free_port() for _ in range(2)]
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-    code = f"import sys; sys.path.insert(0, {str(HERE.parent)!r}); import test_workers"
+    paths = [str(HERE.parent), str(HERE.parents[1])]
+    code = f"import sys; sys.path[:0] = {paths!r}; import test_workers"
     call = f"test_workers.main({str(folder)!r}, {steps}, {slowly})"
     found = []
     for index in range(2):
@@ -202,20 +203,34 @@ def _free_port():
 def main(folder, steps, slowly):
     """What each worker runs."""
     import keras
+    import numpy as np
+    from flat import flat
+
+    from keras_genai.data.loading import DataLoader, Splits
+    from keras_genai.networks.gpt import GPT
+    from keras_genai.tasks.language import CausalLM
 
     class Slow(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             time.sleep(3 if slowly else 0)
 
     strategy = workers.strategy("multiworker")
+    training.deterministic(0)
     with strategy.scope():
-        model = linear(jit_compile=False)
+        model = flat(
+            CausalLM, GPT, vocabulary_size=5, context=6, depth=1, width=8, num_heads=2
+        )
+        model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
         model.optimizer.build(model.trainable_variables)
+    tokens = np.random.default_rng(0).integers(0, 5, (24, 7)).astype("int32")
+    loader = DataLoader((tokens[:, :-1], tokens[:, 1:]), 4)
     found = go(
         pathlib.Path(folder),
         model,
-        steps=steps,
+        Splits(loader, DataLoader((tokens[:8, :-1], tokens[:8, 1:]), 4)),
+        steps,
         callbacks=[Slow()],
         say=lambda line: print(line, flush=True),
     )
-    print(json.dumps([record["loss"] for record in found.history]), flush=True)
+    losses = [[record["loss"], record.get("val_loss")] for record in found.history]
+    print(json.dumps(losses), flush=True)
