@@ -151,7 +151,7 @@ def test_several_workers_save_when_one_of_them_is_asked():
 def test_two_workers_learn_as_two_replicas_and_survive_a_loss(tmp_path):
     unbroken = _finished(_started(tmp_path / "unbroken", 12))
     assert unbroken[0] == unbroken[1]
-    assert _finished(_started(tmp_path / "lost", 8))[0] == unbroken[0][:2]
+    assert _finished(_started(tmp_path / "lost", 8))[0][:2] == unbroken[0][:2]
     first, second = _started(tmp_path / "lost", 12, slowly=True)
     while "going on" not in (tmp_path / "1.txt").read_text():
         time.sleep(0.1)
@@ -186,7 +186,7 @@ def _started(folder, steps, slowly=False):
 
 
 def _finished(processes):
-    """The losses that each of them printed last."""
+    """The losses that each of them printed last, the last of which is validation's."""
     codes = [process.wait(240) for process in processes]
     texts = [pathlib.Path(p.args[-1].split("'")[-2]).parent for p in processes]
     texts = [(at / f"{i}.txt").read_text() for i, at in enumerate(texts)]
@@ -201,7 +201,14 @@ def _free_port():
 
 
 def main(folder, steps, slowly):
-    """What each worker runs."""
+    """What each worker runs, which ends as train.py does."""
+    try:
+        _train(folder, steps, slowly)
+    except training.TrainingError as error:
+        os._exit(error.exit_code)
+
+
+def _train(folder, steps, slowly):
     import keras
     import numpy as np
     from flat import flat
@@ -232,5 +239,5 @@ def main(folder, steps, slowly):
         callbacks=[Slow()],
         say=lambda line: print(line, flush=True),
     )
-    losses = [[record["loss"], record.get("val_loss")] for record in found.history]
-    print(json.dumps(losses), flush=True)
+    losses = [record["loss"] for record in found.history]
+    print(json.dumps([*losses, found.history[-1]["val_loss"]]), flush=True)
