@@ -5,6 +5,7 @@ What a page says to its test stands in comments that no reader sees:
     <!-- fast -->                 all of its blocks run in seconds
     <!-- hidden                   Python that is run here: a user's data, for instance
     ... -->
+    <!-- tested in: FILE -->      the next block needs other programs: that file runs them
     <!-- not run: REASON -->      the next block needs the network, or hours
 """
 
@@ -25,7 +26,7 @@ NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.py"))
 LANGUAGES = ("python", "shell")
 FEW = "2"  # steps of a training that a command asks for
 _PARTS = re.compile(
-    r"^<!-- (?P<word>fast|hidden|not run)(?:: (?P<reason>[^\n]+?))?"
+    r"^<!-- (?P<word>fast|hidden|not run|tested in)(?:: (?P<reason>[^\n]+?))?"
     r"(?: |\n(?P<hidden>.*?))-->$"
     r"|^```(?P<language>\w*)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -40,6 +41,7 @@ class Block:
     code: str
     line: int
     reason: str = ""
+    elsewhere: str = ""  # the file that runs it, or the like of it
 
 
 def is_fast(path):
@@ -50,17 +52,20 @@ def is_fast(path):
 
 def blocks(path):
     """Every block of Python or shell on a page, hidden ones included, in order."""
-    text, reason = path.read_text("utf-8"), ""
+    text, reason, elsewhere = path.read_text("utf-8"), "", ""
     for found in _PARTS.finditer(text):
         word, language = found["word"], found["language"]
         if word == "not run":
             reason = found["reason"] or "?"
+        elif word == "tested in":
+            elsewhere = found["reason"] or "?"
         elif word == "hidden":
             yield Block("python", found["hidden"], _line(text, found, "hidden"))
         elif language in LANGUAGES:
-            yield Block(language, found["code"], _line(text, found, "code"), reason)
+            line = _line(text, found, "code")
+            yield Block(language, found["code"], line, reason, elsewhere)
         if not word:
-            reason = ""
+            reason = elsewhere = ""
 
 
 def cells(path):
@@ -78,7 +83,7 @@ def run(path, found):
     """Runs the blocks of one page in order, as one reader would: in one namespace."""
     namespace = {"__name__": "__main__"}
     for block in found:
-        if block.reason:
+        if block.reason or block.elsewhere:
             continue
         if block.language == "shell":
             run_shell(block.code)

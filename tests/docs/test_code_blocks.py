@@ -31,6 +31,17 @@ def test_few_blocks_are_not_run_and_each_says_why():
         assert reason.startswith(("needs the network", "takes hours")), reason
 
 
+def test_what_a_page_leaves_to_another_file_is_left_to_one_that_is_there():
+    files = {
+        block.elsewhere
+        for path in documents.PAGES
+        for block in documents.blocks(path)
+        if block.elsewhere
+    }
+    assert ".ci/run" in files
+    assert not [name for name in files if not (documents.ROOT / name).is_file()]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", documents.NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_from_its_first_cell_to_its_last(path, tiny):
