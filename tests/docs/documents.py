@@ -5,7 +5,7 @@ What a page says to its test stands in comments that no reader sees:
     <!-- fast -->                 all of its blocks run in seconds
     <!-- hidden                   Python that is run here: a user's data, for instance
     ... -->
-    <!-- tested in: FILE -->      the next block needs other programs: that file runs them
+    <!-- tested in: FILE -->      the next block needs a server, say: that file runs it
     <!-- not run: REASON -->      the next block needs the network, or hours
 """
 
