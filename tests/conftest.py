@@ -1,9 +1,17 @@
 """What holds for all tests."""
 
+import gc
 import pathlib
 import sys
 
 import pytest
+
+
+def pytest_collection_finish():
+    """What was imported stays; to look for garbage in it took a twentieth of all."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)

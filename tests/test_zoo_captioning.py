@@ -152,6 +152,7 @@ def preset(emoji, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_files_and_folders_are_told_a_line_each(preset, tmp_path, capsys):
     (tmp_path / "more").mkdir()
     names = "b.png", "more/a.png", "more/c.png"

@@ -41,6 +41,7 @@ def ranked(folder, *texts, files="pictures"):
     return command.main(asked)
 
 
+@pytest.mark.slow
 def test_texts_are_named_by_their_probabilities(model, folder, capsys):
     texts = ["disc, dark skin tone", "square", "ring"]
     assert not ranked(folder, *texts)

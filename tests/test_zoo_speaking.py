@@ -13,6 +13,7 @@ from zoo import __main__ as command
 from zoo import _speech, _vocoder
 
 
+@pytest.mark.slow
 def test_what_is_said_can_be_looked_at(tmp_path, capsys):
     entry = zoo.get("tts_digits")
     preset, out = tmp_path / "preset", tmp_path / "a.wav"
@@ -76,6 +77,7 @@ def test_a_folder_that_cannot_be_written_is_told_first(tmp_path, capsys, monkeyp
     assert "in a folder that you may write to" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_digits_and_capitals_are_spoken_as_words(tmp_path, monkeypatch):
     entry = zoo.get("tts_digits")
     preset, said = tmp_path / "tts_digits", []

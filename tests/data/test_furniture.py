@@ -112,6 +112,7 @@ def test_pieces_stand_on_the_floor_of_the_unit_cube():
     np.testing.assert_allclose(*halves, atol=0.01)
 
 
+@pytest.mark.slow
 def test_training_pieces_are_new_in_every_epoch_and_others_are_not():
     first, other = (furniture(8, seed, stand_in=True) for seed in (0, 5))
     one, two = (next(iter(first.train))["points"].numpy() for _ in range(2))

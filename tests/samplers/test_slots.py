@@ -100,6 +100,7 @@ def test_texts_in_any_company_are_those_written_alone(model, asked, expected):
     check_equal(serve(slots, asked, 1, order=range(5, -1, -1)), expected)
 
 
+@pytest.mark.slow
 def test_rows_and_slots_may_change_while_texts_are_written(model, asked, expected):
     slots = Slots(model, CONTEXT)
     slots.resize(1, 40)

@@ -191,6 +191,7 @@ def test_guided_pictures_are_nearer_to_their_text(model):
     assert gains[0] < gains[1] < gains[2]
 
 
+@pytest.mark.slow
 def test_a_row_is_the_same_whatever_the_others_are(model):
     few = model.generate(prompts=TEXTS[:2], seed=3)
     many = model.generate(prompts=TEXTS, seed=3)
@@ -297,6 +298,7 @@ def test_it_learns_which_picture_belongs_to_which_text():
     np.testing.assert_allclose(drawn, model.codec.reconstruct(PICTURES), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_preset_holds_codec_network_and_tokenizer(tmp_path):
     captions = ["a dark square", "a light circle"]
     tokenizer = wordpiece(captions, 40, lowercase=True)

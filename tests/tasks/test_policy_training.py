@@ -51,6 +51,7 @@ def test_sampled_training_reaches_the_optimum(method, seed):
     assert share_missing(logits) < 0.01
 
 
+@pytest.mark.slow
 def test_a_few_rollouts_win_some_of_what_can_be_won_and_are_logged():
     logits, history = train(0, 8, objective=SUMS, advantages=GAE(), rate=0.3)
     assert share_missing(logits) < 0.6

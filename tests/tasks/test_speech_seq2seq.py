@@ -114,6 +114,7 @@ def test_no_text_begins_with_what_is_suppressed_there(eager):
     assert other.transcribe(heard, Greedy(rules), language="en") == found
 
 
+@pytest.mark.slow
 def test_an_adapter_learns_what_is_said():
     model = made(scale=0.3)
     pairs = [(sound(0.4), "abca"), (sound(0.3), "dd")]

@@ -65,6 +65,7 @@ def test_rows_are_the_same_in_any_company(model, eager):
     np.testing.assert_allclose(together[0], alone[0], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_many_texts_are_said_a_few_at_a_time(model, monkeypatch):
     texts, _ = sounds(5)
     together = model.generate(texts, "bo", steps=1, seed=3)

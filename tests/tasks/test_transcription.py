@@ -143,6 +143,7 @@ def test_what_is_no_batch_is_refused(sounds):
         model.transcribe(sounds[0], decoder="greedy")
 
 
+@pytest.mark.slow
 def test_texts_are_written_from_sounds_by_every_sampler(sounds, eager):
     model = writer()
     assert model.verbs == ("transcribe",)

@@ -154,6 +154,7 @@ def drawn_again(model, parameters, seed, temperature):
     return model.likelihood.waves(tf.reshape(again, (count, length))).numpy()
 
 
+@pytest.mark.slow
 def test_guidance_exaggerates_what_a_class_changes():
     model = make(*KINDS, hop=10, moments=3, label_dropout=0.5)
     told = {"labels": np.array([2, 0]), "speakers": np.array([1, 0])}
@@ -165,6 +166,7 @@ def test_guidance_exaggerates_what_a_class_changes():
     assert np.mean(made != model.generate(2, 0.03, seed=5, **told)) > 0.5
 
 
+@pytest.mark.slow
 def test_guidance_is_for_models_that_learned_without_classes(model):
     with pytest.raises(ValueError, match="or trained with label_dropout=0"):
         model.generate(guidance=2.0)
@@ -189,7 +191,13 @@ def test_classes_are_hidden_in_training_alone():
     assert 40 < differs.sum() < 64  # of 56 expected
 
 
-@pytest.mark.parametrize("which", ["model", "unfolding", "fine"])
+@pytest.mark.parametrize(
+    "which",
+    [
+        "model",
+        *(pytest.param(w, marks=pytest.mark.slow) for w in ("unfolding", "fine")),
+    ],
+)
 def test_the_loop_draws_from_what_the_whole_network_says(which, request):
     model = request.getfixturevalue(which)
     told = {"labels": np.array([2, 0, 1]), "speakers": np.array([1, 0, 1])}

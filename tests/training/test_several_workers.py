@@ -166,8 +166,8 @@ def _started(folder, steps, slowly=False):
     ports = [_free_port() for _ in range(2)]
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     paths = [str(HERE.parent), str(HERE.parents[1])]
-    code = f"import sys; sys.path[:0] = {paths!r}; import test_workers"
-    call = f"test_workers.main({str(folder)!r}, {steps}, {slowly})"
+    code = f"import sys; sys.path[:0] = {paths!r}; import test_several_workers"
+    call = f"test_several_workers.main({str(folder)!r}, {steps}, {slowly})"
     found = []
     for index in range(2):
         task = {"type": "worker", "index": index}
