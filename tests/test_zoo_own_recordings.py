@@ -25,14 +25,8 @@ FIGURES = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "ctc_digits",
-        pytest.param("asr_digits", marks=pytest.mark.slow),
-        pytest.param("tts_digits", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ctc_digits", "asr_digits", "tts_digits"])
 def test_recordings_of_ones_own_are_learned_on_the_command_line(
     name, tmp_path, monkeypatch, capsys
 ):

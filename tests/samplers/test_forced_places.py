@@ -37,6 +37,7 @@ def test_every_sampler_has_it(network, sampler, eager):
     np.testing.assert_array_equal(row[:4], [1, 4, 4, 4])
 
 
+@pytest.mark.slow
 def test_other_tokens_compile_nothing(network):
     def places(*tokens):
         sampler = Sample(rules=(ForcedPlaces(tokens),))

@@ -200,6 +200,7 @@ def test_a_row_is_the_same_whatever_the_others_are(model):
     assert model.generate().shape == (16, *SHAPE)
 
 
+@pytest.mark.slow
 def test_drawn_codes_have_the_chances_that_are_learned(model):
     texts = np.repeat(TEXTS[:1], 2_000, axis=0)
     codes = model.drawers[False].codes(texts, None, Wish())
@@ -247,6 +248,7 @@ def test_of_several_candidates_the_best_by_its_own_text_is_kept(model):
     np.testing.assert_allclose(best.mean(axis=(1, 2, 3)), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_many_pictures_are_drawn_some_at_a_time(model, monkeypatch):
     monkeypatch.setattr(text_codes, "ROWS", 4)
     texts = np.repeat(TEXTS[:1], 8, axis=0)

@@ -158,6 +158,7 @@ def test_drawn_windows_see_what_the_score_sees():
     np.testing.assert_array_equal(last, best)
 
 
+@pytest.mark.slow
 def test_the_same_keys_are_drawn_with_xla_and_without():
     model = chord_model()
     plain = model.generate(3, STEPS, seed=2**40 + 1)

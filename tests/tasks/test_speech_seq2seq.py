@@ -84,6 +84,7 @@ def test_a_long_sound_is_heard_window_by_window(model, eager):
     assert len(model.transcribe([sound(0.05)], language="de")) == 1
 
 
+@pytest.mark.slow
 def test_windows_are_the_same_in_any_company(model, eager):
     sounds = [sound(seconds) for seconds in (0.2, 0.9, 0.4)]
     together = model.transcribe(sounds, language="en")

@@ -165,7 +165,8 @@ def test_a_number_that_is_missing_teaches_nothing(make, table, path):
         np.testing.assert_array_equal(np.asarray(numbers)[absent, 0], 0)
 
 
-@pytest.mark.parametrize("make", [pytest.param(diffusion, marks=pytest.mark.slow), vae])
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [diffusion, vae])
 def test_it_learns_from_a_file_and_comes_back(make, table, path, tmp_path):
     keras.utils.set_random_seed(0)
     model = make(table)
