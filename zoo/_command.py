@@ -200,7 +200,7 @@ def _understood(error):
 
 def _leave(code):
     """Ends this process now: TensorFlow would wait for the worker that is gone."""
-    flush()
+    _drop_unwritten()
     os._exit(code)
 
 

@@ -30,10 +30,14 @@ def supervised(most, command=None):
         code = _once(command, count)
         if code >= 0 and code != AGAIN:
             return code
-        reason = f"signal {-code}" if code < 0 else "it was lost"
         if count <= most:
-            say("train.py", f"start {count} ended ({reason}); start {count + 1} of up "
-                f"to {most + 1} goes on from its newest checkpoint")  # fmt: skip
+            reason = f"signal {-code}" if code < 0 else "it was lost"
+            following = f"start {count + 1} of up to {most + 1}"
+            say(
+                "train.py",
+                f"start {count} ended ({reason}); {following} goes on from its newest "
+                "checkpoint",
+            )
     return code if code >= 0 else 128 - code
 
 

@@ -59,8 +59,9 @@ def train(options):
 
 def _train(options, folder, steps=None):
     from keras_genai.training import workers
+    from keras_genai.training.strategy import named
 
-    strategy = workers.strategy(options.strategy)  # before anything is computed
+    strategy = named(options.strategy)  # before anything is computed
     from zoo import _run, _settings
 
     entry = zoo.get(options.name)

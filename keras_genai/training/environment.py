@@ -12,6 +12,8 @@ import tensorflow as tf
 from keras_genai import compat
 from keras_genai.files.text import lines
 
+_UNSAID = {"replicas": 1}  # what a description means that does not say it
+
 
 @contextlib.contextmanager
 def deterministic_ops():
@@ -23,9 +25,6 @@ def deterministic_ops():
     finally:
         if not before:
             compat.end_determinism()
-
-
-_UNSAID = {"replicas": 1}  # what a description means that does not say it
 
 
 def describe(replicas=1):

@@ -11,14 +11,12 @@ def run_folder(path, strategy):
     """The folder of a run: that at `path` for the chief, and for a lone process.
 
     Args:
-        path: path, or a `RunFolder`, which is returned as it is.
+        path: path.
         strategy: `tf.distribute.Strategy`.
 
     Returns:
         `RunFolder`.
     """
-    if isinstance(path, RunFolder):
-        return path
     return RunFolder(path) if workers.is_chief(strategy) else FollowedFolder(path)
 
 

@@ -116,10 +116,7 @@ def train(
     say = _patient(say)
     strategy = workers.strategy_of(model)
     workers.check(model)
-    guards = short_of_memory(), workers.lost(strategy), environment.deterministic_ops()
-    with contextlib.ExitStack() as stack:
-        for guard in guards:
-            stack.enter_context(guard)
+    with short_of_memory(), workers.lost(strategy), environment.deterministic_ops():
         probe = splits.train.dataset(0)
         prepare(model, probe)
         compiled = Compiled(model)

@@ -1,4 +1,4 @@
-"""The processes that train one model together: which strategy, who writes, who waits.
+"""The processes that train one model together: who writes, who waits.
 
 Under `MirroredStrategy` one process has several replicas. Under
 `MultiWorkerMirroredStrategy` every worker is a process that computes the same weights
@@ -10,82 +10,14 @@ and validate at the same steps, also those that write nothing.
 """
 
 import contextlib
-import json
-import os
-import re
+import functools
 
 import tensorflow as tf
 
 from keras_genai.replicas import on_several_workers
 from keras_genai.training.errors import TrainingError
 
-CLUSTER = "TF_CONFIG"  # environment variable: who the workers are, and which is this
 RESTART = 75  # exit code, EX_TEMPFAIL of sysexits.h: the same command can go on
-_MOST_REPLICAS = 64
-_NAMES = "`strategy` must be 'mirrored', 'mirrored:N' of N replicas, or 'multiworker'"
-
-
-def strategy(name):
-    """The strategy of a name; to be made before TensorFlow computes anything.
-
-    Args:
-        name: str or `None`. `"mirrored"` is one replica a GPU, or one on the CPU;
-            `"mirrored:2"` is two, on GPUs, or, where there are none, on halves of the
-            CPU; `"multiworker"` is one worker of those that `TF_CONFIG` names.
-
-    Returns:
-        `tf.distribute.Strategy`; the default one for `None`.
-
-    Raises:
-        ValueError: if there is no such strategy, or too few GPUs.
-        TrainingError: if `TF_CONFIG` is missing, or says nothing that can be followed.
-    """
-    if name is None:
-        return tf.distribute.get_strategy()
-    if name == "multiworker":
-        check_cluster(os.environ.get(CLUSTER))
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    found = re.fullmatch("mirrored(?::([1-9][0-9]?))?", name)
-    if found is None or int(found[1] or 1) > _MOST_REPLICAS:
-        raise ValueError(f"{_NAMES}. Received: {name}")
-    if found[1] is None:
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.MirroredStrategy(_devices(int(found[1])))
-
-
-def check_cluster(text):
-    """Refuses what `MultiWorkerMirroredStrategy` would wait for, or trip over.
-
-    Args:
-        text: str or `None`, the value of `TF_CONFIG`: JSON such as
-            `{"cluster": {"worker": ["a:1234", "b:1234"]},
-            "task": {"type": "worker", "index": 0}}`.
-
-    Raises:
-        TrainingError: if a part is missing or wrong.
-    """
-    if not text:
-        raise TrainingError(
-            f"`strategy` multiworker needs {CLUSTER} in the environment: JSON of all "
-            "workers' addresses and of which one this is. Received: none",
-            exit_code=2,
-        )
-    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
-        found = json.loads(text)
-        addresses, task = found["cluster"], found["task"]
-        kind, index = task["type"], task["index"]
-        others = {*addresses} - {"chief", "worker"}
-        own = addresses[kind]
-        ours = kind in ("chief", "worker") and not others
-        numbered = isinstance(index, int) and 0 <= index < len(own)
-        if ours and numbered and all(_is_address(one) for one in own):
-            return
-    raise TrainingError(
-        f"{CLUSTER} must be JSON of a `cluster` of `worker`s (and a `chief`), lists "
-        "of HOST:PORT, and of the `task` with `type` and `index` that this process is "
-        f"in it. Received: {text[:200]}",
-        exit_code=2,
-    )
 
 
 def strategy_of(model):
@@ -139,16 +71,24 @@ def meet(strategy, number=0):
     """
     if not on_several_workers(strategy):
         return [number]
+    found = _gathering(strategy)(tf.constant(number, tf.int64))
+    return strategy.experimental_local_results(found)[0].numpy().tolist()
 
+
+@functools.lru_cache(maxsize=1)  # a process has one such strategy
+def _gathering(strategy):
+    """A function of an int64 scalar that returns those of all replicas."""
     count = strategy.num_replicas_in_sync
 
-    def on_replica():
+    def on_replica(number):
         context = tf.distribute.get_replica_context()
         place = tf.one_hot(context.replica_id_in_sync_group, count, dtype=tf.int64)
         return context.all_reduce(tf.distribute.ReduceOp.SUM, number * place)
 
-    found = tf.function(lambda: strategy.run(on_replica), autograph=False)()
-    return strategy.experimental_local_results(found)[0].numpy().tolist()
+    def gathered(number):
+        return strategy.run(on_replica, args=(number,))
+
+    return tf.function(gathered, autograph=False)
 
 
 def any_of(strategy, number):
@@ -199,22 +139,3 @@ def lost(strategy):
             f"all workers, goes on from there ({str(error)[:200]})",
             exit_code=RESTART,
         ) from error
-
-
-def _devices(count):
-    """list of str: names of so many devices for replicas."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus and len(gpus) < count:
-        raise ValueError(
-            f"{_NAMES}; there are {len(gpus)} GPUs. Received: mirrored:{count}"
-        )
-    if gpus:
-        return [f"GPU:{index}" for index in range(count)]
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    parts = [tf.config.LogicalDeviceConfiguration()] * count
-    tf.config.set_logical_device_configuration(cpu, parts)
-    return [f"CPU:{index}" for index in range(count)]
-
-
-def _is_address(text):
-    return re.fullmatch(r"[^\s/]+:[0-9]{1,5}", text) is not None

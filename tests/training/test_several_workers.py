@@ -11,9 +11,10 @@ import time
 import pytest
 import tensorflow as tf
 from linear_run import go, linear
+from tiny_run import Splits as Tiny
 
 from keras_genai import training
-from keras_genai.training import environment, workers
+from keras_genai.training import environment, strategy, workers
 from keras_genai.training.callbacks import Clock, SaveEvery
 from keras_genai.training.checkpoint import Checkpointer
 from keras_genai.training.followed import FollowedFolder, run_folder
@@ -25,7 +26,7 @@ LINEAR = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "ind
 @pytest.mark.parametrize("name", ["mirored", "mirrored:", "mirrored:0", "mirrored:65"])
 def test_a_strategy_that_is_none_is_refused(name):
     with pytest.raises(ValueError, match=r"must be 'mirrored'.* Received: mir"):
-        workers.strategy(name)
+        strategy.named(name)
 
 
 @pytest.mark.parametrize(
@@ -42,20 +43,20 @@ def test_a_strategy_that_is_none_is_refused(name):
     ],
 )
 def test_a_cluster_that_cannot_form_is_refused(changes):
-    workers.check_cluster(json.dumps(LINEAR))
+    strategy.check_cluster(json.dumps(LINEAR))
     with pytest.raises(training.TrainingError, match="TF_CONFIG must be JSON"):
-        workers.check_cluster(json.dumps(LINEAR | changes))
+        strategy.check_cluster(json.dumps(LINEAR | changes))
 
 
 def test_without_a_cluster_there_are_no_workers(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(training.TrainingError, match="needs TF_CONFIG") as caught:
-        workers.strategy("multiworker")
+        strategy.named("multiworker")
     assert caught.value.exit_code == 2
 
 
 def test_one_process_is_its_own_chief():
-    alone = workers.strategy(None)
+    alone = strategy.named(None)
     assert workers.is_chief(alone)
     assert workers.meet(alone, 7) == [7]
     workers.check_together(alone, 7, "folder")
@@ -86,22 +87,15 @@ def test_who_follows_reads_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "is_chief", lambda strategy: False)
     run = run_folder(tmp_path, None)
     assert isinstance(run, FollowedFolder)
-    assert run_folder(run, None) is run
     model = linear()
     with run.claim({"seed": 0}):
         outcome = training.train(
-            model, _splits(), run, 8, log_every=4, progress=False, say=print
+            model, Tiny, run, 8, log_every=4, progress=False, say=print
         )
         assert outcome.resumed_from == 4
         assert [record["step"] for record in outcome.history] == [4, 8]
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before
     assert not run.path.exists()
-
-
-def _splits():
-    from tiny_run import Splits
-
-    return Splits
 
 
 def test_who_follows_leaves_damage_where_it_is(tmp_path):
@@ -110,7 +104,7 @@ def test_who_follows_leaves_damage_where_it_is(tmp_path):
     identity = json.loads((folder / "step-00000008/manifest.json").read_text())
     (folder / "step-00000008/state.npz").write_bytes(b"")
     model = linear()
-    training.run.prepare(model, _splits().train.dataset(0))
+    training.run.prepare(model, Tiny.train.dataset(0))
     followed = Checkpointer(folder, 3, identity["content"]["identity"], writes=False)
     assert followed.restore(model).step == 4
     followed.save(12, model, {})
@@ -149,16 +143,16 @@ def test_several_workers_save_when_one_of_them_is_asked():
 
 @pytest.mark.slow
 def test_two_workers_learn_as_two_replicas_and_survive_a_loss(tmp_path):
-    unbroken = _finished(_started(tmp_path / "unbroken", 12))
+    unbroken = _finished(tmp_path / "unbroken", 12)
     assert unbroken[0] == unbroken[1]
-    assert _finished(_started(tmp_path / "lost", 8))[0][:2] == unbroken[0][:2]
+    assert _finished(tmp_path / "lost", 8)[0][:2] == unbroken[0][:2]
     first, second = _started(tmp_path / "lost", 12, slowly=True)
     while "going on" not in (tmp_path / "1.txt").read_text():
         time.sleep(0.1)
     second.kill()
     assert first.wait(120) == workers.RESTART
     second.wait()
-    assert _finished(_started(tmp_path / "lost", 12)) == unbroken
+    assert _finished(tmp_path / "lost", 12) == unbroken
 
 
 def _started(folder, steps, slowly=False):
@@ -185,11 +179,10 @@ def _started(folder, steps, slowly=False):
     return found
 
 
-def _finished(processes):
-    """The losses that each of them printed last, the last of which is validation's."""
-    codes = [process.wait(240) for process in processes]
-    texts = [pathlib.Path(p.args[-1].split("'")[-2]).parent for p in processes]
-    texts = [(at / f"{i}.txt").read_text() for i, at in enumerate(texts)]
+def _finished(folder, steps):
+    """The losses that each of two printed last, the last of which is validation's."""
+    codes = [process.wait(240) for process in _started(folder, steps)]
+    texts = [(folder.parent / f"{index}.txt").read_text() for index in range(2)]
     assert codes == [0, 0], texts[0][-2000:]
     return [json.loads(text.splitlines()[-1]) for text in texts]
 
@@ -221,9 +214,9 @@ def _train(folder, steps, slowly):
         def on_train_batch_end(self, batch, logs=None):
             time.sleep(3 if slowly else 0)
 
-    strategy = workers.strategy("multiworker")
+    several = strategy.named("multiworker")
     training.deterministic(0)
-    with strategy.scope():
+    with several.scope():
         model = flat(
             CausalLM, GPT, vocabulary_size=5, context=6, depth=1, width=8, num_heads=2
         )
