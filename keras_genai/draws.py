@@ -93,7 +93,8 @@ def categorical(logits, chances):
         chances: float32 `(B,)` in [0, 1), what decides.
 
     Returns:
-        int32 `(B,)`, never a token of probability 0.
+        int32 `(B,)`, never a token of probability 0; of logits that are no numbers
+        any token.
     """
     weights = tf.exp(logits - tf.reduce_max(logits, axis=-1, keepdims=True))
     size = weights.shape[-1]
@@ -104,7 +105,7 @@ def categorical(logits, chances):
     left = chances * tf.reduce_sum(blocks, axis=-1)
     block, left = _invert(blocks, left)
     inside, _ = _invert(tf.gather(weights, block, batch_dims=1), left)
-    return block * side + inside
+    return tf.minimum(block * side + inside, size - 1)
 
 
 def _invert(weights, left):

@@ -68,6 +68,14 @@ def test_no_token_of_probability_zero_is_drawn_at_the_ends_of_the_interval():
     np.testing.assert_array_equal(tokens, [11, 30, 30])
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_drawn_is_a_token_even_if_the_logits_are_no_numbers(bad):
+    for size in (6, 50, 256):  # of which some are no squares
+        tokens = draws.categorical(tf.fill((3, size), bad), tf.constant([0, 0.5, 0.9]))
+        assert np.all(tokens >= 0)
+        assert np.all(tokens < size)
+
+
 def sorted_set(scores, weights, target):
     """The same set by sorting, one row."""
     kept, mass = np.zeros(len(scores), bool), 0

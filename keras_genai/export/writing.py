@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras_genai import draws
 from keras_genai.samplers.loop import Text
 from keras_genai.samplers.rules import History, apply_rules
-from keras_genai.samplers.tokens import NO_LIMIT, Greedy, Sample
+from keras_genai.samplers.tokens import COLDEST, NO_LIMIT, Greedy, Sample
 
 DIGITS = 1e7  # of a share, which came in float32: 0.9 is 0.9, and not 0.89999998
 
@@ -81,14 +81,15 @@ def as_asked(rules, rule_numbers, asked):
     seed = tf.bitcast(asked["seed"], tf.uint32)  # low half first
     share = tf.round(tf.cast(asked["top_p"], tf.float64) * DIGITS) / DIGITS
     mass = tf.cast(tf.round(share * draws.UNIT), tf.int32)
-    mass = tf.where(share < 1, mass, NO_LIMIT)
+    mass = tf.where(share < 1, tf.maximum(mass, 1), NO_LIMIT)
     sampler = Sample()
 
     def choose(logits, history):
         logits = apply_rules(rules, logits, history, rule_numbers)
         size = logits.shape[-1]
         top_k = tf.where(asked["top_k"] > 0, asked["top_k"], size)
-        plain = {"temperature": asked["temperature"], "rules": ()}
+        temperature = tf.maximum(asked["temperature"], COLDEST)
+        plain = {"temperature": temperature, "rules": ()}
         likely = {**plain, "top_k": tf.minimum(top_k, size), "top_p": mass}
 
         def restricted():

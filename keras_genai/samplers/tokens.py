@@ -10,6 +10,7 @@ from keras_genai.checks import check_integer, check_number, check_size
 from keras_genai.samplers.rules import apply_rules, check_rules
 
 NO_LIMIT = np.iinfo("int32").max
+COLDEST = 1e-6  # a temperature that any logit may be divided by, forbidden ones too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Sample:
     has left, renormalised.
 
     Args:
-        temperature: float > 0. Divides the logits.
+        temperature: float > 0. Divides the logits; below 1e-6 as 1e-6.
         top_k: int >= 1 or `None`. Keeps the k most likely tokens.
         top_p: float in (0, 1] or `None`. Keeps the fewest tokens of that probability.
         min_p: float in [0, 1] or `None`. Keeps tokens at least so likely, relative to
@@ -98,7 +99,7 @@ class Sample:
 
     def numbers(self, vocabulary_size):
         numbers = {
-            "temperature": np.float32(self.temperature),
+            "temperature": np.float32(max(self.temperature, COLDEST)),
             "rules": _rule_numbers(self.rules, vocabulary_size),
         }
         if self.top_k is not None:
@@ -229,8 +230,13 @@ def _rule_numbers(rules, vocabulary_size):
 
 
 def _mass(probability):
-    """A probability in fixed point; 1 keeps all, however the weights were rounded."""
-    return np.int32(NO_LIMIT if probability >= 1 else round(probability * draws.UNIT))
+    """A probability in fixed point, never 0: one token is kept always.
+
+    1 keeps all, however the weights were rounded.
+    """
+    if probability >= 1:
+        return np.int32(NO_LIMIT)
+    return np.int32(max(1, round(probability * draws.UNIT)))
 
 
 def _keep(kept, logits):

@@ -12,12 +12,13 @@ from keras_genai.export.comparing import ExportError, compare
 from keras_genai.export.endpoints import Endpoint, spec
 from keras_genai.export.extras import need
 from keras_genai.export.seeding import state_of
-from keras_genai.export.writing import write
+from keras_genai.export.writing import as_asked, write
 from keras_genai.layers.attention import without_xla, write_slots
 from keras_genai.modalities.image import Image
 from keras_genai.modalities.text import Label
 from keras_genai.networks.gpt import GPT
 from keras_genai.networks.vae import DenseAutoencoder
+from keras_genai.samplers.rules import History
 from keras_genai.tasks.language import CausalLM
 from keras_genai.tasks.variational import VAE
 from zoo import __main__ as command
@@ -124,6 +125,17 @@ def test_a_graph_writes_texts_without_knowing_a_size():
     best = np.argmax(model(text.tokens), axis=-1)
     np.testing.assert_array_equal(text.tokens[0, 3:], best[0, 2:-1])
     np.testing.assert_array_equal(text.tokens[1, 1:], best[1, :-1])
+
+
+@pytest.mark.parametrize("asked", [dict(temperature=2e-38), dict(top_p=1e-12)])
+def test_the_smallest_numbers_leave_the_likeliest_token_in_a_graph(asked):
+    asked = {"temperature": 1.0, "top_p": 1.0, **asked}
+    tensors = {name: tf.constant(value) for name, value in asked.items()}
+    tensors |= {"seed": tf.constant(3, tf.int64), "top_k": tf.constant(0)}
+    seen = History(tf.zeros((2, 3), tf.int32), tf.constant([3, 2]), tf.zeros(4, bool))
+    choose = as_asked((), (), tensors)
+    logits = tf.constant([[30.0, 90, 20, -1e30], [-30, 5, 5, 4]])
+    assert [*map(int, choose(logits, seen))] in ([1, 1], [1, 2])
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**32 - 1, 2**32, 2**63 - 1, -3])

@@ -43,6 +43,28 @@ def test_the_distribution_drawn_from_has_its_closed_form(arguments, expected):
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        {"temperature": 1e-30},
+        {"temperature": 1e-38, "top_p": 0.9},
+        {"temperature": 1e-50},
+        {"top_p": 1e-12},
+        {"typical_p": 1e-12},
+        {"min_p": 1, "temperature": 1e-20},
+    ],
+)
+def test_the_smallest_numbers_leave_the_likeliest_tokens(arguments):
+    sampler = Sample(**arguments)
+    numbers = sampler.numbers(4)
+    logits = np.array([[0, 9, 9, -1e30], [-30, 5, 40, 5]], "float32")
+    kept = np.array(tf.nn.softmax(sampler.restrict(logits, numbers)))
+    assert np.isfinite(kept).all()
+    np.testing.assert_array_equal(kept[1], [0, 0, 1, 0])
+    assert kept[0, 1] >= kept[0, 2]  # one of equals, or both
+    assert kept[0, 1] + kept[0, 2] == 1
+
+
+@pytest.mark.parametrize(
     ("make", "error", "message"),
     [
         (lambda: Sample(temperature=0), ValueError, r"`temperature`.*Greedy\(\)"),

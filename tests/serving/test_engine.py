@@ -306,6 +306,18 @@ def test_one_prompt_that_cannot_be_read_is_the_only_one_that_fails(model):
         assert engine.alive()
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [dict(temperature=1e-40), dict(top_p=1e-12), dict(repetition_penalty=1e-38)],
+)
+def test_nobody_ends_the_engine_with_a_small_number(model, engine, asked):
+    answer = engine.submit(TextRequest("ab", max_tokens=8, seed=0, **asked))
+    assert answer.wait(20)
+    assert answer.finish_reason == "length", answer.error
+    assert max(tokens_of(answer)) < model.vocabulary_size
+    assert engine.alive()
+
+
 def test_a_step_that_never_ends_is_noticed(model):
     engine = Engine(model, rows=1, deterministic=True, patience=0.02)
     go_on = threading.Event()
