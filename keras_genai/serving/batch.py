@@ -246,11 +246,12 @@ class Batch:
                 logprob = float(said.logprobs[place, row])
                 job.logprobs.append(TokenLogprob(int(token), logprob, tuple(best)))
         done = bool(text.done[row])
-        if job.take(generated, done):
+        ending = None if done else job.ending()
+        if job.take(generated, done or ending is not None):
             return "stop"
         if done:
             return "stop" if int(generated[-1]) in job.stops else "length"
-        return job.ending()
+        return ending
 
     def _count(self, job, new):
         now = time.monotonic()

@@ -79,7 +79,7 @@ class Engine:
         self._changed = threading.Condition()
         self._closed = False
         self._failure: BaseException | None = None
-        self._warming: tuple[bool, threading.Event] | None = None
+        self._warming: list[tuple[bool, threading.Event]] = []
         self._patience, self._stepped = patience, time.monotonic()
         self._thread, self._watcher = (
             threading.Thread(target=target, name=f"engine, {name}", daemon=True)
@@ -129,7 +129,7 @@ class Engine:
         ready = threading.Event()
         with self._changed:
             self._check_open()
-            self._warming = everything, ready
+            self._warming.append((everything, ready))
             self._changed.notify_all()
         ready.wait()
         with self._changed:
@@ -211,7 +211,7 @@ class Engine:
             with self._changed:
                 if self._closed or self._failure:
                     return False
-                warming, self._warming = self._warming, None
+                warming, self._warming = self._warming, []
                 gone = self._waiting.remove(lambda job: job.ending() is not None)
                 job = None
                 if self._batch.has_room and len(self._waiting):
@@ -225,23 +225,24 @@ class Engine:
                         continue
             for each in gone:
                 self._finish(each, each.ending())
-            if warming is not None:
-                self._warm_up(*warming)
+            if warming:
+                self._warm_up(warming)
             if job is not None:
                 self._batch.join(job, len(self._waiting))
             if busy:
                 return True
 
-    def _warm_up(self, everything, ready):
+    def _warm_up(self, asked):
         if self._batch.all():  # what is written now compiles what it needs
             with self._changed:
-                self._warming = self._warming or (everything, ready)
+                self._warming += asked
             return
         try:
-            self._batch.warm_up(everything)
+            self._batch.warm_up(any(everything for everything, _ in asked))
         finally:
             self._stepped = time.monotonic()
-            ready.set()
+            for _, ready in asked:
+                ready.set()
 
     def _watch(self):
         """What the thread does that sees whether the other one still goes on."""
@@ -261,8 +262,8 @@ class Engine:
         with self._changed:
             left = [*self._batch.all(), *self._waiting]
             self._waiting = Waiting()
-            if self._warming is not None:
-                self._warming[1].set()
+            for _, ready in self._warming:
+                ready.set()
         failure = self._failure
         said = f"failed: {failure!r}" if failure else "was closed"
         for job in left:

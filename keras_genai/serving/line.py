@@ -50,7 +50,7 @@ class Line:
             if self._closed:
                 _refused()
             waiting = self._waiting()
-            if self._running and waiting >= self.queue:
+            if waiting + self._running > self.queue:
                 raise BusyError(waiting, self._retry_after(waiting))
             self._calls.append((future, function))
             self._changed.notify()

@@ -54,7 +54,7 @@ class Job:
 
         Args:
             generated: int32 array, all tokens after `start`.
-            done: bool. Whether it ends with them.
+            done: bool. Whether it ends with them, so that nothing is held back.
 
         Returns:
             bool: whether a stop text was found, so that it ends.

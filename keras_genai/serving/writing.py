@@ -279,30 +279,33 @@ def _request(body, text, wish, stops, seed, limits):
 
 
 def _submit(served, request, limits, wish):
-    """An `keras_genai.serving.Completion`.
+    """A `keras_genai.serving.Completion`.
 
     Raises:
         Refusal: if there is none.
     """
-    # Nobody said how many: as many as there is room for, within the server's limit.
-    capped = request.max_tokens is None and served.engine.length > limits.max_tokens
-    asked = request
-    if capped:
-        asked = dataclasses.replace(request, max_tokens=limits.max_tokens)
     try:
-        return served.engine.submit(asked)
+        return _submit_capped(served.engine, request, limits.max_tokens)
     except TooLongError as error:
-        if capped and error.prompt_tokens < error.context:
-            request = dataclasses.replace(
-                request, max_tokens=error.context - error.prompt_tokens
-            )
-            return served.engine.submit(request)
         total = error.prompt_tokens + error.max_tokens
         raise too_long(total, error.context, wish.prompt_param) from error
     except (BusyError, EngineError) as error:
         raise refusal_of(error) from error
     except (TypeError, ValueError) as error:
         raise of_library(error, wish.prompt_param) from error
+
+
+def _submit_capped(engine, request, most):
+    """If nobody said how many: as many as there is room for, but at most `most`."""
+    if request.max_tokens is not None or engine.length <= most:
+        return engine.submit(request)
+    try:
+        return engine.submit(dataclasses.replace(request, max_tokens=most))
+    except TooLongError as error:
+        room = error.context - error.prompt_tokens
+        if room < 1:
+            raise
+    return engine.submit(dataclasses.replace(request, max_tokens=room))
 
 
 def _as_text(model, prompt):

@@ -18,6 +18,7 @@ from keras_genai.serving import (
     TextRequest,
     TooLongError,
 )
+from keras_genai.serving.batch import Batch
 from keras_genai.serving.waiting import Waiting
 from keras_genai.tasks.seq2seq import Seq2SeqLM
 
@@ -190,6 +191,52 @@ def test_a_deadline_ends_what_is_written_and_what_waits(model):
         assert waits.wait(20)
         assert written.finish_reason == waits.finish_reason == "deadline"
         assert engine.figures()["finished"]["deadline"] == 2
+
+
+def test_what_a_deadline_ends_is_shown_to_its_last_token(model):
+    with Engine(model, rows=1, deterministic=True) as engine:
+        engine.warm_up()
+        step = engine._batch.slots.step
+
+        def slow(budget):
+            time.sleep(0.02)
+            return step(budget)
+
+        engine._batch.slots.step = slow
+        asked = dict(deadline=0.03, logit_bias={97: 99.0}, logprobs=0)
+        answer = engine.submit(TextRequest("x", stop=("ab",), seed=0, **asked))
+        assert answer.wait(20)
+    assert answer.finish_reason == "deadline"
+    count = answer.completion_tokens
+    assert answer.text() == "a" * count  # the last one may have begun a stop text
+    assert tokens_of(answer) == [97] * count
+    assert sum(len(piece.logprobs) for piece in answer.pieces) == count
+
+
+def test_several_may_wait_for_the_compiler(model, monkeypatch):
+    begun, go, asked = threading.Event(), threading.Event(), []
+
+    def warm_up(batch, everything=False):
+        asked.append(everything)
+        begun.set()
+        go.wait(20)
+
+    monkeypatch.setattr(Batch, "warm_up", warm_up)
+    with Engine(model, rows=1, deterministic=True) as engine:
+        threads = [
+            threading.Thread(target=engine.warm_up, args=(all_,), daemon=True)
+            for all_ in (False, True, False)
+        ]
+        threads[0].start()
+        assert begun.wait(20)
+        for thread in threads[1:]:
+            thread.start()
+        time.sleep(0.05)
+        go.set()
+        for thread in threads:
+            thread.join(5)
+        assert not any(thread.is_alive() for thread in threads)
+        assert asked == [False, True]  # those who waited together are served at once
 
 
 def test_clients_take_turns():

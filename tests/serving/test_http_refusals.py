@@ -177,6 +177,22 @@ def test_who_comes_when_it_is_full_is_told_when_to_come_again():
     assert response.headers["retry-after"] == "7"
 
 
+def test_who_says_no_length_is_told_so_too():
+    served = toy.served()
+    submit, asked = served.engine.submit, []
+
+    def full(request):
+        asked.append(request)
+        if len(asked) > 1:
+            raise toy.BusyError(16, 7.0)
+        return submit(request)  # there is no room for as many as the server allows
+
+    served.engine.submit = full
+    body = {**toy.chat("x" * 90), "max_tokens": None}
+    refused(toy.client_of(served, max_tokens=100).post(CHAT, body), 429)
+    assert asked[0].max_tokens == 100
+
+
 def test_choices_that_were_taken_are_given_back_when_it_is_full():
     served = toy.served(pace=0.01)
     submit, taken = served.engine.submit, []

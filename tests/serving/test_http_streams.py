@@ -142,6 +142,21 @@ def test_a_call_that_nobody_waits_for_is_not_made():
     assert not line.alive()
 
 
+def test_no_more_calls_wait_than_may_however_fast_they_come():
+    import asyncio
+
+    line, go = Line(queue=2), threading.Event()
+
+    async def work():
+        asyncio.get_running_loop().call_later(0.1, go.set)
+        calls = [line.call(lambda: go.wait(5)) for _ in range(10)]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    found = asyncio.run(work())
+    assert found[:3] == [True] * 3  # one is made, two wait
+    assert all(isinstance(each, toy.BusyError) for each in found[3:])
+
+
 def test_a_call_that_takes_too_long_is_a_line_that_is_dead():
     import asyncio
 
