@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,16 +18,10 @@ from keras_genai.serving.errors import Refusal, failed, invalid, of_schema, unsu
 from keras_genai.serving.guard import Ascii, Guard
 from keras_genai.serving.limits import Keys, Limits
 from keras_genai.serving.replies import Chat, Completion
-from keras_genai.serving.scoring import scored
-from keras_genai.serving.served import Models, Served
+from keras_genai.serving.scoring import only_prompts, scores_of
+from keras_genai.serving.served import Models
 from keras_genai.serving.streaming import ClientGone, Events, unless_gone
-from keras_genai.serving.writing import (
-    Writer,
-    check_count,
-    several,
-    start_chat,
-    start_completion,
-)
+from keras_genai.serving.writing import Writer, start_chat, start_completion
 
 LOG = logging.getLogger("keras_genai.serving")
 
@@ -189,9 +182,11 @@ def _add_texts(app, models, limits):
         if body.echo and has_logprobs:
             if body.stream:
                 raise unsupported("stream", "leave it out with `echo` and `logprobs`")
-            scores = await _scores(served, body, limits)
+            work = scores_of(served, body, limits)
+            scores = await unless_gone(request.receive, work)
         if body.max_tokens == 0:
-            return await _only_prompts(served, body, limits, scores)
+            work = only_prompts(served, body, limits, scores)
+            return Ascii(await unless_gone(request.receive, work))
         client = request.state.client
         writer = await start_completion(served, body, limits, client)
         reply = Completion(
@@ -211,54 +206,6 @@ async def _reply(
     finally:
         writer.cancel()
     return Ascii(reply.whole())
-
-
-async def _scores(served: Served, body: schema.Completion, limits: Limits) -> Any:
-    """What `scored` returns, of each prompt."""
-    prompts = several(body.prompt)
-    limits.check("prompts", len(prompts), "prompt")
-
-    def work():
-        return [
-            scored(served.model, prompt, body.logprobs, served.engine.length)
-            for prompt in prompts
-        ]
-
-    return await served.call(work, limits.seconds)
-
-
-async def _only_prompts(
-    served: Served, body: schema.Completion, limits: Limits, scores: Any
-) -> Any:
-    """The response of a completion of no tokens: its prompts, or nothing."""
-    prompts = several(body.prompt)
-    limits.check("prompts", len(prompts), "prompt")
-    limits.check("n", body.n or 1, "n")
-    if body.stream:
-        raise unsupported("stream", "leave it out where `max_tokens` is 0")
-
-    def count():
-        return [check_count(served, prompt) for prompt in prompts]
-
-    counts = await served.call(count, limits.seconds)
-    choices: list[dict[str, Any]] = []
-    for place, (shown, _) in enumerate(counts):
-        for _ in range(body.n or 1):
-            choice = {"index": len(choices), "text": shown if body.echo else ""}
-            choice |= {"finish_reason": "length", "logprobs": None}
-            if scores:
-                choice["logprobs"] = scores[place][0]
-            choices.append(choice)
-    read = sum(tokens for _, tokens in counts)
-    usage = {"prompt_tokens": read, "completion_tokens": 0, "total_tokens": read}
-    return {
-        "id": "cmpl-0",
-        "object": "text_completion",
-        "created": int(time.time()),
-        "model": served.name,
-        "choices": choices,
-        "usage": usage,
-    }
 
 
 def _add_others(app, models, limits):

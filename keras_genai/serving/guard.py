@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import secrets
 from collections.abc import Iterable
 from typing import Any
@@ -12,6 +13,7 @@ from keras_genai.serving.errors import Refusal
 from keras_genai.serving.limits import Keys, Limits
 
 GUARDED = ("/v1/", "/metrics")
+_SIZE = re.compile("[0-9]{1,20}")
 BODY_SECONDS = 60.0  # within which a body has to arrive
 # Of every answer; the page is scripts and styles of this server, and nothing else.
 HEADERS = {
@@ -119,7 +121,7 @@ class Guard:
         """A `receive` that has all of the body already."""
         most = self.limits.body
         said = headers.get("content-length", "0")
-        if not said.isdigit() or int(said) > most:
+        if not _SIZE.fullmatch(said) or int(said) > most:
             raise _too_large(most)
         parts, size, more = [], 0, True
         try:

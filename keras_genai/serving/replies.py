@@ -7,6 +7,7 @@ from typing import Any
 from keras_genai.serving.errors import Refusal
 from keras_genai.serving.requests import Piece, TokenLogprob
 from keras_genai.serving.streaming import DONE, event
+from keras_genai.serving.token_names import Names, Offsets
 from keras_genai.serving.writing import Writer, check_begun, error_of
 
 LOG = logging.getLogger("keras_genai.serving")
@@ -28,6 +29,7 @@ class Chat:
         self.usage = usage
         self.logprobs = logprobs
         self._begun: set[int] = set()
+        self._names = Names(writer.served.model.tokenizer)
 
     def whole(self) -> dict[str, Any]:
         """dict: the response of texts that are finished."""
@@ -126,7 +128,7 @@ class Chat:
         return {"content": content, "refusal": None}
 
     def _token(self, token, logprob):
-        text, data = name(self.writer.served.model.tokenizer, token)
+        text, data = self._names(token)
         return {"token": text, "logprob": logprob, "bytes": data}
 
 
@@ -154,8 +156,8 @@ class Completion(Chat):
         super().__init__(writer, usage, logprobs)
         self.echo = echo
         self.scores = scores
-        # Characters of each text that were sent, for the offsets of tokens.
-        self._sent = [len(self._prompt(i)) for i in range(len(writer.answers))]
+        begins = [len(self._prompt(index)) for index in range(len(writer.answers))]
+        self._offsets = [Offsets(self._names, begin) for begin in begins]
 
     def _place(self, index):
         """int: the prompt of a text."""
@@ -171,14 +173,14 @@ class Completion(Chat):
     def _choice(self, index):
         answer = self.writer.answers[index]
         text = self._prompt(index) + answer.text()
-        said = self._offsets(index, answer.pieces)
+        said = self._listed(index, answer.pieces)
         if self.scores:
             before = self.scores[self._place(index)][0]
             said = {key: [*before[key], *values] for key, values in said.items()}
         return self._text(index, text, self.writer.reason(index), said)
 
     def _part(self, index, piece):
-        said = self._offsets(index, [piece])
+        said = self._listed(index, [piece])
         if not piece.text and not (self.logprobs and piece.logprobs):
             return None
         return self._text(index, piece.text, None, said)
@@ -195,24 +197,21 @@ class Completion(Chat):
             "logprobs": logprobs,
         }
 
-    def _offsets(self, index, pieces):
+    def _listed(self, index, pieces):
         """dict of lists: tokens, their log-probabilities and where they begin."""
         if not self.logprobs:
             return None
-        tokenizer = self.writer.served.model.tokenizer
         found: dict[str, list[Any]] = {
             key: [] for key in ("tokens", "token_logprobs", "top_logprobs")
         }
         found["text_offset"] = []
         for each in spoken(self.writer, pieces):
-            text, _ = name(tokenizer, each.token)
-            found["tokens"].append(text)
+            found["tokens"].append(self._names(each.token)[0])
             found["token_logprobs"].append(each.logprob)
             found["top_logprobs"].append(
-                {name(tokenizer, token)[0]: lp for token, lp in each.alternatives}
+                {self._names(token)[0]: lp for token, lp in each.alternatives}
             )
-            found["text_offset"].append(self._sent[index])
-            self._sent[index] += len(text)
+            found["text_offset"].append(self._offsets[index].next(each.token))
         return found
 
 
@@ -220,23 +219,3 @@ def spoken(writer: Writer, pieces: Iterable[Piece]) -> Iterable[TokenLogprob]:
     """Log-probabilities of the tokens that are shown: those that end a text are not."""
     for piece in pieces:
         yield from (e for e in piece.logprobs if e.token not in writer.stop_tokens)
-
-
-def name(tokenizer: Any, token: int) -> tuple[str, list[int] | None]:
-    """What a token is called, and its bytes.
-
-    Args:
-        tokenizer: `Tokenizer`.
-        token: int.
-
-    Returns:
-        `(text, data)`: str, and ints; or `"token_id:7"` and `None` of a token that is
-        no whole character, as vLLM calls it.
-    """
-    # Behind itself, where a tokenizer would not leave out a blank that it begins with.
-    one = tokenizer.decode([token], skip_special_tokens=False)
-    two = tokenizer.decode([token, token], skip_special_tokens=False)
-    text = two[len(one) :]
-    if not text or "\ufffd" in two:
-        return f"token_id:{token}", None
-    return text, list(text.encode())

@@ -186,6 +186,11 @@ def several(prompt: Any) -> list[Any]:
     return list(prompt)
 
 
+def new_number(kind: str) -> str:
+    """str: what a response is called, unlike all others."""
+    return f"{kind}-{secrets.token_hex(12)}"
+
+
 @dataclasses.dataclass(frozen=True)
 class _Wish:
     """What `_start` is told besides a body."""
@@ -215,7 +220,6 @@ async def _start(
             "`stream_options` must be left out without `stream`.", "stream_options"
         )
     stops = (*wish.stops, *body.stops)
-    number = f"{kind}-{secrets.token_hex(12)}"
 
     def start():
         texts = prompts()
@@ -229,7 +233,7 @@ async def _start(
         answers = _submit_all(served, body, limits, texts, wish, stops)
         ends, _ = served.model.stops(stops)
         shown = [_as_text(served.model, text) for text in texts]
-        return Writer(served, answers, shown, set(ends), number)
+        return Writer(served, answers, shown, set(ends), new_number(kind))
 
     # Templates and tokenizers take their time with long texts.
     return await asyncio.to_thread(start)

@@ -6,6 +6,8 @@ import json
 import pytest
 import toy_server as toy
 
+from keras_genai.serving.token_names import Names, Offsets
+
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 
 
@@ -229,13 +231,53 @@ def test_log_probabilities_have_the_shape_of_completions(client):
     assert zero["choices"][0]["logprobs"]["top_logprobs"] == [{}, {}, {}]
 
 
+def test_offsets_count_characters_also_where_tokens_are_parts_of_one(monkeypatch):
+    monkeypatch.setattr(toy, "letter_of", lambda seed, place: "aé\U0001f600b"[place])
+    body = dict(model="toy", prompt="xyz", max_tokens=4, seed=1, logprobs=0, echo=False)
+    body = {**body, "stream": True}
+    chunks = events(toy.client_of().post(COMPLETIONS, body))
+    said = [chunk["choices"][0]["logprobs"] for chunk in chunks]
+    offsets = [place for each in said if each for place in each["text_offset"]]
+    assert offsets == [0, 1, 1, 2, 2, 2, 2, 3]
+    names = [name for each in said if each for name in each["tokens"]]
+    assert names[1:3] == ["token_id:195", "token_id:169"]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        ([97, 195, 97, 98], [0, 1, 2, 3]),  # half a character, shown as U+FFFD
+        ([128, 129, 130, 131, 97], [0, 0, 0, 0, 4]),  # four that begin none
+        ([], []),
+    ],
+)
+def test_offsets_go_on_behind_what_is_no_character(tokens, expected):
+    offsets = Offsets(Names(toy.TOKENIZER))
+    assert [offsets.next(token) for token in tokens] == expected
+
+
+def test_a_token_is_looked_up_once():
+    asked = []
+
+    class Counting:
+        def decode(self, ids, skip_special_tokens):
+            asked.append(ids)
+            return toy.TOKENIZER.decode(ids, skip_special_tokens)
+
+    names = Names(Counting())
+    assert [names(token) for token in (97, 98, 97, 97)][2] == ("a", [97])
+    assert asked == [[97], [97, 97], [98], [98, 98]]
+
+
 def test_no_tokens_and_an_echo_do_not_harm_the_server(client, served):
-    body = dict(model="toy", prompt="ab", max_tokens=0)
+    body, ids = dict(model="toy", prompt="ab", max_tokens=0), []
     for echo, text in ((True, "ab"), (False, "")):
         found = client.post(COMPLETIONS, {**body, "echo": echo}).json()
         assert found["choices"][0]["text"] == text
         assert found["choices"][0]["finish_reason"] == "length"
         assert found["usage"]["completion_tokens"] == 0
+        ids.append(found["id"])
+    assert len({*ids}) == 2
     assert not served.engine.requests
     assert client.get("/health").status_code == 200
 

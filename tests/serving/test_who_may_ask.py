@@ -91,6 +91,12 @@ def test_a_body_may_be_so_large():
     assert response.json()["error"]["code"] == "request_too_large"
 
 
+@pytest.mark.parametrize("said", ["9" * 5_000, "\xb2", "-1", "1_0", "x"])
+def test_a_size_that_is_none_is_refused(said):
+    response = toy.client_of().post(CHAT, headers={"content-length": said.encode("l1")})
+    assert response.status_code == 413
+
+
 def call(app, messages, headers=()):
     """The status and body of an application that receives messages."""
     sent, left = [], list(messages)
