@@ -185,8 +185,8 @@ def _add_texts(app, models, limits):
             work = scores_of(served, body, limits)
             scores = await unless_gone(request.receive, work)
         if body.max_tokens == 0:
-            work = only_prompts(served, body, limits, scores)
-            return Ascii(await unless_gone(request.receive, work))
+            whole = only_prompts(served, body, limits, scores)
+            return Ascii(await unless_gone(request.receive, whole))
         client = request.state.client
         writer = await start_completion(served, body, limits, client)
         reply = Completion(
