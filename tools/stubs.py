@@ -104,7 +104,7 @@ PACKAGES = {
         machinery=words(
             "abilities app batch conversation drawing embedding errors figures guard "
             "limits line metrics openai_schema pages reading replies scoring served "
-            "server sounds streaming waiting writing"
+            "server sounds streaming token_names waiting writing"
         ),
     ),
     "tasks": Public(
