@@ -8,9 +8,9 @@ from keras_genai.data.template_turns import TemplateTurns
 from keras_genai.export import gguf_families
 from keras_genai.export.comparing import ExportError
 from keras_genai.export.extras import need
+from keras_genai.export.files import file_at
 from keras_genai.export.gguf_tokenizer import write_tokenizer
 from keras_genai.export.modelfile import modelfile
-from keras_genai.files.paths import as_path
 from keras_genai.files.writing import replacing, write_text
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.features import FeatureExtractor
@@ -41,9 +41,7 @@ def write(model, path, dtype="f32"):
         ImportError: without the package `gguf`.
     """
     check_one_of("dtype", dtype, [*DTYPES])
-    target = as_path(path, "path")
-    if target.suffix != ".gguf":
-        raise ValueError(f"`path` must end with .gguf. Received: {path}")
+    target = file_at(path, ".gguf")
     if not isinstance(model, CausalLM | SentenceEmbedder | FeatureExtractor):
         gguf_families.refuse(
             "it has those of a CausalLM, a SentenceEmbedder and a FeatureExtractor. "

@@ -12,9 +12,8 @@ from keras_genai.export import stepping
 from keras_genai.export.catalogue import everything
 from keras_genai.export.comparing import ExportError, compare, same
 from keras_genai.export.extras import need
+from keras_genai.export.files import file_at, write_tokenizer
 from keras_genai.export.saved_model import temporary
-from keras_genai.export.tokenizer_file import write_beside
-from keras_genai.files.paths import as_path
 from keras_genai.files.writing import replacing
 from keras_genai.tasks.language import CausalLM
 
@@ -39,16 +38,14 @@ def write(model, path):
         ExportError: if it cannot be converted, or says something else.
         ImportError: without the package `ai-edge-litert`.
     """
-    target = as_path(path, "path")
-    if target.suffix != ".tflite":
-        raise ValueError(f"`path` must end with .tflite. Received: {path}")
+    target = file_at(path, ".tflite")
     runtime = need("ai_edge_litert.interpreter", "export")
     endpoints, notes = everything(model, draws=False)
     if isinstance(model, CausalLM):
         endpoints.append(stepping.step(model))
     with replacing(target) as temporary_file:
         endpoints, more = _attempt(runtime, model, endpoints, temporary_file)
-    lines = (*map(str, endpoints), *notes, *more, *write_beside(model, target))
+    lines = (*map(str, endpoints), *notes, *more, *write_tokenizer(model, target))
     return target, lines
 
 

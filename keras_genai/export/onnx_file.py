@@ -10,9 +10,8 @@ import keras
 from keras_genai.export.catalogue import everything
 from keras_genai.export.comparing import ExportError, compare
 from keras_genai.export.extras import need
+from keras_genai.export.files import file_at, write_tokenizer
 from keras_genai.export.forward import FORWARD
-from keras_genai.export.tokenizer_file import write_beside
-from keras_genai.files.paths import as_path
 from keras_genai.files.writing import replacing
 
 
@@ -48,9 +47,7 @@ def write(model, path, endpoint=FORWARD):
         ExportError: if it cannot be converted, or says something else.
         ImportError: without the packages `onnx`, `onnxruntime` and `tf2onnx`.
     """
-    target = as_path(path, "path")
-    if target.suffix != ".onnx":
-        raise ValueError(f"`path` must end with .onnx. Received: {path}")
+    target = file_at(path, ".onnx")
     need("onnx", "export")
     need("tf2onnx", "export")
     runtime = need("onnxruntime", "export")
@@ -64,7 +61,7 @@ def write(model, path, endpoint=FORWARD):
     with replacing(target) as temporary:
         said = _convert(model, chosen, temporary)
         compare(chosen, _ask(runtime, chosen, temporary, said), "ONNX Runtime")
-    return target, (str(chosen), *write_beside(model, target))
+    return target, (str(chosen), *write_tokenizer(model, target))
 
 
 def _convert(model, endpoint, path):

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import pathlib
-import shutil
 import tempfile
 
 import keras
@@ -46,10 +45,20 @@ def write(model, path, steps=30):
         if model.tokenizer is not None:
             write_text(scratch / TOKENIZER, model.tokenizer.core.to_str(pretty=True))
         write_text(scratch / FACTS, json.dumps(_facts(model, endpoints), indent=1))
-        if target.exists():
-            shutil.rmtree(target)
-        scratch.rename(target)
+        _replace(target, scratch, scratch.with_name("before"))
     return target, (*map(str, endpoints), *notes)
+
+
+def _replace(target, scratch, before):
+    """Puts a folder in the place of an earlier one, which else stays as it was."""
+    if target.exists():
+        target.rename(before)  # which goes with the folder that it is in
+    try:
+        scratch.rename(target)
+    except BaseException:
+        if before.exists():
+            before.rename(target)
+        raise
 
 
 def _save(model, endpoints, folder):

@@ -1,6 +1,7 @@
 """What is exported is loaded and compared; what cannot be is said in one line."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -88,6 +89,35 @@ def test_what_is_not_allowed_is_said(format, options, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         vae().export_to(tmp_path / "it", format, **options)
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("format", "name"),
+    [("litert", "it.tflite"), ("onnx", "it.onnx"), ("gguf", "it.gguf")],
+)
+def test_a_file_in_no_folder_is_refused_before_anything_is_computed(format, name):
+    with pytest.raises(ValueError, match="`path` must be in a folder that exists"):
+        formats.export(None, f"no/such/{name}", format)
+
+
+def test_an_earlier_export_stays_until_the_new_one_is_there(tmp_path, monkeypatch):
+    vae().export_to(tmp_path / "it")
+    before = sorted((tmp_path / "it").iterdir())
+    rename = pathlib.Path.rename
+
+    def fail(path, target):
+        if path.name == "it":
+            raise OSError("no space left")
+        return rename(path, target)
+
+    monkeypatch.setattr(pathlib.Path, "rename", fail)
+    with pytest.raises(OSError, match="no space left"):
+        vae().export_to(tmp_path / "it")
+    monkeypatch.undo()
+    assert sorted((tmp_path / "it").iterdir()) == before
+    assert [*tmp_path.iterdir()] == [tmp_path / "it"]
+    vae().export_to(tmp_path / "it")
+    assert sorted((tmp_path / "it").iterdir()) == before
 
 
 def test_a_missing_package_is_said_with_its_cure():
