@@ -41,7 +41,11 @@ OVERRIDDEN = {
         "_maybe_symbolic_build",
         "_symbolic_build",
     ),
-    keras.optimizers.Optimizer: ("_apply_weight_decay",),
+    keras.optimizers.Optimizer: (
+        "_all_reduce_sum_gradients",
+        "_apply_weight_decay",
+        "_backend_apply_gradients",
+    ),
     tf.data.Dataset: ("_inputs",),
 }
 _CALL = "current_call_ctx"  # what Keras knows of the call that goes on
@@ -144,6 +148,29 @@ def trained_variables(optimizer):
 def moving_averages(optimizer):
     """Their averages, in the same order, with `use_ema`."""
     return optimizer._model_variables_moving_average
+
+
+def clipped(optimizer, gradients):
+    """Gradients as its arguments limit them."""
+    return optimizer._clip_gradients(gradients)
+
+
+def descend(optimizer, gradients, variables):
+    """Changes variables and its own state by its rule, and by nothing else."""
+    optimizer._backend_update_step(gradients, variables, optimizer.learning_rate)
+
+
+def held_gradients(optimizer, variables):
+    """What it has accumulated of the gradients of variables: list of variables."""
+    return [
+        optimizer._accumulated_gradients[optimizer._get_variable_index(each)]
+        for each in variables
+    ]
+
+
+def batches_seen(optimizer):
+    """Its counter, which goes on where gradients are only accumulated, too."""
+    return optimizer._iterations
 
 
 def given_learning_rate(optimizer):

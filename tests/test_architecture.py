@@ -17,7 +17,7 @@ from keras_genai.standins import modules_of_classes
 
 ROOT = pathlib.Path(__file__).parent.parent
 BASE = {"ctc", "registry", "losses", "likelihoods", "preferences", "schedules"}
-BASE |= {"optimizers", "replicas"}
+BASE |= {"optimizers", "replicas", "summed"}
 # What each part of the package may import from it, itself and `checks` apart.
 ALLOWED = {
     "checks": set(),

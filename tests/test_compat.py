@@ -17,7 +17,7 @@ def things():
     """Something of each kind whose private names `compat` reads, used once."""
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
-    optimizer = keras.optimizers.AdamW(use_ema=True)
+    optimizer = keras.optimizers.AdamW(use_ema=True, gradient_accumulation_steps=2)
     model.compile(optimizer, "mse", metrics=["mae"])
     optimizer.build(model.trainable_variables)
     model.fit(tf.zeros((2, 4)), tf.zeros((2, 2)), verbose=0)

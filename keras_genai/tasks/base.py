@@ -15,6 +15,7 @@ from keras_genai.files.paths import AnyPath, as_path
 from keras_genai.layers import quantized
 from keras_genai.modalities.base import Modality
 from keras_genai.networks.base import Network
+from keras_genai.summed import sum_first
 from keras_genai.tasks import exporting, presets, values
 from keras_genai.tasks.calls import arguments
 
@@ -157,6 +158,9 @@ class Task(Declared):
         if self.built and self.optimizer is not None and not self.optimizer.built:
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            for each in getattr(self.optimizer, "optimizers", [self.optimizer]):
+                sum_first(each)
         return super().make_train_function(force)
 
     def make_predict_function(self, force=False):

@@ -1,4 +1,4 @@
-"""A run on two replicas: resumed to the bit, and parameter servers refused.
+"""Runs on two replicas: resumed to the bit, and parameter servers refused.
 
 A process that uses TensorFlow already cannot split its CPU in two: this file, run as a
 program, trains in parts and in one go, and prints the losses.
@@ -30,9 +30,11 @@ def test_a_run_on_two_replicas_resumes_to_the_bit(tmp_path):
         cwd=here.parents[2],
     )
     assert answer.returncode == 0, answer.stderr[-2000:]
-    whole, parts, alone = json.loads(answer.stdout.splitlines()[-1])
-    assert whole == parts
-    np.testing.assert_allclose(whole, alone, rtol=1e-6)
+    found = json.loads(answer.stdout.splitlines()[-1])
+    assert found.keys() == {"perceptron", "accumulating"}
+    for whole, parts, alone in found.values():
+        assert whole == parts
+        np.testing.assert_allclose(whole, alone, rtol=1e-6)
 
 
 def test_parameter_servers_are_refused(tmp_path):
@@ -48,23 +50,46 @@ def main(folder):
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, two)
     mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    folder = pathlib.Path(folder)
-    losses(folder / "parts", 8, mirrored)
-    found = [
-        losses(folder / "whole", 12, mirrored),
-        losses(folder / "parts", 12, mirrored),
-        losses(folder / "alone", 12, tf.distribute.get_strategy()),
-    ]
+    found = {}
+    for make in (perceptron, accumulating):
+        place = pathlib.Path(folder) / make.__name__
+        losses(make, place / "parts", 8, mirrored)
+        found[make.__name__] = [
+            losses(make, place / "whole", 12, mirrored),
+            losses(make, place / "parts", 12, mirrored),
+            losses(make, place / "alone", 12, tf.distribute.get_strategy()),
+        ]
     print(json.dumps(found))
 
 
-def losses(folder, steps, strategy):
+def losses(make, folder, steps, strategy):
     training.deterministic(0)
     with strategy.scope():
-        layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(1)]
-        model = keras.Sequential([keras.Input((6,)), *layers])
-        model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
+        model, arrays = make()
         model.optimizer.build(model.trainable_variables)
+    history = go(folder, model, Splits(DataLoader(arrays, 8)), steps).history
+    return [record["loss"] for record in history]
+
+
+def perceptron():
+    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((6,)), *layers])
+    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
     x = np.random.default_rng(0).normal(size=(40, 6)).astype("float32")
-    loader = DataLoader((x, x.sum(1, keepdims=True)), 8)
-    return [r["loss"] for r in go(folder, model, Splits(loader), steps).history]
+    return model, (x, x.sum(1, keepdims=True))
+
+
+def accumulating():
+    """A model that is stopped between two updates."""
+    from keras_genai.networks.gpt import GPT
+    from keras_genai.tasks.language import CausalLM
+
+    sizes = {"context": 8, "depth": 1, "width": 8, "num_heads": 2}
+    model = CausalLM(GPT(vocabulary_size=11, **sizes))
+    optimizer = keras.optimizers.Adam(
+        0.05, global_clipnorm=0.1, gradient_accumulation_steps=3
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, jit_compile=False)
+    tokens = np.random.default_rng(0).integers(1, 11, (40, 6)).astype("int32")
+    return model, (tokens[:, :-1], tokens[:, 1:])
