@@ -37,6 +37,14 @@ def test_list_names_what_matches(capsys):
     assert "`pattern` must match an entry" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("verb", ["translate", "classify", "speak", "score"])
+def test_a_text_that_may_be_left_out_is_not_asked_for(verb, capsys):
+    with pytest.raises(SystemExit):
+        command.main([verb])
+    said = capsys.readouterr().err.strip()
+    assert said == f"python -m zoo {verb}: the following arguments are required: name"
+
+
 def test_list_groups_by_family_with_size_score_and_weights(
     capsys, monkeypatch, tmp_path
 ):

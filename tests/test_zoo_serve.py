@@ -1,5 +1,7 @@
 """The verb `serve`: models with their names and limits, and who may ask them."""
 
+import socket
+
 import pytest
 import toy_server as toy
 
@@ -89,6 +91,29 @@ def test_a_server_for_everybody_is_refused_before_a_model_is_opened(
     monkeypatch.setattr(_serve, "open_model", None)
     with pytest.raises(ValueError, match="without `--api-key`"):
         run("gpt_chat", "--host", "0.0.0.0")
+
+
+def test_a_port_that_is_taken_is_refused_before_a_model_is_opened(served, monkeypatch):
+    monkeypatch.setattr(_serve, "open_model", None)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(OSError, match="`--port` must be one that is free"),
+    ):
+        run("gpt_chat", "--port", str(taken.getsockname()[1]))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nobody_need_read_what_a_server_says(fails):
+    served = toy.served()
+    served.engine.fails_to_warm_up = fails
+    models = toy.Models([served], ready=False)
+
+    def closed(line):
+        raise BrokenPipeError
+
+    server.warm_up(models, closed)
+    assert models.ready != fails
+    assert served.alive() != fails
 
 
 def test_two_models_of_one_name_are_refused(served):

@@ -233,7 +233,7 @@ def add_task_verbs(verb):
         add = verb(work, line)
         add_model(add)
         one = f"each argument is one (else each line of standard input is a {what})"
-        add("text", nargs="*", metavar=what, help=one)
+        add("text", nargs="*", default=[], metavar=what, help=one)
         if work in (translate, summarize):
             add("--prefix", help="text before each text (what the model's files say)")
             add("--max-length", type=LENGTHS, help="tokens at most (the model's own)")
@@ -282,7 +282,7 @@ def add_speak(add):
     """The options of `speak`."""
     add_model(add)
     one = "each argument is one (else each line of standard input is a TEXT)"
-    add("text", nargs="*", metavar="TEXT", help=one)
+    add("text", nargs="*", default=[], metavar="TEXT", help=one)
     add("--speaker", help="who speaks, of a model of several (the first one)")
     add("--speed", type=float, default=1.0, help="2 is twice as fast (1.0)")
     add("--seed", type=ANY_SEED, default=0)
@@ -349,7 +349,7 @@ def add_judging(verb):
     add = verb(score, "say how good texts are, by a reward model")
     add_model(add)
     one = "each argument is one (else each line of standard input is a TEXT)"
-    add("text", nargs="*", metavar="TEXT", help=one)
+    add("text", nargs="*", default=[], metavar="TEXT", help=one)
     add("--prompt", help="what the texts go on from")
 
 

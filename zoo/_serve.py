@@ -4,6 +4,7 @@ import pathlib
 
 from zoo._command import say
 from zoo._opening import locate, open_model
+from zoo._quiet import start_tensorflow
 
 
 def serve(options):
@@ -18,11 +19,15 @@ def serve(options):
         if known in places:
             raise ValueError(f"`NAME` must be different ones. Received: {known} twice")
         places[known] = locate(name), name
-    from keras_genai.serving import limits, server
+    from keras_genai.serving import limits
 
     keys = limits.keys_of(options.api_key)
     limits.check_host(options.host, limits.Keys(keys), options.insecure)
+    start_tensorflow()
+    from keras_genai.serving import server
+
     server.check_installed()
+    server.listener(options.host, options.port).close()  # or all is opened in vain
     models = [_served(known, *place, options) for known, place in places.items()]
     from keras_genai.serving.served import Models
 

@@ -1,5 +1,6 @@
 """A server of models, from its first line to its last."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -53,15 +54,19 @@ def serve(
         timeout_graceful_shutdown=GRACE,
         lifespan="on",
     )
-    listener = _listener(host, port)
-    address, number = listener.getsockname()[:2]
+    listening = listener(host, port)
+    address, number = listening.getsockname()[:2]
     say(f"http://{f'[{address}]' if ':' in address else address}:{number}")
-    threading.Thread(target=_warm_up, args=(models, say), daemon=True).start()
-    _server(uvicorn)(config, models).run([listener])
+    threading.Thread(target=warm_up, args=(models, say), daemon=True).start()
+    _server(uvicorn)(config, models).run([listening])
 
 
-def _listener(host, port):
-    """A socket that listens."""
+def listener(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        OSError: if it cannot listen there.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -77,14 +82,16 @@ def check_installed() -> None:
     _parts()
 
 
-def _warm_up(models, say):
+def warm_up(models: Models, say: Callable[[str], None]) -> None:
+    """Makes models ready and says so; those that cannot be are closed."""
+    said = "ready"
     try:
         models.warm_up()
     except Exception as error:
-        say(f"The models cannot be made ready: {error!r}")
+        said = f"The models cannot be made ready: {error!r}"
         models.close()
-    else:
-        say("ready")
+    with contextlib.suppress(OSError):  # nobody may read it any more
+        say(said)
 
 
 def _parts():
