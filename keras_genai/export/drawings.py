@@ -14,7 +14,8 @@ from keras_genai.export.writing import write
 from keras_genai.layers.attention import without_xla
 from keras_genai.samplers import diffusion
 from keras_genai.samplers.diffusion import DPMSolver, Walk
-from keras_genai.samplers.rules import LogitBias, apply_rules
+from keras_genai.samplers.penalties import LogitBias
+from keras_genai.samplers.rules import apply_rules
 from keras_genai.tasks import grid_draws, pictures
 from keras_genai.tasks.codec import PictureCodec
 from keras_genai.tasks.codes import CodeModel

@@ -9,8 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai import draws
-from keras_genai.samplers.penalties import FrequencyPenalty, PresencePenalty
-from keras_genai.samplers.rules import LogitBias, RepetitionPenalty
+from keras_genai.samplers.penalties import (
+    FrequencyPenalty,
+    LogitBias,
+    PresencePenalty,
+    RepetitionPenalty,
+)
 from keras_genai.samplers.tokens import NO_LIMIT, Greedy, Sample, likeliest
 
 # The rules that a row may have, in this order, as they are when they change nothing.

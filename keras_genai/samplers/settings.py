@@ -5,18 +5,9 @@ from typing import Any
 
 from keras_genai.checks import check_flags, check_integer, check_number
 from keras_genai.registry import register
-from keras_genai.samplers.rules import (
-    BadWords,
-    ForcedEnd,
-    ForcedStart,
-    LogitBias,
-    MinLength,
-    NoRepeatNgram,
-    NoSourceNgram,
-    NotFirst,
-    Renormalize,
-    RepetitionPenalty,
-)
+from keras_genai.samplers.penalties import LogitBias, Renormalize, RepetitionPenalty
+from keras_genai.samplers.places import ForcedEnd, ForcedStart, MinLength, NotFirst
+from keras_genai.samplers.runs import BadWords, NoRepeatNgram, NoSourceNgram
 from keras_genai.samplers.tokens import Beam, Greedy
 
 

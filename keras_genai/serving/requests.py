@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_genai.checks import check_integer, check_number, check_seed
-from keras_genai.samplers.penalties import FrequencyPenalty, PresencePenalty
-from keras_genai.samplers.rules import LogitBias, RepetitionPenalty
+from keras_genai.samplers.penalties import (
+    FrequencyPenalty,
+    LogitBias,
+    PresencePenalty,
+    RepetitionPenalty,
+)
 from keras_genai.samplers.tokens import Greedy, Sample
 
 MOST_ALTERNATIVES = 20  # tokens whose log-probability is said beside the chosen one's

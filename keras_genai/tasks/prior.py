@@ -11,7 +11,7 @@ from keras_genai.networks.base import Network
 from keras_genai.networks.language import LanguageNetwork
 from keras_genai.registry import register
 from keras_genai.samplers.generation import generate
-from keras_genai.samplers.rules import LogitBias
+from keras_genai.samplers.penalties import LogitBias
 from keras_genai.samplers.tokens import Sample
 from keras_genai.tasks import grid_draws, pictures
 from keras_genai.tasks.codes import CodeModel

@@ -13,7 +13,8 @@ from keras_genai.modalities.notes import Notes
 from keras_genai.networks.language import LanguageNetwork
 from keras_genai.registry import register
 from keras_genai.samplers.generation import generate
-from keras_genai.samplers.rules import ForcedPlaces, LogitBias
+from keras_genai.samplers.penalties import LogitBias
+from keras_genai.samplers.places import ForcedPlaces
 from keras_genai.samplers.session import compiled
 from keras_genai.samplers.tokens import Sample
 from keras_genai.tasks import pictures

@@ -5,7 +5,7 @@ import pytest
 
 from keras_genai.networks.gpt import GPT
 from keras_genai.samplers.generation import generate
-from keras_genai.samplers.rules import ForcedPlaces
+from keras_genai.samplers.places import ForcedPlaces
 from keras_genai.samplers.tokens import Beam, Greedy, Sample
 
 

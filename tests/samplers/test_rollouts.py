@@ -8,8 +8,8 @@ from keras_genai.data.tokenizers import characters
 from keras_genai.data.turns import CHATML
 from keras_genai.modalities.text import Text
 from keras_genai.networks.gpt import GPT
+from keras_genai.samplers.places import MinLength
 from keras_genai.samplers.rollouts import completions, roll
-from keras_genai.samplers.rules import MinLength
 from keras_genai.samplers.session import Session
 from keras_genai.samplers.tokens import Beam, Greedy, Sample
 from keras_genai.tasks.language import CausalLM
