@@ -10,6 +10,8 @@ AdamW with clipping at 1, float32: forward, backward and update.
 import argparse
 
 import alternate
+import fitting
+import peers
 
 VOCABULARY, BATCH, LENGTH = 30522, 8, 128
 
@@ -41,18 +43,7 @@ def ours(options):
     )
     tokens, labels = texts(options.steps)
     inputs = {"tokens": tokens, "tokens_mask": np.ones_like(tokens)}
-    data = tf.data.Dataset.from_tensor_slices((inputs, labels))
-    data = data.batch(BATCH, drop_remainder=True)
-    # As in gpt_step.py: ending a `fit` must not wait for tf.data's own threads.
-    quiet = tf.data.Options()
-    quiet.autotune.enabled = False
-    data = data.with_options(quiet)
-
-    def run():
-        model.fit(data, epochs=1, shuffle=False, verbose=0)
-
-    run()
-    return run
+    return fitting.rounds(model, (inputs, labels), BATCH)
 
 
 def torch_eager(options):
@@ -62,15 +53,7 @@ def torch_eager(options):
     torch.set_num_threads(options.threads)
     config = transformers.BertConfig(num_labels=2)
     model = transformers.BertForSequenceClassification(config).train()
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    others = [p for p in model.parameters() if p.dim() <= 1]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": decayed, "weight_decay": 0.01},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=2e-5,
-    )
+    optimizer = peers.adamw(model, 2e-5, 0.01)
     tokens, labels = (torch.from_numpy(part).long() for part in texts(options.steps))
 
     def run():

@@ -11,6 +11,7 @@ import argparse
 import contextlib
 
 import alternate
+import fitting
 
 BATCH, SIDE, LATENT, WIDTH = 64, 32, 100, 64
 STEPS_PER_EXECUTION = 5
@@ -44,17 +45,7 @@ def ours(options):
         jit_compile=False,
         steps_per_execution=min(STEPS_PER_EXECUTION, options.steps),
     )
-    data = tf.data.Dataset.from_tensor_slices({"images": batches(options.steps)})
-    data = data.batch(BATCH, drop_remainder=True)
-    quiet = tf.data.Options()
-    quiet.autotune.enabled = False
-    data = data.with_options(quiet)
-
-    def run():
-        model.fit(data, epochs=1, shuffle=False, verbose=0)
-
-    run()
-    return run
+    return fitting.rounds(model, {"images": batches(options.steps)}, BATCH)
 
 
 def torch_eager(options):

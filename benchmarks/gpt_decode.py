@@ -17,6 +17,7 @@ import concurrent.futures
 import time
 
 import alternate
+import peers
 
 VOCABULARY, CONTEXT, DEPTH, HEADS, WIDTH = 50257, 1024, 12, 12, 768
 PROMPT = 32
@@ -117,22 +118,7 @@ def transformers_generate(options):
     state.update({name: torch.from_numpy(part) for name, part in weights().items()})
     model.transformer.load_state_dict(state)
     model.tie_weights()
-    tokens = torch.from_numpy(prompts(options)).long()
-
-    def run():
-        with torch.inference_mode():
-            written = model.generate(
-                tokens,
-                attention_mask=torch.ones_like(tokens),
-                max_new_tokens=options.steps,
-                min_new_tokens=options.steps,
-                do_sample=False,
-                pad_token_id=0,
-            )
-        return {"tokens": written[:, PROMPT:].tolist()}
-
-    run()
-    return run
+    return peers.greedy(model, prompts(options), options.steps)
 
 
 def bandwidth(threads, size=2**29, rounds=5):

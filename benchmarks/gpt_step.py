@@ -7,6 +7,8 @@ clipping at 1, float32: forward, backward and update.
 """
 
 import alternate
+import fitting
+import peers
 
 VOCABULARY, DEPTH, HEADS, WIDTH = 65, 4, 4, 128
 BATCH, LENGTH = 12, 64
@@ -39,19 +41,7 @@ def ours(options):
         jit_compile=True,
         steps_per_execution=min(STEPS_PER_EXECUTION, options.steps),
     )
-    data = tf.data.Dataset.from_tensor_slices(batches(options.steps))
-    data = data.batch(BATCH, drop_remainder=True)
-    # Every round ends a `fit`; with tf.data's tuner and prefetcher running, ending
-    # one sometimes waits a second for their threads.
-    quiet = tf.data.Options()
-    quiet.autotune.enabled = False
-    data = data.with_options(quiet)
-
-    def run():
-        model.fit(data, epochs=1, shuffle=False, verbose=0)
-
-    run()
-    return run
+    return fitting.rounds(model, batches(options.steps), BATCH)
 
 
 def torch_eager(options):
@@ -72,16 +62,7 @@ def torch_eager(options):
             use_cache=False,
         )
     )
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    others = [p for p in model.parameters() if p.dim() <= 1]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": decayed, "weight_decay": 0.1},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=1e-3,
-        betas=(0.9, 0.99),
-    )
+    optimizer = peers.adamw(model, 1e-3, 0.1, betas=(0.9, 0.99))
     tokens, targets = (torch.from_numpy(part).long() for part in batches(options.steps))
 
     def run():

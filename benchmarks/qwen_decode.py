@@ -21,6 +21,7 @@ import argparse
 
 import alternate
 import folders
+import peers
 
 # Of Qwen/Qwen2.5-0.5B's config.json.
 SETTINGS = dict(
@@ -100,22 +101,7 @@ def transformers_generate(options, dtype):
     model = transformers.Qwen2ForCausalLM.from_pretrained(
         options.folder, dtype=getattr(torch, dtype)
     ).eval()
-    tokens = torch.from_numpy(prompts(options)).long()
-
-    def run():
-        with torch.inference_mode():
-            written = model.generate(
-                tokens,
-                attention_mask=torch.ones_like(tokens),
-                max_new_tokens=options.steps,
-                min_new_tokens=options.steps,
-                do_sample=False,
-                pad_token_id=0,
-            )
-        return {"tokens": written[:, options.prompt :].tolist()}
-
-    run()
-    return run
+    return peers.greedy(model, prompts(options), options.steps)
 
 
 def side(function, kind):

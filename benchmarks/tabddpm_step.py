@@ -11,6 +11,7 @@ backward and update.
 import argparse
 
 import alternate
+import fitting
 
 COLUMNS, HIDDEN, WAVES, CLASSES = 30, 512, 128, 2
 STEPS_PER_EXECUTION = 50
@@ -46,19 +47,9 @@ def ours(options):
         jit_compile=not options.graph,
         steps_per_execution=min(STEPS_PER_EXECUTION, options.steps),
     )
-    data = tf.data.Dataset.from_tensor_slices(
-        {"numbers": numbers, "categories": labels}
+    return fitting.rounds(
+        model, {"numbers": numbers, "categories": labels}, options.batch
     )
-    data = data.batch(options.batch, drop_remainder=True)
-    quiet = tf.data.Options()
-    quiet.autotune.enabled = False
-    data = data.with_options(quiet)
-
-    def run():
-        model.fit(data, epochs=1, shuffle=False, verbose=0)
-
-    run()
-    return run
 
 
 def torch_eager(options):

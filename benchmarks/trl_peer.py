@@ -9,6 +9,7 @@ import argparse
 import pathlib
 
 import alternate
+import fitting
 
 # The sizes: a GPT-2, what is read and written, and how many rows a step has.
 SHAPES = {
@@ -119,11 +120,7 @@ def repeated(loader, steps):
     import tensorflow as tf
 
     parts = list(itertools.islice(loader.dataset().as_numpy_iterator(), steps))
-    data = tf.data.Dataset.from_tensor_slices(stacked(parts))
-    # As in gpt_step.py: ending a `fit` must not wait for tf.data's own threads.
-    quiet = tf.data.Options()
-    quiet.autotune.enabled = False
-    return data.with_options(quiet)
+    return fitting.quiet(tf.data.Dataset.from_tensor_slices(stacked(parts)))
 
 
 def stacked(parts):

@@ -14,6 +14,7 @@ import argparse
 import contextlib
 
 import alternate
+import fitting
 
 SIDE, WIDTH = 32, 48
 
@@ -49,17 +50,7 @@ def ours(options):
         jit_compile=False,
         steps_per_execution=min(5, options.steps),
     )
-    data = tf.data.Dataset.from_tensor_slices({"images": batches(options)})
-    data = data.batch(options.batch, drop_remainder=True)
-    quiet = tf.data.Options()
-    quiet.autotune.enabled = False
-    data = data.with_options(quiet)
-
-    def run():
-        model.fit(data, epochs=1, shuffle=False, verbose=0)
-
-    run()
-    return run
+    return fitting.rounds(model, {"images": batches(options)}, options.batch)
 
 
 def torch_eager(options):

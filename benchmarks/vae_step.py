@@ -7,6 +7,7 @@ the way back; batch 128, Adam, float32: forward, backward and update.
 """
 
 import alternate
+import fitting
 
 BATCH, SIDE, LATENTS = 128, 28, 2
 STEPS_PER_EXECUTION = 10
@@ -35,17 +36,7 @@ def ours(options):
         jit_compile=False,
         steps_per_execution=min(STEPS_PER_EXECUTION, options.steps),
     )
-    data = tf.data.Dataset.from_tensor_slices({"images": batches(options.steps)})
-    data = data.batch(BATCH, drop_remainder=True)
-    quiet = tf.data.Options()
-    quiet.autotune.enabled = False
-    data = data.with_options(quiet)
-
-    def run():
-        model.fit(data, epochs=1, shuffle=False, verbose=0)
-
-    run()
-    return run
+    return fitting.rounds(model, {"images": batches(options.steps)}, BATCH)
 
 
 def torch_eager(options):

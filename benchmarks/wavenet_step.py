@@ -10,6 +10,7 @@ layers and sizes, `torch.nn.Conv1d` with dilation.
 """
 
 import alternate
+import fitting
 
 DILATIONS = tuple(2**power for power in range(10)) * 2
 RESIDUAL, GATE, SKIP, LEVELS = 32, 64, 128, 256
@@ -36,14 +37,7 @@ def ours(options):
     model = WaveformModel(network, Audio(8_000, length=CROP))
     model.compile(keras.optimizers.Adam(1e-3), jit_compile=options.side == "ours_xla")
     waves = MuLaw().waves(codes(BATCH * options.steps)).numpy()
-    data = tf.data.Dataset.from_tensor_slices({"waves": waves})
-    data = data.batch(BATCH, drop_remainder=True)
-
-    def run():
-        model.fit(data, epochs=1, shuffle=False, verbose=0)
-
-    run()
-    return run
+    return fitting.rounds(model, {"waves": waves}, BATCH)
 
 
 def torch_network():
