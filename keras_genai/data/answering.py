@@ -8,14 +8,13 @@ of the answer, which are 0 in a window that has not the whole of it. `held_out` 
 Sources are found by name with `source("people")`.
 """
 
-import difflib
 import json
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from keras_genai.data import framing, lives, published, tokenizers
+from keras_genai.data import framing, lives, naming, published, tokenizers
 from keras_genai.data.arguments import check_length
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.data.spans import answer_span, token_span, windows
@@ -143,12 +142,8 @@ def source(spec):
     known = {"people": people, "squad": squad}
     if spec in known:
         return known[spec]
-    near = difflib.get_close_matches(str(spec), known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(
-        f"`data` must be one of {[*known]}; `squad` reads any files of that format in "
-        f"--data-dir. Received: {str(spec)!r}{hint}"
-    )
+    others = "; `squad` reads any files of that format in --data-dir"
+    raise naming.unknown(spec, [*known], others)
 
 
 def _splits(name, parts, batch_size, seed, tokenizer, length, stride):

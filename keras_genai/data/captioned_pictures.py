@@ -1,6 +1,5 @@
 """Pictures with captions of one's own, in a folder or in a data set by name."""
 
-import difflib
 import functools
 import hashlib
 import warnings
@@ -9,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_genai.checks import check_size
-from keras_genai.data import pictures, tokenizers
+from keras_genai.data import naming, pictures, tokenizers
 from keras_genai.data import tfds as catalogue
 from keras_genai.data.image_splits import floats, validation_loader
 from keras_genai.data.loading import DataLoader, Splits
@@ -180,21 +179,11 @@ def source(spec):
         return known[spec]
     if kind == "tfds" and rest:
         return functools.partial(tfds, name=rest)
-    if kind == "folder" and rest:
-        if not as_path(rest, "data").is_dir():
-            raise FileNotFoundError(
-                f"`data` must name a folder that exists. Received: {str(spec)!r}"
-            )
-        return functools.partial(folder, path=rest)
-    if str(spec) and as_path(spec, "data").is_dir():
-        return functools.partial(folder, path=spec)
-    options = [*known, "tfds:NAME", "folder:PATH"]
-    near = difflib.get_close_matches(kind, [*known, "tfds", "folder"], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(
-        f"`data` must be one of {options} or an existing folder. "
-        f"Received: {str(spec)!r}{hint}"
-    )
+    path = naming.own_files(spec, {"folder": "folder"})
+    if path is not None:
+        return functools.partial(folder, path=path)
+    choices = [*known, "tfds:NAME", "folder:PATH"]
+    raise naming.unknown(spec, choices, " or an existing folder")
 
 
 def _captions(root):

@@ -22,11 +22,10 @@ pictures as uint8, and as float32 where they leave [0, 1]. Splits do not depend 
 `seed`, and neither do the conditions of held-out pictures.
 """
 
-import difflib
 import functools
 
 from keras_genai.checks import check_one_of
-from keras_genai.data import embedded_images, named_images, pictures
+from keras_genai.data import embedded_images, named_images, naming, pictures
 from keras_genai.data.image_splits import (
     assemble,
     checked_images,
@@ -416,22 +415,8 @@ def source(spec):
         return known[spec]
     if kind == "tfds" and rest:
         return functools.partial(tfds, name=rest)
-    if kind == "folder" and rest:
-        if not as_path(rest, "data").is_dir():
-            raise FileNotFoundError(
-                f"`data` must name a folder that exists. Received: {str(spec)!r}"
-            )
-        return functools.partial(folder, path=rest)
-    if str(spec) and as_path(spec, "data").is_dir():
-        return functools.partial(folder, path=spec)
-    options = [*known, "tfds:NAME", "folder:PATH"]
-    if rest:
-        kinds = difflib.get_close_matches(kind, ["tfds", "folder"], n=1)
-        near = [f"{kind}:..." for kind in kinds]
-    else:
-        near = difflib.get_close_matches(kind, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(
-        f"`data` must be one of {options} or an existing folder. "
-        f"Received: {str(spec)!r}{hint}"
-    )
+    path = naming.own_files(spec, {"folder": "folder"})
+    if path is not None:
+        return functools.partial(folder, path=path)
+    choices = [*known, "tfds:NAME", "folder:PATH"]
+    raise naming.unknown(spec, choices, " or an existing folder")

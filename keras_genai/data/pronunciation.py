@@ -9,7 +9,6 @@ All pronunciations of a word are in one part of the data; a loader has a pair of
 """
 
 import dataclasses
-import difflib
 import functools
 import importlib.resources
 import io
@@ -19,7 +18,7 @@ import zipfile
 import numpy as np
 
 from keras_genai.checks import check_integer
-from keras_genai.data import tokenizers
+from keras_genai.data import naming, tokenizers
 from keras_genai.data.parallel_text import parallel_splits
 from keras_genai.files.paths import as_path, folders
 from keras_genai.files.text import lines, read_bytes, read_text
@@ -184,12 +183,8 @@ def source(spec):
         return known[spec]
     if as_path(spec, "data").is_file():
         return functools.partial(words, path=spec)
-    near = difflib.get_close_matches(kind, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(
-        f"`data` must be one of {[*known]}, 'sigmorphon:LANGUAGE', or a file of words. "
-        f"Received: {str(spec)!r}{hint}"
-    )
+    others = ", 'sigmorphon:LANGUAGE', or a file of words"
+    raise naming.unknown(spec, [*known], others)
 
 
 def _splits(parts, symbols, batch_size, seed, max_tokens, name):

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from keras_genai.checks import check_instance, check_size
-from keras_genai.data import recordings
+from keras_genai.data import naming, recordings
 from keras_genai.data.loading import Splits
 from keras_genai.data.speech import RATE, WORDS, digit_parts
 from keras_genai.files.paths import as_path
@@ -140,17 +140,11 @@ def source(spec):
     """
     if spec == spoken_digits.__name__:
         return spoken_digits
-    path = str(spec).removeprefix("folder:")
-    if path and as_path(path, "data").is_dir():
+    path = naming.own_files(spec, {"folder": "folder"})
+    if path is not None:
         return functools.partial(folder, path=path)
-    if path != str(spec):
-        raise FileNotFoundError(
-            f"`data` must name a folder that exists. Received: {str(spec)!r}"
-        )
-    raise ValueError(
-        "`data` must be 'spoken_digits', folder:PATH or an existing folder. "
-        f"Received: {str(spec)!r}"
-    )
+    choices = [spoken_digits.__name__, "folder:PATH"]
+    raise naming.unknown(spec, choices, " or an existing folder")
 
 
 def _check(crop, tail):

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from keras_genai.checks import check_instance, check_integer
+from keras_genai.data import naming
 from keras_genai.data.arguments import check_count
 from keras_genai.data.extras import require
 from keras_genai.data.loading import DataLoader, Splits
@@ -155,17 +156,10 @@ def source(spec):
     known = {each.__name__: each for each in (breast_cancer, wine, diabetes, diamonds)}
     if spec in known:
         return known[spec]
-    path = str(spec).removeprefix("csv:")
-    if path and as_path(path, "data").is_file():
+    path = naming.own_files(spec, {"csv": "file"})
+    if path is not None:
         return functools.partial(rows, path=path)
-    if path != str(spec):
-        raise FileNotFoundError(
-            f"`data` must name a file that exists. Received: {str(spec)!r}"
-        )
-    raise ValueError(
-        f"`data` must be one of {[*known]}, csv:FILE or an existing CSV file. "
-        f"Received: {str(spec)!r}"
-    )
+    raise naming.unknown(spec, [*known, "csv:FILE"], " or an existing CSV file")
 
 
 def cut(columns, validation, test):

@@ -14,7 +14,6 @@ Text without splits of its own is cut as nanoGPT does it: the first 90 % of the
 characters train, the rest validates. `held_out` is the whole validation text.
 """
 
-import difflib
 import functools
 import hashlib
 import importlib.resources
@@ -22,8 +21,8 @@ import warnings
 
 import numpy as np
 
+from keras_genai.data import naming, tokenizers
 from keras_genai.data import tfds as catalogue
-from keras_genai.data import tokenizers
 from keras_genai.data.arguments import check_limit
 from keras_genai.data.loading import Splits
 from keras_genai.data.windows import Stream, Windows
@@ -281,23 +280,11 @@ def source(spec):
         return known[spec]
     if kind == "tfds" and rest:
         return functools.partial(tfds, name=rest)
-    if kind in ("file", "folder") and rest:
-        path = as_path(rest, "data")
-        if not (path.is_file() if kind == "file" else path.is_dir()):
-            raise FileNotFoundError(
-                f"`data` must name a {kind} that exists. Received: {str(spec)!r}"
-            )
+    path = naming.own_files(spec, {"file": "file", "folder": "folder"})
+    if path is not None:
         return functools.partial(files, path=path)
-    if str(spec) and as_path(spec, "data").exists():
-        return functools.partial(files, path=spec)
-    options = [*known, "tfds:NAME", "file:PATH", "folder:PATH"]
-    near = difflib.get_close_matches(str(spec), known, n=1)
-    near += [f"{kind}:..." for kind in difflib.get_close_matches(kind, ["tfds"], n=1)]
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(
-        f"`data` must be one of {options} or an existing path. "
-        f"Received: {str(spec)!r}{hint}"
-    )
+    choices = [*known, "tfds:NAME", "file:PATH", "folder:PATH"]
+    raise naming.unknown(spec, choices, " or an existing path")
 
 
 def _loader(batch_size, length, seed, stream):

@@ -11,13 +11,12 @@ padded to one of a few lengths.
 """
 
 import datetime
-import difflib
 import functools
 import pathlib
 
 import numpy as np
 
-from keras_genai.data import tokenizers
+from keras_genai.data import naming, tokenizers
 from keras_genai.data.dates import FIRST, LAST, texts_of_a_year, written_date
 from keras_genai.data.loading import DataLoader, Splits
 from keras_genai.data.parallel_text import (
@@ -211,12 +210,8 @@ def source(spec):
     found = _named_files(str(spec))
     if found is not None:
         return functools.partial(pairs, path=found)
-    near = difflib.get_close_matches(str(spec), known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(
-        f"`data` must be one of {[*known]}, a file of pairs, or two files with a comma "
-        f"between. Received: {str(spec)!r}{hint}"
-    )
+    others = ", a file of pairs, or two files with a comma between"
+    raise naming.unknown(spec, [*known], others)
 
 
 def _named_files(spec):
