@@ -7,8 +7,9 @@ Run:  python -m pip install -e ".[bench]"
 
 All sides open one folder of random weights and go on from the same prompts, greedily.
 Ours are `float32`; the same with weights of 16, 8 and 4 bits, as `layers.quantized`
-makes them; `unpacked`, 4 bits with a copy of 8 bits; and `reads`, bfloat16 weights
-whose prompts are read by bfloat16 products, as `layers.reading` says. Each side is a
+makes them; `unpacked`, 4 bits with a copy of 8 bits; and `reads` and `reads_int8`,
+weights of 16 and 8 bits, of which prompts and batches go through bfloat16 products, as
+`layers.reading` says; `pure`, a model opened in bfloat16. Each side is a
 process of its own, whose peak memory is printed (of ours with few bits, that of the
 float32 weights that they were made of). One `step` is one token of every row; with
 `--steps 1` all time is that of the prompt.
@@ -36,11 +37,25 @@ SETTINGS = dict(
     rms_norm_eps=1e-6,
     tie_word_embeddings=True,
 )
-OURS = ("float32", "bfloat16", "int8", "int4", "unpacked", "reads")
+OURS = (
+    "float32",
+    "bfloat16",
+    "int8",
+    "int4",
+    "unpacked",
+    "reads",
+    "reads_int8",
+    "pure",
+)
 THEIRS = ("float32", "bfloat16")
 TINY = dict(vocab_size=2_000, hidden_size=64, intermediate_size=192)
 GOALS = {"float32": 2.0, "bfloat16": 2.0, "int8": 3.0, "int4": 4.0}
-BASES = {"reads": "bfloat16", "unpacked": "int4"}  # the kind of weights, if another
+BASES = {
+    "reads": "bfloat16",
+    "reads_int8": "int8",
+    "unpacked": "int4",
+    "pure": "bfloat16",
+}  # the kind of weights, if another
 
 
 def write(folder, options):
@@ -73,12 +88,13 @@ def ours(options, weights):
     from keras_genai.samplers import Greedy
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    model = keras_genai.from_preset(options.folder)
-    if weights != "float32":
+    dtype = "bfloat16" if weights == "pure" else None
+    model = keras_genai.from_preset(options.folder, dtype=dtype)
+    if weights not in ("float32", "pure"):
         quantize(model, BASES.get(weights, weights))
     if weights == "unpacked":
         unpack(model)
-    if weights == "reads":
+    if weights.startswith("reads"):
         read_in(model, "bfloat16")
     size = size_in_bytes(model)
     tokens = list(prompts(options))

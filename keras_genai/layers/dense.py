@@ -23,10 +23,11 @@ class Dense(keras.layers.Dense):
     """
 
     reading_dtype = None
+    reads_few = False
 
     def call(self, inputs, training=None):
         plain = self.lora_enabled or self.quantization_mode
-        if not plain and is_read(inputs, self.reading_dtype):
+        if not plain and is_read(inputs, self):
             x = read(inputs, self.kernel, self.reading_dtype)
         elif plain or not is_vector_in_xla(inputs):
             return super().call(inputs, training=training)

@@ -53,16 +53,23 @@ def product(x, matrix):
     outputs = matrix.shape[0] // pieces
     if is_vector_in_xla(x):
         return vector_product(x, matrix, outputs, pieces)
-    matrix = ops.reshape(matrix, (pieces, outputs, -1))
-    matrix = ops.transpose(matrix, (1, 0, 2))  # (outputs, pieces, inputs / pieces)
     if are_few_in_xla(x):
+        matrix = ops.reshape(matrix, (pieces, outputs, -1))
+        matrix = ops.transpose(matrix, (1, 0, 2))  # (outputs, pieces, inputs / pieces)
 
         def of_tile(columns, tile):
             tile = ops.reshape(ops.cast(tile, columns.dtype), (1, tile.shape[0], -1))
             return ops.matmul(tile, columns[None])[0]
 
         return tiled(of_tile, x, matrix)
-    return many_product(x, ops.reshape(ops.cast(matrix, x.dtype), (outputs, -1)))
+    if pieces == 1:
+        return many_product(x, ops.cast(matrix, x.dtype))
+    parts = ops.split(matrix, pieces, axis=0)
+    vectors = ops.split(x, pieces, axis=-1)
+    return sum(
+        many_product(vector, ops.cast(part, x.dtype))
+        for vector, part in zip(vectors, parts, strict=True)
+    )
 
 
 def many_product(x, matrix):

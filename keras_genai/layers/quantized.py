@@ -39,9 +39,11 @@ class Weights:
 
     Attributes:
         dtypes: tuple of str, of a matrix as it is stored and of its scale, if any.
+        reads_few: bool. Whether the matrix is soon made of 16 bits.
     """
 
     dtypes = ("int8", "float32")
+    reads_few = True
 
     def apply(self, model):
         _quantize(model, self, filled=False)
@@ -111,6 +113,7 @@ class Int4Weights(Weights):
 
     group: int = 64
     dtypes = ("uint8", "bfloat16")
+    reads_few = False
 
     def __post_init__(self):
         check_one_of("group", str(self.group), [str(each) for each in GROUPS])
@@ -243,15 +246,25 @@ class Quantized(keras.layers.Layer):
 
     Attributes:
         kind: `Weights`.
+        reading_dtype: str or `None`; see `keras_genai.layers.reading.read_in`.
     """
 
     copy = None  # of `unpack`: other parts, of 8 bits
+    reading_dtype = None
+
+    @property
+    def reads_few(self):
+        return self.kind.reads_few or self.copy is not None
 
     def product(self, x):
         """float `(..., inputs)` times the matrix, `(..., outputs)`."""
-        if self.copy is not None and are_few_in_xla(x):
-            return Int8Weights().product(x, *self.copy)
-        return self.kind.product(x, *self._parts)
+        dtype = x.dtype
+        is_now_read = is_read(x, self)
+        if is_now_read:
+            x = ops.cast(x, self.reading_dtype)
+        if self.copy is not None and (is_now_read or are_few_in_xla(x)):
+            return ops.cast(Int8Weights().product(x, *self.copy), dtype)
+        return ops.cast(self.kind.product(x, *self._parts), dtype)
 
     def unpack(self, inputs, fold):
         """Makes the copy, of rows of so many inputs."""
@@ -267,12 +280,7 @@ class QuantizedDense(Quantized):
     Args:
         dense: built `Dense`. Its values are not looked at; see `fill`.
         kind: `Weights`.
-
-    Attributes:
-        reading_dtype: str or `None`; see `keras_genai.layers.reading.read_in`.
     """
-
-    reading_dtype = None
 
     def __init__(self, dense, kind):
         super().__init__(dtype=dense.dtype_policy, name=dense.name)
@@ -292,10 +300,7 @@ class QuantizedDense(Quantized):
         _assign(self._parts, self.kind.stored(kernel.T, fold=True))
 
     def call(self, inputs):
-        x = inputs
-        if is_read(inputs, self.reading_dtype):
-            x = ops.cast(x, self.reading_dtype)
-        x = ops.cast(self.product(x), inputs.dtype)
+        x = self.product(inputs)
         if self.bias is not None:
             x = x + ops.cast(self.bias, x.dtype)
         return self.activation(x)

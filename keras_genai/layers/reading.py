@@ -1,4 +1,4 @@
-"""Prompts read by products in 16 bits, which CPUs make at twice the speed of 32."""
+"""Products in 16 bits of many vectors, which CPUs make at twice the speed of 32."""
 
 import math
 
@@ -18,11 +18,13 @@ def read_in(model, dtype):
     """Lets a model multiply what it reads in 16 bits.
 
     That is the prompt of `generate`, and what the model is called with outside of XLA,
-    if they have more than 64 tokens. TensorFlow multiplies bfloat16 about twice as fast
-    as float32 on CPUs that know it (AVX512_BF16, AMX); XLA does not, so that a prompt
-    is no longer compiled by it. Sums between layers, attention and norms stay as they
-    are; what comes out is as near to float32 as a bfloat16 model is. It is for
-    inference, and no part of the model's config.
+    if they have more than 64 tokens; of a model with weights of 8 or 16 bits, see
+    `layers.quantized`, also what is written of several texts at once. TensorFlow
+    multiplies bfloat16 about twice as fast as float32 on CPUs that know it
+    (AVX512_BF16, AMX); XLA does not, so that it no longer compiles these parts. Sums
+    between layers, attention and norms stay as they are; what comes out is as near to
+    float32 as a bfloat16 model is, and a text may go on otherwise in company than
+    alone. It is for inference, and no part of the model's config.
 
     Args:
         model: built `Task` with `Dense` layers inside, quantized or not.
@@ -46,15 +48,25 @@ def read_in(model, dtype):
     for layer in layers:
         layer.reading_dtype = dtype
     model.reads_outside_xla = dtype is not None
+    model.writes_outside_xla = dtype is not None and any(
+        layer.reads_few for layer in layers
+    )
     forget_compiled(model)
     return len(layers)
 
 
-def is_read(x, dtype):
-    """Whether `x`, `(..., size)`, is what `read_in` is for."""
-    if dtype is None or in_xla():
+def is_read(x, layer):
+    """Whether `x`, `(..., size)`, is what `read_in` is for.
+
+    Args:
+        x: float tensor.
+        layer: `Layer` with `reading_dtype`, and `reads_few`: whether its matrix takes
+            no longer to read so than as it is, and a few vectors are worth it.
+    """
+    if layer.reading_dtype is None or in_xla():
         return False
-    return None in x.shape or math.prod(x.shape[:-1]) > FEW
+    most_others = 1 if layer.reads_few else FEW
+    return None in x.shape or math.prod(x.shape[:-1]) > most_others
 
 
 def read(x, kernel, dtype):

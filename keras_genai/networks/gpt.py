@@ -81,7 +81,7 @@ class GPT(LanguageNetwork):
     """
 
     reads_segments = True
-    chunk: ClassVar = 512
+    chunk: ClassVar = 256
     cache_dtype: ClassVar = None
 
     vocabulary_size: Count = LATER

@@ -201,9 +201,11 @@ class Session:
         shapes = (*self.tokens.shape, self._slots, *sizes)
         sources = tuple(tuple(each.shape) for each in self.inputs)
         key = (name, self.sampler.structure, shapes, sources, self._copies)
-        reads = name == "prefill" and getattr(self.decoder, "reads_outside_xla", False)
         build = functools.partial(self._build, name)
-        return compiled(self.decoder, key, build, False if reads else None)
+        jit_compile = None
+        if is_outside_xla(self.decoder, name == "prefill", len(self.lengths)):
+            jit_compile = False
+        return compiled(self.decoder, key, build, jit_compile)
 
     def _build(self, name):
         decoder, sampler = self.decoder, self.sampler
@@ -218,6 +220,19 @@ class Session:
             return run(decoder, sampler, window, cache, text, numbers)
 
         return start
+
+
+def is_outside_xla(decoder, reads, rows):
+    """Whether something runs outside of XLA, see `layers.reading.read_in`.
+
+    Args:
+        decoder: see `Session`.
+        reads: bool. Whether it only reads, or else writes.
+        rows: int.
+    """
+    if reads:
+        return getattr(decoder, "reads_outside_xla", False)
+    return rows > 1 and getattr(decoder, "writes_outside_xla", False)
 
 
 def compiled(owner, key, build, jit_compile=None, **options):
