@@ -170,7 +170,7 @@ def held_gradients(optimizer, variables):
 
 def batches_seen(optimizer):
     """Its counter, which goes on where gradients are only accumulated, too."""
-    return optimizer._iterations
+    return getattr(optimizer, "inner_optimizer", optimizer)._iterations
 
 
 def given_learning_rate(optimizer):

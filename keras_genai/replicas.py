@@ -16,6 +16,7 @@ __all__ = [
     "SeedGenerator",
     "as_rows",
     "count",
+    "draw_apart",
     "gather",
     "masked_mean",
     "on_several_workers",
@@ -95,7 +96,9 @@ def gather(tensor):
     context = tf.distribute.get_replica_context()
     if context is None or count() == 1:
         return tensor
-    return context.all_gather(tensor, axis=0)
+    # What is fed into a graph is on no device, where several workers look for one.
+    rows = context.all_gather(tf.identity(tensor), axis=0)
+    return tf.ensure_shape(rows, (None, *tensor.shape[1:]))
 
 
 def weighted_mean(values, sample_weight=None):
@@ -114,6 +117,9 @@ def weighted_mean(values, sample_weight=None):
 def masked_mean(values, mask, sample_weight=None):
     """The mean of the values that count, of which some examples count more.
 
+    Of several replicas each has the mean number of those that count below its sum, so
+    that the mean of what they return is that of the whole batch.
+
     Args:
         values: float `(B, ...)`.
         mask: float `(B, ...)`, 1 where a value counts, else 0.
@@ -124,7 +130,15 @@ def masked_mean(values, mask, sample_weight=None):
         0 if none does.
     """
     total = keras.ops.sum(weigh(values * mask, sample_weight))
-    return total / keras.ops.maximum(keras.ops.sum(mask), 1.0)
+    number = _mean_of_replicas(keras.ops.sum(mask))
+    return total / keras.ops.maximum(number, 1.0 / count())
+
+
+def _mean_of_replicas(number):
+    context = tf.distribute.get_replica_context()
+    if context is None or count() == 1:
+        return number
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, number)
 
 
 def weigh(values, sample_weight=None):
@@ -163,12 +177,27 @@ class SeedGenerator(keras.random.SeedGenerator):
 
     def next(self, ordered=True):
         """int64 `(2,)`: the seed of the next draw."""
-        seed = super().next(ordered)
-        context = tf.distribute.get_replica_context()
-        if context is None or count() == 1:
-            return seed
-        replica = tf.cast(context.replica_id_in_sync_group, "int32")
-        return tf.random.experimental.stateless_fold_in(seed, replica)
+        return _own_seed(super().next(ordered))
+
+
+def draw_apart(generator):
+    """Lets the generator that a layer of Keras has do what `SeedGenerator` does.
+
+    Args:
+        generator: `keras.random.SeedGenerator`. Nothing is done to one that does so.
+    """
+    if isinstance(generator, SeedGenerator) or "next" in vars(generator):
+        return
+    stock = generator.next
+    generator.next = lambda ordered=True: _own_seed(stock(ordered))
+
+
+def _own_seed(seed):
+    context = tf.distribute.get_replica_context()
+    if context is None or count() == 1:
+        return seed
+    replica = tf.cast(context.replica_id_in_sync_group, "int32")
+    return tf.random.experimental.stateless_fold_in(seed, replica)
 
 
 def own_rows(gathered, own):

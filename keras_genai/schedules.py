@@ -24,6 +24,7 @@ __all__ = [
     "SigmoidNoise",
     "StraightPath",
     "VariancePreserving",
+    "spread_evenly",
     "warmup_cosine",
 ]
 
@@ -62,6 +63,22 @@ def warmup_cosine(peak, warmup, steps, final=0.1):
         warmup_target=peak if warmup else None,
         warmup_steps=warmup,
     )
+
+
+def spread_evenly(count, seed):
+    """Uniform numbers whose places in [0, 1) share it out: times for a batch.
+
+    Args:
+        count: int or scalar tensor, B.
+        seed: int or `keras.random.SeedGenerator`.
+
+    Returns:
+        float32 `(B,)`.
+
+    Reference: Kingma et al. 2021, appendix I.1, https://arxiv.org/abs/2107.00630
+    """
+    start = keras.random.uniform((), dtype="float32", seed=seed)
+    return (ops.arange(count, dtype="float32") + start) / ops.cast(count, "float32")
 
 
 def _check_positive(name, value):

@@ -159,9 +159,16 @@ class Task(Declared):
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
         if self.distribute_strategy.num_replicas_in_sync > 1:
-            for each in getattr(self.optimizer, "optimizers", [self.optimizer]):
-                sum_first(each)
+            self._learn_together()
         return super().make_train_function(force)
+
+    def _learn_together(self):
+        """Replaces what Keras does on each replica by itself, or on all alike."""
+        for optimizer in getattr(self.optimizer, "optimizers", [self.optimizer]):
+            sum_first(optimizer)
+        for layer in compat.layers_inside(self):
+            if isinstance(layer, keras.layers.Dropout) and layer.rate:
+                replicas.draw_apart(layer.seed_generator)
 
     def make_predict_function(self, force=False):
         if self.predict_function is not None and not force:

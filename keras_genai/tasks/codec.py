@@ -146,7 +146,7 @@ class VQVAE(PictureCodec):
         reconstruction = error / self.data_variance
         distance = replicas.weighted_mean(y_pred["commitment"], sample_weight)
         vq_loss = self.commitment * distance
-        perplexity = self.quantizer.perplexity(y_pred["codes"])
+        perplexity = self.quantizer.perplexity(replicas.gather(y_pred["codes"]))
         for tracker, value in zip(
             self.trackers, (reconstruction, vq_loss, perplexity), strict=True
         ):

@@ -14,7 +14,7 @@ from keras_genai.modalities.points import Points
 from keras_genai.networks.base import Network
 from keras_genai.registry import register
 from keras_genai.samplers.diffusion import Ancestral, DPMSolver, Sampler
-from keras_genai.schedules import CosineNoise
+from keras_genai.schedules import CosineNoise, spread_evenly
 from keras_genai.tasks import latent, pictures
 from keras_genai.tasks.denoising import Wish, path, walk
 from keras_genai.tasks.editing import Editing
@@ -279,10 +279,7 @@ class Diffusion(Editing, PictureTask):
         """
         seed = self.seed_generator if training else VALIDATION_SEED
         noise = keras.random.normal(shape, dtype="float32", seed=seed)
-        start = keras.random.uniform((), dtype="float32", seed=seed)
-        count = ops.cast(shape[0], "float32")
-        places = (ops.arange(shape[0], dtype="float32") + start) / count
-        return self.schedule.times(places), noise
+        return self.schedule.times(spread_evenly(shape[0], seed)), noise
 
     @property
     def _texts(self):

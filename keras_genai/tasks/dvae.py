@@ -129,7 +129,7 @@ class DVAE(PictureCodec):
         error = replicas.weighted_mean(squares, sample_weight)
         reconstruction = error / self.data_variance
         kl = replicas.weighted_mean(uniform_kl(y_pred["logits"]), sample_weight)
-        perplexity = code_perplexity(y_pred["codes"], self.num_codes)
+        perplexity = code_perplexity(replicas.gather(y_pred["codes"]), self.num_codes)
         for tracker, value in zip(
             self.trackers, (reconstruction, kl, perplexity), strict=True
         ):

@@ -15,7 +15,7 @@ from keras_genai.registry import register
 from keras_genai.samplers import diffusion, multinomial
 from keras_genai.samplers.diffusion import Ancestral, Heun, Sampler, Walk
 from keras_genai.samplers.session import compiled
-from keras_genai.schedules import CosineNoise
+from keras_genai.schedules import CosineNoise, spread_evenly
 from keras_genai.tasks.denoising import padded
 from keras_genai.tasks.predictions import Velocity
 from keras_genai.tasks.table_task import TableTask
@@ -130,13 +130,10 @@ class TableDiffusion(TableTask):
         if not training:
             seeds = [VALIDATION_SEED + number for number in range(3)]
         noise = keras.random.normal(ops.shape(numbers), dtype="float32", seed=seeds[0])
-        start = keras.random.uniform((), dtype="float32", seed=seeds[1])
+        places = spread_evenly(ops.shape(numbers)[0], seeds[1])
         uniform = keras.random.uniform(
             ops.shape(categories), dtype="float32", seed=seeds[2]
         )
-        count = ops.shape(numbers)[0]
-        places = ops.arange(count, dtype="float32") + start
-        places = places / ops.cast(count, "float32")
         return self.schedule.times(places), noise, uniform
 
     def compute_loss(

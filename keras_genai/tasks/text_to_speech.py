@@ -18,6 +18,7 @@ from keras_genai.networks.base import Network
 from keras_genai.progress import watched
 from keras_genai.registry import register
 from keras_genai.samplers.session import bucket, compiled
+from keras_genai.schedules import spread_evenly
 from keras_genai.tasks.sample_task import SampleTask
 from keras_genai.tasks.sources import Sources
 
@@ -154,10 +155,7 @@ class TextToSpeech(SampleTask):
         """float32 `(B, F)`: of the velocity at a time between noise and sound."""
         seed = self.seed_generator if training else VALIDATION_SEED
         noise = keras.random.normal(ops.shape(clean), dtype="float32", seed=seed)
-        start = keras.random.uniform((), dtype="float32", seed=seed)
-        rows = ops.shape(clean)[0]
-        # Spread evenly over a batch.
-        time = (ops.arange(rows, dtype="float32") + start) / ops.cast(rows, "float32")
+        time = spread_evenly(ops.shape(clean)[0], seed)
         wide, kept = time[:, None, None], 1.0 - self.least_noise
         noisy = (1.0 - kept * wide) * noise + wide * clean
         said = self.network(

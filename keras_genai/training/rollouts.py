@@ -6,10 +6,13 @@ import math
 import keras
 import numpy as np
 
+from keras_genai import compat
 from keras_genai.checks import check_integer, check_number
 from keras_genai.files.paths import as_path
 from keras_genai.files.text import read_bytes
 from keras_genai.files.writing import append_bytes, write_bytes
+from keras_genai.replicas import on_several_workers
+from keras_genai.training import workers
 from keras_genai.training.errors import writing
 from keras_genai.training.log import plain, sound_lines
 
@@ -21,7 +24,8 @@ class Rollouts(keras.callbacks.Callback):
 
     Prompts come in another order each time that all of them have been used. What is
     drawn is a function of the seed, the step and the weights, so that a run goes on
-    after a crash as if there had been none.
+    after a crash as if there had been none. Of several workers each writes all of it,
+    and a part of each batch is learned on each.
 
     Args:
         prompts: list of prompts, see `PolicyTuning.refill`.
@@ -36,6 +40,7 @@ class Rollouts(keras.callbacks.Callback):
         TypeError: if an argument is of a wrong type.
         ValueError: if it is out of range, if there are no prompts, or, in `fit`, if
             several steps are done at once that do not divide `every`.
+        TrainingError: if several workers write, or are rewarded for, different things.
     """
 
     def __init__(self, prompts, every=1, seed=0, path=None, shown=8):
@@ -61,7 +66,7 @@ class Rollouts(keras.callbacks.Callback):
         self.is_new, self.is_cut = True, False
 
     def on_train_batch_begin(self, batch, logs=None):
-        step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        step = int(compat.batches_seen(self.model.optimizer).numpy())
         if step % self.every == 0 or (self.is_new and not self.model.has_rollout):
             self._refill(step)
         self.is_new = False
@@ -72,7 +77,10 @@ class Rollouts(keras.callbacks.Callback):
         seed = np.random.SeedSequence([self.seed, step]).generate_state(1, "uint64")[0]
         once = self.every == 1
         written = self.model.refill(chosen, int(seed) % 2**63, once)
-        if self.path is not None:
+        strategy = workers.strategy_of(self.model)
+        if on_several_workers(strategy):
+            workers.check_alike(strategy, "rollouts", json.dumps(plain(written)))
+        if self.path is not None and workers.is_chief(strategy):
             self._write(step, written[: self.shown])
 
     def _chosen(self, turn):

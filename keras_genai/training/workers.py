@@ -11,6 +11,7 @@ and validate at the same steps, also those that write nothing.
 
 import contextlib
 import functools
+import zlib
 
 import tensorflow as tf
 
@@ -108,6 +109,26 @@ def check_together(strategy, step, folder):
             f"All workers must read the checkpoints of one folder, on a file system "
             f"that they share. Received: {folder}, where they begin at the steps "
             f"{', '.join(map(str, steps))}",
+            exit_code=2,
+        )
+
+
+def check_alike(strategy, name, text):
+    """Refuses to go on when workers made different things of the same.
+
+    Args:
+        strategy: `tf.distribute.Strategy`.
+        name: str, what they made.
+        text: str, what this one made, written down.
+
+    Raises:
+        TrainingError: if another one made something else.
+    """
+    if len({*meet(strategy, zlib.crc32(text.encode()))}) > 1:
+        raise TrainingError(
+            f"All workers must have the same {name}, as functions of seed and step: "
+            "machines alike, and rewards that depend on nothing else. Received: "
+            "different ones",
             exit_code=2,
         )
 

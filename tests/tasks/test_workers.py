@@ -4,19 +4,14 @@ This file, run as a program, is one of the two.
 """
 
 import contextlib
-import json
-import os
-import pathlib
-import socket
-import subprocess
 import sys
 
 import numpy as np
 import pytest
+from two_workers import run_two
 
 ROWS, LENGTH, VOCABULARY, SHAPE = 4, 5, 11, (8, 8, 1)
 NAMES = ("GPT", "PixelCNN", "Pix2Pix")  # a text, a picture and two networks
-SECONDS = 240
 
 
 def makers():
@@ -101,41 +96,12 @@ def work(path):
     np.savez(path, **found)
 
 
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """list of what each of two workers found."""
-    root = pathlib.Path(__file__).parents[2]
     folder = tmp_path_factory.mktemp("workers")
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     paths = [folder / f"{index}.npz" for index in range(2)]
-    workers = []
-    try:
-        for index, path in enumerate(paths):
-            place = {
-                "cluster": {"worker": addresses},
-                "task": {"type": "worker", "index": index},
-            }
-            with open(path.with_suffix(".err"), "w", encoding="utf-8") as said:
-                command = [sys.executable, __file__, path]
-                environment = {**os.environ, "TF_CONFIG": json.dumps(place)}
-                workers.append(
-                    subprocess.Popen(command, cwd=root, env=environment, stderr=said)
-                )
-        for worker, path in zip(workers, paths, strict=True):
-            said = path.with_suffix(".err")
-            assert not worker.wait(SECONDS), said.read_text("utf-8")[-3000:]
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
+    run_two(__file__, paths.__getitem__)
     return [np.load(path) for path in paths]
 
 
@@ -152,5 +118,4 @@ def test_two_workers_learn_what_one_device_does(name, found):
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "")
     work(sys.argv[1])

@@ -12,6 +12,7 @@ import pytest
 from amid_updates import Process, check_that_it_goes_on_to_the_bit
 from toy_strings import REFERENCE, policy, worth
 
+from keras_genai import compat
 from keras_genai.tasks.advantages import LeaveOneOut
 from keras_genai.tasks.objectives import KL
 from keras_genai.tasks.policy import PolicyTuning
@@ -45,7 +46,7 @@ class Told:
         callback.set_model(self)
         callback.on_train_begin()
         for step in steps:
-            self.optimizer.iterations.assign(step)
+            compat.batches_seen(self.optimizer).assign(step)
             callback.on_train_batch_begin(0)
 
 
@@ -58,6 +59,14 @@ def test_a_policy_writes_every_so_many_steps_with_a_seed_of_the_step():
     again.has_rollout = True  # a run that goes on amid a rollout's updates
     again.go(Rollouts("abcdefg", every=4), range(6, 10))
     assert again.asked == told.asked[2:]
+
+
+def test_batches_are_counted_where_gradients_are_accumulated():
+    told, often = Told(), Told()
+    often.optimizer = keras.optimizers.SGD(gradient_accumulation_steps=2)
+    for each in (told, often):
+        each.go(Rollouts("abcdefg", every=4), range(10))
+    assert often.asked == told.asked
 
 
 @pytest.mark.parametrize("every", [1, 2])

@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import pytest
 import tensorflow as tf
 from linear_run import go, linear
 from tiny_run import Splits as Tiny
+from two_workers import free_ports
 
 from keras_genai import training
 from keras_genai.training import environment, strategy, workers
@@ -79,6 +79,14 @@ def test_workers_that_begin_apart_are_refused(monkeypatch):
     workers.check_together(None, 0, "folder")
     with pytest.raises(training.TrainingError, match="at the steps 40, 0"):
         workers.check_together(None, 40, "folder")
+
+
+def test_workers_that_write_different_rollouts_are_refused(monkeypatch):
+    monkeypatch.setattr(workers, "meet", lambda strategy, number: [number, 5])
+    with pytest.raises(training.TrainingError, match="the same rollouts"):
+        workers.check_alike(None, "rollouts", "a text")
+    monkeypatch.setattr(workers, "meet", lambda strategy, number: [number, number])
+    workers.check_alike(None, "rollouts", "a text")
 
 
 def test_who_follows_reads_and_writes_nothing(tmp_path, monkeypatch):
@@ -157,8 +165,7 @@ def test_two_workers_learn_as_two_replicas_and_survive_a_loss(tmp_path):
 
 def _started(folder, steps, slowly=False):
     """Two processes that train together."""
-    ports = [_free_port() for _ in range(2)]
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
     paths = [str(HERE.parent), str(HERE.parents[1])]
     code = f"import sys; sys.path[:0] = {paths!r}; import test_several_workers"
     call = f"test_several_workers.main({str(folder)!r}, {steps}, {slowly})"
@@ -185,12 +192,6 @@ def _finished(folder, steps):
     texts = [(folder.parent / f"{index}.txt").read_text() for index in range(2)]
     assert codes == [0, 0], texts[0][-2000:]
     return [json.loads(text.splitlines()[-1]) for text in texts]
-
-
-def _free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def main(folder, steps, slowly):
