@@ -119,7 +119,7 @@ PACKAGES = {
             "sizes sources text_codes two_optimizers values"
         ),
         hidden=words(
-            "Advantages Completions Config CriticError Estimator Format Ratings "
+            "Advantages Completions Config CriticError Estimator Format Names Ratings "
             "Surrogate"
         ),
     ),

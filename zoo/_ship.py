@@ -166,7 +166,7 @@ def _replacing(target):
     from keras_genai.files.folders import replacing_folder
     from keras_genai.tasks import manifests
 
-    known = {*manifests.own_names(target), manifests.MANIFEST, *manifests.OWN}
+    known = manifests.Names(*manifests.own_names(target))
     with replacing_folder(target, known) as scratch:
         yield scratch
 

@@ -7,8 +7,7 @@ import shutil
 import ml_dtypes
 from safetensors.numpy import save_file
 
-from keras_genai.files import int8
-from keras_genai.files.tensors import read_header
+from keras_genai.files import int8, shards
 from keras_genai.tasks import manifests, presets
 
 
@@ -31,16 +30,17 @@ def write(preset, folder, dtype, card):
     """
     sums = manifests.read_manifest(preset)
     manifests.check(preset, sums, sums.keys() - {manifests.CARD})
-    for name in sums.keys() - {manifests.CARD, manifests.WEIGHTS}:
-        shutil.copyfile(preset / name, folder / name)
-    save_file(_arrays(preset, dtype), folder / manifests.WEIGHTS)
+    for name in sums.keys() - {manifests.CARD}:
+        if not shards.is_file_of(name):
+            shutil.copyfile(preset / name, folder / name)
+    save_file(_arrays(preset, dtype), folder / shards.WEIGHTS)
     manifests.seal(folder, card)
 
 
 def main_dtype(folder):
     """The dtype, as NumPy calls it, that most bytes of a preset's tensors are of."""
     sizes = collections.Counter()
-    for tensor in read_header(folder / manifests.WEIGHTS).values():
+    for tensor in shards.read(folder).values():
         dtype = tensor.numpy_dtype
         sizes[dtype.name] += dtype.itemsize * math.prod(tensor.shape)
     return sizes.most_common(1)[0][0]
@@ -49,7 +49,7 @@ def main_dtype(folder):
 def _arrays(preset, dtype):
     tables = presets.read_json(preset / manifests.CONFIG).get("tables", [])
     arrays = {}
-    for name, tensor in int8.joined(read_header(preset / manifests.WEIGHTS)).items():
+    for name, tensor in int8.joined(shards.read(preset)).items():
         array = tensor.read()
         is_float = array.dtype.name in ("float32", "bfloat16")
         kept = dtype == "float32" or name in tables or not is_float

@@ -10,13 +10,13 @@ weights, and only then the numbers, one tensor at a time.
 
 import contextlib
 import dataclasses
+import functools
 import json
 import warnings
 
 import keras
 import numpy as np
 import pydantic
-from safetensors.numpy import save_file
 
 from keras_genai import compat
 from keras_genai.convert.chat import read_turns
@@ -29,7 +29,7 @@ from keras_genai.convert.sentence_transformers import (
     has_modules,
     read_sentence,
 )
-from keras_genai.convert.tensors import WEIGHTS, Tensors
+from keras_genai.convert.tensors import Tensors
 from keras_genai.convert.tokenizer_files import (
     TOKENIZER_CONFIG,
     read_options,
@@ -37,6 +37,7 @@ from keras_genai.convert.tokenizer_files import (
     write_tokenizer,
 )
 from keras_genai.data.template_turns import TemplateTurns
+from keras_genai.files import shards
 from keras_genai.tasks import presets
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.filling import build_filled
@@ -176,19 +177,20 @@ def outlined(build, depths):
     return model
 
 
-def write(model, folder):
+def write(model, folder, max_shard_size=shards.LARGEST_SHARD):
     """Writes what transformers reads: config.json, model.safetensors, tokenizer files.
 
     Args:
         model: `Task` of a class that a family has.
         folder: path of an existing folder.
+        max_shard_size: see `keras_genai.files.shards.write`.
 
     Raises:
         ValueError: if no family has such a model, or cannot express this one.
     """
-    architecture, config, arrays = described(model)
+    architecture, config, tensors = described(model)
     write_object(folder / CONFIG, config)
-    save_file(arrays, folder / WEIGHTS, metadata={"format": "pt"})
+    shards.write(folder, tensors, max_shard_size, {"format": "pt"})
     if architecture.generation is not None:
         write_object(folder / GENERATION, architecture.generation(model))
     for name, content in architecture.files(model).items():
@@ -210,8 +212,8 @@ def described(model):
         model: see `write`.
 
     Returns:
-        `(architecture, config, arrays)`: `Architecture`; dict of config.json; and dict
-        of arrays by the names of tensors, float32 or bfloat16.
+        `(architecture, config, tensors)`: `Architecture`; dict of config.json; and dict
+        of `keras_genai.files.shards.Stored` by name, float32 or bfloat16.
 
     Raises:
         ValueError: see `write`.
@@ -224,18 +226,33 @@ def described(model):
         **architecture.describe(model),
     }
     weights = model.preset_weights()
-    arrays = architecture.computed(model)
+    computed = architecture.computed(model)
+    tensors = {name: shards.Stored.of(array) for name, array in computed.items()}
     for rule in (*architecture.rules(model), *architecture.head(model)):
-        ours = [_stored(weights.pop(path)) for path in rule.ours]
-        for name, array in zip(rule.theirs, rule.write(*ours), strict=True):
-            arrays[name] = np.asarray(array, order="C")  # scalars, too
+        tensors |= _stored(rule, [weights.pop(path) for path in rule.ours])
     if weights:
         raise ValueError(f"{architecture.name} has no place for {sorted(weights)}")
-    return architecture, config, arrays
+    return architecture, config, tensors
 
 
-def _stored(weight):
-    """The array of a weight: float32, or bfloat16 if it is of that itself."""
+def _stored(rule, weights):
+    """dict of `Stored` by the names of a rule, whose arrays are made anew when read."""
+
+    def read(name):
+        return arrays()[name]
+
+    def arrays():
+        found = rule.write(*map(_array, weights))
+        return dict(zip(rule.theirs, map(np.asarray, found), strict=True))
+
+    return {
+        name: shards.Stored(array.shape, array.dtype, functools.partial(read, name))
+        for name, array in arrays().items()
+    }
+
+
+def _array(weight):
+    """float32, or bfloat16 if a weight is of that itself."""
     array = weight.numpy()
     return array if weight.dtype == "bfloat16" else array.astype("float32")
 

@@ -2,10 +2,9 @@
 
 import pathlib
 
-from keras_genai.files.tensors import read_header
-from keras_genai.tasks.presets import PresetError, as_preset_error, read_json
+from keras_genai.files.shards import INDEX, WEIGHTS, read
+from keras_genai.tasks.presets import PresetError, as_preset_error
 
-WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5")
 _FLOATS = ("F32", "F16", "BF16")
 
@@ -25,14 +24,12 @@ class Tensors:
 
     def __init__(self, folder):
         folder = pathlib.Path(folder)
-        if (folder / WEIGHTS).is_file():
-            self._tensors = _read_header(folder / WEIGHTS)
-        elif (folder / INDEX).is_file():
-            self._tensors = _read_shards(folder)
-        else:
+        if not any((folder / name).is_file() for name in (WEIGHTS, INDEX)):
             pickles = [name for name in PICKLES if (folder / name).exists()]
             hint = f"; {pickles[0]} is not read, it may run code" if pickles else ""
             raise PresetError(f"{folder} has no {WEIGHTS}{hint}")
+        with as_preset_error():
+            self._tensors = read(folder)
 
     @property
     def shapes(self):
@@ -68,31 +65,3 @@ class Tensors:
             # The upper half of a float32.
             array = (array.view("<u2").astype("<u4") << 16).view("<f4")
         return array.astype("float32", copy=False)
-
-
-def _read_shards(folder):
-    index = read_json(folder / INDEX)
-    places = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(places, dict) or not places:
-        raise PresetError(f"{folder / INDEX} has no `weight_map`")
-    tensors = {}
-    for shard in sorted({str(name) for name in places.values()}):
-        if pathlib.PurePath(shard).name != shard or not shard.endswith(".safetensors"):
-            raise PresetError(
-                f"{folder / INDEX}: a shard must be a .safetensors file beside it. "
-                f"Received: {shard!r}"
-            )
-        found = _read_header(folder / shard)
-        expected = {name for name, place in places.items() if place == shard}
-        if found.keys() != expected:
-            raise PresetError(
-                f"{folder / shard} and {INDEX} differ in "
-                f"{', '.join(sorted(found.keys() ^ expected)[:4])}"
-            )
-        tensors.update(found)
-    return tensors
-
-
-def _read_header(path):
-    with as_preset_error():
-        return read_header(path)

@@ -67,7 +67,7 @@ def write(model, path, dtype="f32"):
 
 def _described(model):
     try:
-        _, config, arrays = described(model)
+        _, config, tensors = described(model)
     except ValueError:
         network = model.network
         gguf_families.refuse(
@@ -80,7 +80,7 @@ def _described(model):
             f"none is written for {config['model_type']}, but for "
             f"{', '.join(gguf_families.ARCHITECTURES)}"
         )
-    return name, config, arrays
+    return name, config, {key: tensor.read() for key, tensor in tensors.items()}
 
 
 def _write(gguf, path, model, name, config, arrays, dtype):

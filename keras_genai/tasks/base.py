@@ -12,6 +12,7 @@ from keras_genai import compat, replicas
 from keras_genai.data.tokenizer import Tokenizer
 from keras_genai.declared import Declared, fields
 from keras_genai.files.paths import AnyPath, as_path
+from keras_genai.files.shards import LARGEST_SHARD
 from keras_genai.layers import quantized
 from keras_genai.modalities.base import Modality
 from keras_genai.networks.base import Network
@@ -335,7 +336,9 @@ class Task(Declared):
             )
         return model
 
-    def save_to_preset(self, folder, card=None, format="keras_genai"):
+    def save_to_preset(
+        self, folder, card=None, format="keras_genai", max_shard_size=LARGEST_SHARD
+    ):
         """Writes config.json, model.safetensors, tokenizer.json and README.md.
 
         Args:
@@ -344,14 +347,16 @@ class Task(Declared):
             card: str or `None` (that of `keras_genai.tasks.cards`). Text of README.md;
                 one that a person has changed stays.
             format: str. `"huggingface"` writes a folder that transformers reads.
+            max_shard_size: int, bytes, or str such as `"5GB"`. Larger weights are
+                shared out: model-00001-of-00002.safetensors and so on, and an index.
 
         Raises:
-            ValueError: if there is no such format, if it cannot hold this model, if a
-                weight is not finite, or if anything is in the folder that is not of a
-                preset; `keras_genai.tasks.presets.check_target` tells that before
-                training.
+            ValueError: if there is no such format or size, if it cannot hold this
+                model, if a weight is not finite, or if anything is in the folder that
+                is not of a preset; `keras_genai.tasks.presets.check_target` tells that
+                before training.
         """
-        presets.save(self, folder, card, format)
+        presets.save(self, folder, card, format, max_shard_size)
 
     def quantize(self, mode="int8", config=None, filters=None, **kwargs):
         """Weights of few bits, as `keras_genai.layers.quantized.quantize` makes them.

@@ -12,11 +12,12 @@ import re
 
 from keras_genai.files.folders import foreign
 from keras_genai.files.plain import parse_json
+from keras_genai.files.shards import INDEX, WEIGHTS, is_file_of
 from keras_genai.files.text import read_bytes, read_text
 from keras_genai.files.writing import file_hash, text_hash
 from keras_genai.tasks.refusals import PresetError, as_preset_error, listed
 
-CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 CARD, MANIFEST = "README.md", "manifest.json"
 # Data in the formats that are read here: what is taken from a hub, and all that a
 # folder of ours can hold.
@@ -26,9 +27,23 @@ DATA = (
     "chat_template.jinja",
     *("model.safetensors", "model-*.safetensors"),
 )
-OWN = frozenset({CONFIG, WEIGHTS, TOKENIZER, CARD})
+OWN = frozenset({CONFIG, TOKENIZER, CARD})  # and those of the weights
 _TEXT = ("*.json", "*.txt", "*.md")
 _LARGEST = 2**20  # bytes
+
+
+class Names:
+    """Names of the files that a preset of ours may have, beside others.
+
+    Args:
+        *others: str.
+    """
+
+    def __init__(self, *others):
+        self._names = {MANIFEST, *OWN, *others}
+
+    def __contains__(self, name):
+        return name in self._names or is_file_of(name)
 
 
 def read_manifest(folder):
@@ -134,7 +149,8 @@ def _is_manifest(content):
     sums = content["sha256"]
     return (
         isinstance(sums, dict)
-        and sums.keys() >= {CONFIG, WEIGHTS}
+        and CONFIG in sums
+        and bool({WEIGHTS, INDEX} & sums.keys())
         and all(_is_data(name) and _is_sum(value) for name, value in sums.items())
     )
 

@@ -1,9 +1,9 @@
 """Presets: a model in a folder of plain data, nothing in it that can run.
 
-`config.json` names the class and its arguments, `model.safetensors` holds the
-weights, `tokenizer.json` the tokenizer, `README.md` says what it is, and
-`manifest.json` the sha256 of each. A folder is written beside its place and
-moved there whole; it is read only if every file but the card is what the manifest
+`config.json` names the class and its arguments, `model.safetensors` holds the weights,
+or several such files of large ones, `tokenizer.json` the tokenizer, `README.md` says
+what it is, and `manifest.json` the sha256 of each. A folder is written beside its place
+and moved there whole; it is read only if every file but the card is what the manifest
 says, and no weight takes memory before all names and shapes have been compared.
 Weights may be stored in 16 bits, or in 8 as `keras_genai.files.int8` says; the model
 is of the dtype that its arguments say.
@@ -14,6 +14,7 @@ when we write them, and need none to be read.
 
 import collections
 import dataclasses
+import functools
 import importlib
 import json
 import pathlib
@@ -22,20 +23,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
+import ml_dtypes
 import numpy as np
 import pydantic
-from safetensors.numpy import save_file
 
 from keras_genai import registry
 from keras_genai.data.tokenizer import Tokenizer
-from keras_genai.files import int8, plain
+from keras_genai.files import int8, plain, shards
 from keras_genai.files.folders import real_folder, replacing_folder
 from keras_genai.files.paths import AnyPath, as_path
-from keras_genai.files.tensors import is_finite, read_header
+from keras_genai.files.tensors import is_finite
 from keras_genai.files.text import read_text
 from keras_genai.tasks import cards, manifests, sizes
 from keras_genai.tasks.filling import build_filled
-from keras_genai.tasks.manifests import CONFIG, MANIFEST, TOKENIZER, WEIGHTS
+from keras_genai.tasks.manifests import CONFIG, MANIFEST, TOKENIZER
 from keras_genai.tasks.overrides import overridden
 from keras_genai.tasks.refusals import PresetError, as_preset_error, listed
 
@@ -48,6 +49,7 @@ LARGEST_CONFIG = 4 * 2**20  # bytes
 # These call `add_format` when they are imported, which waits until a folder asks.
 _KNOWN_FORMATS = ("keras_genai.convert.huggingface",)
 _formats: dict[str, "Format"] = {}
+_DTYPES = {"bfloat16": ml_dtypes.bfloat16}  # those that NumPy does not know by name
 
 
 class Config(pydantic.BaseModel):
@@ -78,7 +80,7 @@ def add_format(name, recognizes, read, write):
         recognizes: `recognizes(config)`, whether a folder with this config.json, a
             dict, is of this kind.
         read: `read(folder, **overrides)` that returns the model.
-        write: `write(model, folder)` into an empty folder.
+        write: `write(model, folder, max_shard_size)` into an empty folder.
     """
     _formats[name] = Format(recognizes, read, write)
 
@@ -89,7 +91,13 @@ def _all_formats():
     return _formats
 
 
-def save(model, folder, card=None, format=OWN_FORMAT):
+def save(
+    model,
+    folder,
+    card=None,
+    format=OWN_FORMAT,
+    max_shard_size=shards.LARGEST_SHARD,
+):
     """Writes `model`, a `Task`, as a preset.
 
     Args:
@@ -99,19 +107,22 @@ def save(model, folder, card=None, format=OWN_FORMAT):
         card: str or `None` (that of `cards`), the text of README.md. One that a person
             has changed stays as it is.
         format: str, `"keras_genai"`, or `"huggingface"` for transformers.
+        max_shard_size: int or str, see `keras_genai.files.shards.write`.
 
     Raises:
         PresetError: if `folder` holds something that is not of a preset, if a weight
             is not finite, or if no file could bring the model back. What was in
             `folder` is then as it was.
-        ValueError: if there is no such format, or if it cannot hold the model.
+        ValueError: if there is no such format, if it cannot hold the model, or if
+            `max_shard_size` is no size.
     """
     _check_format(model, format)
     folder = check_target(folder)
-    names = manifests.own_names(folder)
+    names = manifests.Names(*manifests.own_names(folder))
     kept = manifests.edited_card(folder)
-    with replacing_folder(folder, {*names, MANIFEST, *manifests.OWN}) as scratch:
-        (_write if format == OWN_FORMAT else _formats[format].write)(model, scratch)
+    write = _write if format == OWN_FORMAT else _formats[format].write
+    with replacing_folder(folder, names) as scratch:
+        write(model, scratch, max_shard_size)
         manifests.seal(scratch, card or cards.card(model), kept)
 
 
@@ -165,7 +176,7 @@ def from_preset(folder: AnyPath, **overrides: Any) -> "Task":
                 return format.read(place, **overrides)
     if not sealed:
         raise PresetError(f"{place} is not a preset folder: it has no {MANIFEST}")
-    if sums.keys() - manifests.OWN:
+    if any(name not in manifests.Names() for name in sums):
         raise PresetError(f"{place / MANIFEST} names files that are not a preset's")
     if TOKENIZER not in sums and (place / TOKENIZER).exists():
         raise PresetError(f"{place / TOKENIZER} is not in the manifest")
@@ -242,7 +253,7 @@ def _check_format(model, format):
         )
 
 
-def _write(model, folder):
+def _write(model, folder, max_shard_size):
     if model.tokenizer is not None:
         with as_preset_error():
             _check_ids(model.tokenizer, model)
@@ -250,13 +261,21 @@ def _write(model, folder):
     weights = model.preset_weights()
     config = registry.to_plain(model)["config"]
     sizes.check_config(config, len(weights) + len(tables))
-    arrays = {path: _finite(path, variable) for path, variable in weights.items()}
+    tensors = {
+        path: shards.Stored(
+            tuple(variable.shape),
+            np.dtype(_DTYPES.get(variable.dtype, variable.dtype)),
+            functools.partial(_finite, path, variable),
+        )
+        for path, variable in weights.items()
+    }
+    tensors |= {path: shards.Stored.of(table) for path, table in tables.items()}
     content = Config(
         format=FORMAT, model=type(model).__name__, config=config, tables=sorted(tables)
     )
     text = json.dumps(content.model_dump(), indent=1, ensure_ascii=False)
     (folder / CONFIG).write_bytes(text.encode("utf-8"))
-    save_file({**arrays, **tables}, folder / WEIGHTS)
+    shards.write(folder, tensors, max_shard_size)
     if model.tokenizer is not None:
         (folder / TOKENIZER).write_bytes(model.tokenizer.to_json().encode("utf-8"))
 
@@ -305,14 +324,16 @@ def _open(folder, sums, config, overrides):
 
     try:
         with as_preset_error():
-            tensors = read_header(folder / WEIGHTS)
+            tensors = shards.read(folder)
+            _check_files(folder, sums, tensors)
             tables = _take(tensors, config.tables, folder)
             tensors = int8.joined(tensors)
             model = build_filled(build, find_readers, sizes.Allowance(tensors.values()))
             if tables:
                 model.set_tables({name: table.read() for name, table in tables.items()})
     except PresetError:
-        manifests.check(folder, sums, [WEIGHTS])  # damage explains all the rest
+        # Damage explains all the rest.
+        manifests.check(folder, sums, filter(shards.is_file_of, sums))
         raise
     if TOKENIZER in sums:
         with as_preset_error(folder / TOKENIZER):
@@ -321,6 +342,16 @@ def _open(folder, sums, config, overrides):
             _check_ids(tokenizer, model)
             model.tokenizer = tokenizer
     return model
+
+
+def _check_files(folder, sums, tensors):
+    """Raises if the manifest names other files of weights than those that were read."""
+    named = {name for name in sums if shards.is_file_of(name)} - {shards.INDEX}
+    read = {tensor.path.name for tensor in tensors.values()}
+    if named != (read or {shards.WEIGHTS}):
+        raise PresetError(
+            f"{folder / MANIFEST} names other files than the weights are in"
+        )
 
 
 def _check_ids(tokenizer, model):
@@ -338,7 +369,9 @@ def _take(tensors, names, folder):
     """Removes the tables from among the tensors."""
     missing = sorted(set(names) - tensors.keys())
     if missing:
-        raise PresetError(f"{folder / WEIGHTS} lacks the tables {listed(missing)}")
+        raise PresetError(
+            f"{folder / shards.WEIGHTS} lacks the tables {listed(missing)}"
+        )
     return {name: tensors.pop(name) for name in set(names)}
 
 
@@ -360,7 +393,9 @@ def _compare(model, tensors, folder):
         f"{kind}: {listed(found)}" for kind, found in problems.items() if found
     )
     if text:
-        raise PresetError(f"{folder / WEIGHTS} does not fit {model.name}: {text}")
+        raise PresetError(
+            f"{folder / shards.WEIGHTS} does not fit {model.name}: {text}"
+        )
 
 
 def _is_kind(stored, wanted):

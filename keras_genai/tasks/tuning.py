@@ -4,6 +4,7 @@ import functools
 
 import keras
 
+from keras_genai.files.shards import LARGEST_SHARD
 from keras_genai.tasks.base import Task
 from keras_genai.tasks.calls import compile_arguments
 from keras_genai.tasks.reference import check_texts, settle
@@ -73,6 +74,8 @@ class Tuning(Task):
         """What the policy makes: its own `generate`."""
         return self.policy.generate(*args, **kwargs)
 
-    def save_to_preset(self, folder, card=None, format="keras_genai"):
+    def save_to_preset(
+        self, folder, card=None, format="keras_genai", max_shard_size=LARGEST_SHARD
+    ):
         """Writes the policy; see `Task.save_to_preset`. It opens as what it is."""
-        self.policy.save_to_preset(folder, card, format)
+        self.policy.save_to_preset(folder, card, format, max_shard_size)

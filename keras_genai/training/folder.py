@@ -33,6 +33,8 @@ RUN_FILES = (
     *(f"{name}.tmp" for name in SINGLE_FILES),  # of earlier versions
     "preset/config.json",
     "preset/model.safetensors",
+    "preset/model.safetensors.index.json",
+    "preset/model-*.safetensors",
     "preset/tokenizer.json",
     "preset/manifest.json",
     "preset/README.md",
