@@ -15,8 +15,8 @@ from keras_genai.modalities.table import Table
 from keras_genai.modalities.text import Label
 from zoo import __main__ as command
 from zoo import _images, _useful_samples
-from zoo._useful import lines, titled
 from zoo._useful_kinds import KINDS, PictureSamples, kind_of
+from zoo._useful_table import lines, titled
 
 SEEDS = ["--seeds", "2"]
 

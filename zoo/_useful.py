@@ -8,14 +8,6 @@ from zoo._opening import locate, open_model
 OUT = "runs/useful/{}"  # its folder, unless `--out` names another
 RECORD, PICTURE, KEPT = "useful.json", "useful.png", "kept"
 FEW, SEEDS = 100, 3
-TITLES = {
-    "real": "{real} real",
-    "synthetic": "{synthetic} synthetic",
-    "both": "{real} real + {synthetic} synthetic",
-    "few": "{few} real",
-    "few_and_synthetic": "{few} real + {synthetic} synthetic",
-    "shuffled": "{synthetic} synthetic, shuffled labels",
-}
 
 
 def useful(options):
@@ -31,7 +23,7 @@ def useful(options):
     model = open_model(place, options.name, "sample", options.int8)
     from keras_genai.evaluation.usefulness import score_usefulness
     from keras_genai.files.writing import write_bytes, write_text
-    from zoo import _useful_kinds, _useful_picture, _useful_samples
+    from zoo import _useful_kinds, _useful_picture, _useful_samples, _useful_table
 
     kind = _useful_kinds.kind_of(model, options.name)
     data = _useful_samples.data(kind, options)
@@ -46,29 +38,8 @@ def useful(options):
     record = _record(options, data, made, found)
     write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
     write_bytes(folder / PICTURE, _useful_picture.picture(record))
-    print("\n".join(lines(record)))
+    print("\n".join(_useful_table.lines(record)))
     print(f"recorded in {folder}")
-
-
-def lines(record):
-    """Yields the lines of the table of a record."""
-    test, chance = record["test"], record["chance"]
-    yield f"{record['name']} on {record['data']}; {record['labels']}"
-    noun = record["noun"]
-    yield f"accuracy on {test:,} real test {noun} (the commonest class: {chance:.4f})"
-    yield f"{'learned from':36}{'mean':>10}{'deviation':>12}"
-    for title, row in titled(record):
-        yield f"{title:36}{row['mean']:10.4f}{row['deviation']:12.4f}"
-    few = record["few"]
-    yield f"the synthetic ones add {record['gain']:+.4f} to {few:,} real ones"
-
-
-def titled(record):
-    """Yields what classifiers learned from, in words, and the figures of it."""
-    rows = record["accuracies"]
-    sizes = {name: f"{row['samples']:,}" for name, row in rows.items()}
-    for name, row in rows.items():
-        yield TITLES[name].format(**sizes), row
 
 
 def _check_few(few, real):

@@ -5,7 +5,7 @@ import io
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from zoo._useful import titled
+from zoo._useful_table import titled
 
 REAL, SYNTHETIC, CONTROL = "#2f6690", "#c1440e", "#8a8a8a"
 COLOURS = {"real": REAL, "few": REAL, "shuffled": CONTROL}  # else SYNTHETIC
