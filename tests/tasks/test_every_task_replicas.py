@@ -19,6 +19,9 @@ HERE = __file__
 BATCHES = 2
 # Their rows are to be alike: see test_gan_replicas.py.
 RIVALS = ("CycleGAN", "GAN", "Pix2Pix", "StyleGAN")
+FAR = 1e-5
+# A bound is 1,000 times a difference of float32 probabilities, which are rounded.
+FARTHER = {"TableDiffusion": 1e-4}
 
 
 def fix_noise():
@@ -138,11 +141,12 @@ def found(tmp_path_factory):
 def test_it_learns_what_one_device_does(way, name, found):
     (alone,) = found["alone"]
     assert np.linalg.norm(alone[f"{name} change"]) > 1e-2
+    far = FARTHER.get(name, FAR)
     for process in found[way]:
         for part in ("change", "logs", "scores"):
             expected = alone[f"{name} {part}"]
             np.testing.assert_allclose(
-                process[f"{name} {part}"], expected, 1e-5, 1e-5, err_msg=part
+                process[f"{name} {part}"], expected, far, far, err_msg=part
             )
 
 
