@@ -4,24 +4,29 @@ Run:  python -m pip install -e ".[bench]"
       python benchmarks/serving_load.py --rounds 3
       npm install --ignore-scripts node-llama-cpp
       python benchmarks/serving_load.py --sides engine,llama --node . --gguf gpt2.gguf
+      python benchmarks/serving_load.py --sides engine,http --folder gpt2
 
 Each client asks, reads all of the answer and asks again; there are 1, 2, 4, 8 and 16 of
 them. All sides have the 124M shape of GPT-2 in float32 with random weights, and get the
-same prompts, of 16 to 256 random tokens, and write 64 to 128. There is no HTTP on any
-side. `transformers` is its continuous batching, `llama` llama.cpp, as node-llama-cpp
-brings it; it needs the folder that has `node_modules` and a file of such a model, as
-`keras-genai export --format gguf` writes it.
+same prompts, of 16 to 256 random tokens, and write 64 to 128. `http` is the engine in
+a process of `keras-genai serve`, asked for streams by clients in this one; there is no
+HTTP on the other sides. `transformers` is its continuous batching, `llama` llama.cpp,
+as node-llama-cpp brings it; it needs the folder that has `node_modules` and a file of
+such a model, as `keras-genai export --format gguf` writes it; `http` a folder of one,
+with a tokenizer.
 
 Printed for each number of clients: tokens a second; milliseconds to the first token,
 median and 99th percentile; between two tokens, 99th percentile.
 """
 
 import argparse
+import atexit
 import json
 import pathlib
 import queue
 import statistics
 import subprocess
+import sys
 import threading
 import time
 
@@ -139,6 +144,45 @@ def engine(options):
     return lambda: loads(options, ask)
 
 
+def http(options):
+    """Ours, behind HTTP."""
+    import httpx
+
+    if not options.folder:
+        raise ValueError("`--folder` must be given for the side `http`")
+    rows, length = max(options.clients), sum(PROMPTS[1:] + TOKENS[1:])
+    command = [sys.executable, "-m", "zoo", "serve", options.folder, "--port", "0"]
+    command += ["--rows", str(rows), "--context", str(length)]
+    if options.weights != "float32":
+        command.append(f"--{options.weights}")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    atexit.register(process.terminate)
+    said = iter(process.stdout.readline, "")
+    address = next(line.strip() for line in said if line.startswith("http"))
+    if not any(line.strip() == "ready" for line in said):
+        raise RuntimeError("the server did not start; what it said is above")
+    client = httpx.Client(base_url=address, timeout=600)
+    model = client.get("/v1/models").json()["data"][0]["id"]
+
+    def ask(prompt, tokens):
+        body = {"model": model, "prompt": prompt, "max_tokens": tokens, "seed": 0}
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+        seen = 0
+        with client.stream("POST", "/v1/completions", json=body) as answer:
+            for line in answer.iter_lines():
+                if not line.startswith("data: {"):
+                    continue
+                event = json.loads(line.removeprefix("data: "))
+                if usage := event.get("usage"):
+                    yield max(1, usage["completion_tokens"] - seen)
+                elif event["choices"][0]["text"]:
+                    seen += 1
+                    yield 1
+
+    list(ask([1, 2, 3], 4))
+    return lambda: loads(options, ask)
+
+
 def transformers(options):
     """Its continuous batching, which `transformers serve` can be told to use."""
     import torch
@@ -251,6 +295,9 @@ def print_loads(results):
     if "engine" in results and {1, 8} <= set(options["clients"]):
         own = best["engine", "8"] / best["engine", "1"]
         print(f"8 clients / 1 client: {own:.2f} (target >= 4)")
+        if "http" in results:
+            share = best["http", "8"] / best["engine", "8"]
+            print(f"http / engine at 8 clients: {share:.2f} (target >= 0.85)")
         for side, goal in (("transformers", 5), ("llama", 1.5)):
             if side in results:
                 ratio = best["engine", "8"] / best[side, "8"]
@@ -274,8 +321,9 @@ if __name__ == "__main__":
     )
     parser.add_argument("--node", help="folder with node_modules of node-llama-cpp")
     parser.add_argument("--gguf", help="file of a model of that shape")
+    parser.add_argument("--folder", help="of a model of that shape and its tokenizer")
     found = alternate.main(
-        {"engine": engine, "transformers": transformers, "llama": llama},
+        {"engine": engine, "http": http, "transformers": transformers, "llama": llama},
         parser,
         "round",
     )
