@@ -23,7 +23,7 @@ from zoo._settings import Settings
 from zoo.entry import kept, unwrapped
 
 # Among the fast tests, some of the quickest; all others run with -m slow.
-FAST = ("beta_vae_digits", "ngram_names", "sngan_digits")
+FAST = ("beta_vae_digits", "ngram_names")
 # One process tests all of an entry, so that it is built once.
 ENTRIES = [
     pytest.param(

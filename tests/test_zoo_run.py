@@ -69,6 +69,7 @@ def test_what_stops_the_scoring_loses_nothing(reason, entry, tmp_path):
     assert "loss" in (tmp_path / "preset" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_what_a_model_draws_is_not_drawn_again_where_it_has_learned(entry, tmp_path):
     fed = []
 

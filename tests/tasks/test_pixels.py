@@ -42,7 +42,9 @@ def test_a_changed_code_changes_only_what_follows_it(training):
             assert np.abs(after[place + 1] - before[place + 1]).max() > 1e-6
 
 
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    "compiled", [pytest.param(True, marks=pytest.mark.slow), False]
+)
 def test_drawn_codes_are_those_of_a_step_by_step_draw(compiled):
     model = make((3, 2, 1))
     model.jit_generate = compiled  # by XLA

@@ -184,7 +184,8 @@ def test_it_learns_from_a_file_and_comes_back(make, table, path, tmp_path):
         )
 
 
-@pytest.mark.parametrize("make", [diffusion, pytest.param(vae, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [diffusion, vae])
 def test_a_model_that_stopped_goes_on_as_if_it_had_not(make, table, path, tmp_path):
     def trained(model, epochs):
         model.fit(model.loader(path, 40, shuffle=False), epochs=epochs, verbose=0)

@@ -207,6 +207,7 @@ def test_the_loop_draws_from_what_the_whole_network_says(which, request):
     np.testing.assert_allclose(made, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_told_sound_is_the_same_in_any_company_to_its_last_sample():
     mel = Mel(RATE, 20, 10, 6)
     model = make(mel)

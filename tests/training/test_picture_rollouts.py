@@ -55,7 +55,8 @@ def run(process, folder, *more):
     return [variable.numpy() for variable in model.variables], outcome
 
 
-@pytest.mark.parametrize("name", ["DDPO", pytest.param("RWR", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["DDPO", "RWR"])
 def test_a_run_that_ended_amid_a_rollouts_updates_goes_on_to_the_bit(name, tmp_path):
     run_again = functools.partial(run, Process(tuning(name)))
     check_that_it_goes_on_to_the_bit(run_again, tmp_path)
