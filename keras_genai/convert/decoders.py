@@ -10,13 +10,15 @@ from typing import Annotated, Any, ClassVar
 
 import pydantic
 
+from keras_genai.convert.decoder_heads import Body, heads
 from keras_genai.convert.generation import warn_of_decoding
-from keras_genai.convert.known_settings import KnownSettings
+from keras_genai.convert.labels import LabelledSettings
 from keras_genai.convert.mapping import (
     Architecture,
     Count,
     Depth,
     Family,
+    Rate,
     Token,
     joined,
     linear,
@@ -39,18 +41,19 @@ ACTIVATIONS = {
     "gelu_new": "geglu",
     "gelu": "geglu_exact",
 }
+TAGGER_DROPOUT = 0.1  # of a head that labels tokens, if no file says it
 SLIDING, FULL = "sliding_attention", "full_attention"
 # Options that change no number here: of where a file came from, of training, and of how
 # texts are drawn, which `warn_of_decoding` looks at.
 HARMLESS = {
     *("attention_dropout", "embd_pdrop", "resid_pdrop", "pretraining_tp"),
-    *("problem_type", "id2label", "is_decoder", "cache_implementation"),
+    *("is_decoder", "cache_implementation"),
     *("transformers.js_config", "unsloth_version", "unsloth_fixed", "is_llama_config"),
     *("default_theta", "ignore_keys_at_rope_validation", "max_new_tokens"),
 }
 
 
-class DecoderSettings(KnownSettings):
+class DecoderSettings(LabelledSettings):
     """The settings that the families share.
 
     Attributes:
@@ -65,6 +68,7 @@ class DecoderSettings(KnownSettings):
         "pruned_heads": {},
         "quantization_config": None,
         "rope_interleaved": False,
+        "token_classification_bias": True,
     }
     harmless: ClassVar[set] = HARMLESS
     turns_part: ClassVar[bool] = False
@@ -86,10 +90,20 @@ class DecoderSettings(KnownSettings):
     partial_rotary_factor: Above | None = None
     original_max_position_embeddings: Count | None = None
     eos_token_id: Token | list[Token] | None = 2
+    classifier_dropout: Rate | None = None
 
     @property
     def depths(self):
         return {"depth": self.num_hidden_layers}
+
+    @property
+    def tagger_dropout(self):
+        """float: dropout of a head that labels tokens."""
+        return (
+            TAGGER_DROPOUT
+            if self.classifier_dropout is None
+            else self.classifier_dropout
+        )
 
     @property
     def activation(self):
@@ -195,24 +209,29 @@ def end_tokens(settings, generation):
     return tuple(dict.fromkeys(n for n in listed if type(n) is int and 0 <= n < size))
 
 
-def _build(settings, checkpoint, **overrides):
-    """The language model that a config.json describes."""
-    said = checkpoint.generation
-    warn_of_decoding(checkpoint.config if said is None else said)
-    width, heads = settings.hidden_size, settings.num_attention_heads
+def _network(settings):
+    """The arguments of the `GPT` that a config.json describes."""
+    width, count = settings.hidden_size, settings.num_attention_heads
     size = settings.head_dim
-    network = {
+    return {
         "vocabulary_size": settings.vocab_size,
         "context": settings.max_position_embeddings,
         "depth": settings.num_hidden_layers,
         "width": width,
-        "num_heads": heads,
-        "head_dim": None if size is None or size * heads == width else size,
+        "num_heads": count,
+        "head_dim": None if size is None or size * count == width else size,
         "inner_width": settings.intermediate_size,
         "style": settings.style,
     }
+
+
+def _build(settings, checkpoint, **overrides):
+    """The language model that a config.json describes."""
+    said = checkpoint.generation
+    warn_of_decoding(checkpoint.config if said is None else said)
+    network = GPT, _network(settings)
     ends = end_tokens(settings, said)
-    return made(CausalLM, {"network": (GPT, network)}, overrides, ends=ends)
+    return made(CausalLM, {"network": network}, overrides, ends=ends)
 
 
 def _describer(kind):
@@ -286,7 +305,8 @@ def _effects(style, network):
 def all_ends(model):
     """list of int: the tokens that end a text, the tokenizer's first."""
     end = getattr(model.tokenizer, "end_token", None)
-    return list(dict.fromkeys([*([] if end is None else [end]), *model.ends]))
+    more = getattr(model, "ends", ())  # of what writes
+    return list(dict.fromkeys([*([] if end is None else [end]), *more]))
 
 
 def _generation(model):
@@ -304,7 +324,7 @@ def rules(model, block=None):
     """Which weight is which tensor.
 
     Args:
-        model: `CausalLM` of a `GPT`.
+        model: task of a `GPT`.
         block: function of our path of a block, theirs, and the network, that returns
             the rules of its matrices; or `None`: those of Llama.
     """
@@ -317,9 +337,14 @@ def rules(model, block=None):
         ours, theirs = f"block_{index}", f"model.layers.{index}"
         found += (block or _matrices)(ours, theirs, network)
         found += _norms(ours, theirs, network.style)
-    if not network.style.tie_embeddings:
-        found += linear("head", "lm_head", bias=False)
     return within(network, found)
+
+
+def head(model):
+    """Rules of an output matrix that is not the token table."""
+    if model.network.style.tie_embeddings:
+        return []
+    return within(model.network, linear("head", "lm_head", bias=False))
 
 
 def _matrices(ours, theirs, network):
@@ -371,25 +396,51 @@ def aliases(model):
     return {}
 
 
-def decoder_family(model_type, settings, name, rules=rules):
+def decoder_family(
+    model_type,
+    settings,
+    name,
+    rules=rules,
+    stem=None,
+    tokenizer=published_sentencepiece.tokenizer_model,
+    **more,
+):
     """The `Family` of one `model_type`.
 
     Args:
         model_type: str.
         settings: subclass of `DecoderSettings`.
-        name: str, what the classes in transformers begin with.
+        name: str, what its class in transformers begins with.
         rules: see `Architecture`.
+        stem: str or `None` (`name`), what its other classes begin with.
+        tokenizer: see `Family`.
+        **more: see `Body`.
     """
-    describe = _describer(settings)
-    parts = dict(aliases=aliases, generation=_generation)
+    describe, stem = _describer(settings), stem or name
+    body = Body(f"{stem}Model", stem, _network, rules, describe, **more)
+    language = Architecture(
+        f"{name}ForCausalLM",
+        CausalLM,
+        GPT,
+        _build,
+        rules,
+        describe,
+        head=head,
+        aliases=aliases,
+        generation=_generation,
+    )
     return Family(
         model_type=model_type,
         settings=settings,
-        architectures=tuple(
-            Architecture(each, CausalLM, GPT, _build, rules, describe, **parts)
-            # The body alone has no head but the table it is tied to.
-            for each in (f"{name}ForCausalLM", f"{name}Model")
-        ),
+        architectures=(language, *heads(body)),
         prefix="model.",
-        tokenizer=published_sentencepiece.tokenizer_model,
+        tokenizer=tokenizer,
+        rename=_rename,
     )
+
+
+def _rename(name):
+    """Classes that answer questions call the body otherwise, as long ago."""
+    if name.startswith("transformer."):
+        return f"model.{name.removeprefix('transformer.')}"
+    return name

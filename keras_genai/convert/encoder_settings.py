@@ -4,9 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from keras_genai.convert.known_settings import KnownSettings
+from keras_genai.convert.labels import LabelledSettings
 from keras_genai.convert.mapping import Count, Depth, Rate
-from keras_genai.modalities.text import Label
 
 Epsilon = Annotated[float, pydantic.Field(gt=0, lt=1)]
 ACTIVATIONS = {
@@ -38,7 +37,7 @@ HARMLESS = {
 }
 
 
-class EncoderSettings(KnownSettings):
+class EncoderSettings(LabelledSettings):
     """The settings of an encoder that change its numbers, as BERT calls them."""
 
     harmless: ClassVar[set] = HARMLESS
@@ -63,9 +62,6 @@ class EncoderSettings(KnownSettings):
     type_vocab_size: Count = 2
     layer_norm_eps: Epsilon = 1e-12
     tie_word_embeddings: bool = True
-    problem_type: Literal["regression", "single_label_classification"] | None = None
-    id2label: dict[str, str] | None = None
-    num_labels: int | None = pydantic.Field(None, ge=1, le=2**16)
 
     @property
     def depths(self):
@@ -88,19 +84,7 @@ class EncoderSettings(KnownSettings):
                 "`max_position_embeddings` must have room for a token behind "
                 f"`pad_token_id`. Received: {self.max_position_embeddings}"
             )
-        if self.id2label is not None:
-            places = {str(index) for index in range(len(self.id2label))}
-            if not 0 < len(places) <= 2**16 or self.id2label.keys() != places:
-                raise ValueError("`id2label` must name 0, 1, ... in one piece")
         return self
-
-    @property
-    def label(self):
-        """`Label`, with names where they have some."""
-        if self.id2label is None:
-            return Label(self.num_labels or 2)
-        names = [self.id2label[str(index)] for index in range(len(self.id2label))]
-        return Label(len(names), names)
 
     @property
     def head_dropout(self):

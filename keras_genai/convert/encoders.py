@@ -6,7 +6,7 @@
 import dataclasses
 import re
 
-from keras_genai.convert import sentence_transformers
+from keras_genai.convert import labels, sentence_transformers
 from keras_genai.convert.encoder_settings import activation_name
 from keras_genai.convert.mapping import (
     Architecture,
@@ -17,8 +17,6 @@ from keras_genai.convert.mapping import (
     same,
     within,
 )
-from keras_genai.declared import fields
-from keras_genai.modalities.number import Number
 from keras_genai.tasks.answering import QuestionAnswering
 from keras_genai.tasks.classification import SequenceClassifier
 from keras_genai.tasks.embedding import SentenceEmbedder
@@ -201,10 +199,7 @@ def _labels_texts(encoder):
     """The head that says a label of a text, or a value."""
 
     def arguments(settings):
-        label = settings.label
-        if label.num_classes == 1:  # of a single one, there is nothing but a value
-            label = Number(label.words[0])
-        return {"target": label, "dropout": settings.head_dropout}
+        return {"target": settings.label_or_number, "dropout": settings.head_dropout}
 
     def rules(model):
         if encoder.classifier is None:
@@ -292,12 +287,7 @@ def describe_body(encoder, model):
 
 def describe_labels(encoder, model):
     """The config.json of a head that says labels."""
-    names = {str(index): label for index, label in enumerate(model.labels)}
-    described = {
-        **describe_body(encoder, model),
-        "id2label": names,
-        "label2id": {label: int(index) for index, label in names.items()},
-    }
+    described = {**describe_body(encoder, model), **labels.describe_labels(model)}
     key = encoder.dropouts.get(type(model))
     return described if key is None else {**described, key: model.dropout}
 
@@ -323,18 +313,8 @@ def describe_classifier(encoder, model):
 
 
 def _describe_embedder(encoder, model):
-    """The config.json of a `SentenceEmbedder` that is nothing but a mean.
-
-    Raises:
-        ValueError: if it is more: that needs folders in the folder.
-    """
-    usual = fields(SentenceEmbedder)
-    own = [key for key in usual if key not in ("network", "given", "pooling")]
-    others = [key for key in own if getattr(model, key) != usual[key].default]
-    if model.pooling != ("mean",):
-        others.append("pooling")
-    if others:
-        raise ValueError(f"{', '.join(others)} must be as they are by themselves")
+    """The config.json of a `SentenceEmbedder` that is nothing but a mean."""
+    sentence_transformers.check_plain(model)
     return describe_body(encoder, model)
 
 

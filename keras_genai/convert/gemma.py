@@ -145,5 +145,7 @@ class Gemma3Settings(GemmaSettings):
         return config
 
 
-GEMMA2 = decoder_family("gemma2", Gemma2Settings, "Gemma2")
-GEMMA3 = decoder_family("gemma3_text", Gemma3Settings, "Gemma3")
+GEMMA2 = decoder_family("gemma2", Gemma2Settings, "Gemma2", answers=False)
+GEMMA3 = decoder_family(
+    "gemma3_text", Gemma3Settings, "Gemma3", stem="Gemma3Text", answers=False
+)

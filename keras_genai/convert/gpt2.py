@@ -10,10 +10,11 @@ import numpy as np
 import pydantic
 
 from keras_genai.convert import decoders
-from keras_genai.convert.decoders import Above
+from keras_genai.convert.decoder_heads import Body, heads
+from keras_genai.convert.decoders import TAGGER_DROPOUT, Above
 from keras_genai.convert.encoder_settings import HARMLESS
 from keras_genai.convert.generation import warn_of_decoding
-from keras_genai.convert.known_settings import KnownSettings
+from keras_genai.convert.labels import LabelledSettings
 from keras_genai.convert.mapping import (
     Architecture,
     Count,
@@ -21,7 +22,6 @@ from keras_genai.convert.mapping import (
     Family,
     Rate,
     Rule,
-    linear,
     made,
     norm,
     same,
@@ -40,7 +40,7 @@ ACTIVATIONS = {
 }
 
 
-class GPT2Settings(KnownSettings):
+class GPT2Settings(LabelledSettings):
     """The settings of a GPT-2 that change its numbers."""
 
     fixed: ClassVar[dict] = {
@@ -55,9 +55,8 @@ class GPT2Settings(KnownSettings):
     # `n_positions`, and what only changes how the same is computed.
     idle: ClassVar[set] = {
         *("embd_pdrop", "attn_pdrop", "n_ctx", "reorder_and_upcast_attn"),
-        *("summary_type", "summary_use_proj", "summary_activation", "num_labels"),
-        *("summary_proj_to_labels", "summary_first_dropout"),
-        *("classifier_dropout", "type_vocab_size"),
+        *("summary_type", "summary_use_proj", "summary_activation"),
+        *("summary_proj_to_labels", "summary_first_dropout", "type_vocab_size"),
     }
 
     vocab_size: Count = 50257
@@ -71,6 +70,16 @@ class GPT2Settings(KnownSettings):
     scale_attn_weights: bool = True
     resid_pdrop: Rate = 0.1
     tie_word_embeddings: bool = True
+    classifier_dropout: Rate | None = None
+
+    @property
+    def tagger_dropout(self):
+        """float: dropout of a head that labels tokens."""
+        return (
+            TAGGER_DROPOUT
+            if self.classifier_dropout is None
+            else self.classifier_dropout
+        )
 
     @property
     def depths(self):
@@ -89,6 +98,11 @@ class GPT2Settings(KnownSettings):
 def build(settings, checkpoint, **overrides):
     """The language model that a config.json describes."""
     warn_of_decoding(checkpoint.generation)
+    return made(CausalLM, {"network": (GPT, _network(settings))}, overrides)
+
+
+def _network(settings):
+    """The arguments of the `GPT` that a config.json describes."""
     epsilon = settings.layer_norm_epsilon
     style = dataclasses.replace(
         GPT2,
@@ -97,7 +111,7 @@ def build(settings, checkpoint, **overrides):
         norm_epsilon=None if epsilon == GPT2.epsilon else epsilon,
         attention_scale=None if settings.scale_attn_weights else 1.0,
     )
-    network = {
+    return {
         "vocabulary_size": settings.vocab_size,
         "context": settings.n_positions,
         "depth": settings.n_layer,
@@ -107,11 +121,10 @@ def build(settings, checkpoint, **overrides):
         "inner_width": settings.n_inner,
         "style": style,
     }
-    return made(CausalLM, {"network": (GPT, network)}, overrides)
 
 
 def describe(model):
-    """The config.json of a language model whose network is a `GPT`.
+    """The config.json of a task whose network is a `GPT`.
 
     Raises:
         ValueError: if its style or its heads are not GPT-2's.
@@ -154,6 +167,7 @@ def describe(model):
         "tie_word_embeddings": network.style.tie_embeddings,
         "bos_token_id": end,
         "eos_token_id": end,
+        "pad_token_id": getattr(model.tokenizer, "pad_token", None),
     }
 
 
@@ -167,8 +181,6 @@ def rules(model):
     ]
     for index in range(network.depth):
         found += _block(f"block_{index}", f"transformer.h.{index}", network.width)
-    if not network.style.tie_embeddings:
-        found += linear("head", "lm_head", bias=False)
     return within(network, found)
 
 
@@ -221,6 +233,7 @@ def read_tokenizer(folder, options, size):
         special=[end],
         add_prefix_space=bool(options.get("add_prefix_space")),
         size=size,
+        options=options,
     )
 
 
@@ -229,11 +242,17 @@ FAMILY = Family(
     settings=GPT2Settings,
     architectures=(
         Architecture(
-            "GPT2LMHeadModel", CausalLM, GPT, build, rules, describe, aliases=aliases
+            "GPT2LMHeadModel",
+            CausalLM,
+            GPT,
+            build,
+            rules,
+            describe,
+            head=decoders.head,
+            aliases=aliases,
         ),
-        # The body alone has no head but the table it is tied to.
-        Architecture(
-            "GPT2Model", CausalLM, GPT, build, rules, describe, aliases=aliases
+        *heads(
+            Body("GPT2Model", "GPT2", _network, rules, describe, tagger="classifier")
         ),
     ),
     prefix="transformer.",

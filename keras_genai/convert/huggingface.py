@@ -229,7 +229,8 @@ def described(model):
     computed = architecture.computed(model)
     tensors = {name: shards.Stored.of(array) for name, array in computed.items()}
     for rule in (*architecture.rules(model), *architecture.head(model)):
-        tensors |= _stored(rule, [weights.pop(path) for path in rule.ours])
+        found = _stored(rule, [weights.pop(path) for path in rule.ours])
+        tensors |= {architecture.written(name): found[name] for name in found}
     if weights:
         raise ValueError(f"{architecture.name} has no place for {sorted(weights)}")
     return architecture, config, tensors

@@ -39,4 +39,6 @@ class LlamaSettings(DecoderSettings):
         }
 
 
-FAMILY = decoder_family("llama", LlamaSettings, "Llama")
+FAMILY = decoder_family(
+    "llama", LlamaSettings, "Llama", answering_prefix="transformer."
+)

@@ -112,6 +112,8 @@ class Architecture:
             can do without, as parts of another head.
         generation: `generation(model)`, the dict of generation_config.json, or `None`.
         files: `files(model)`, the dicts of further JSON files by their names.
+        written: function from a tensor's name in the rules to the one that is written,
+            where a class has other names than all others of its family.
         computed: `computed(model)`, a dict of float32 arrays by the names of tensors
             that are written, and never read, as they follow from config.json.
     """
@@ -127,6 +129,7 @@ class Architecture:
     unused: tuple = ()
     generation: Callable | None = None
     files: Callable = lambda model: {}
+    written: Callable = lambda name: name
     computed: Callable = lambda model: {}
 
 

@@ -57,4 +57,4 @@ def _block(ours, theirs, network):
 
 
 rules = functools.partial(decoders.rules, block=_block)
-FAMILY = decoder_family("phi3", Phi3Settings, "Phi3", rules)
+FAMILY = decoder_family("phi3", Phi3Settings, "Phi3", rules, answers=False)

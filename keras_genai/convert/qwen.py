@@ -17,7 +17,14 @@ from keras_genai.convert.decoders import (
     local_blocks,
 )
 from keras_genai.convert.mapping import Count, Token
+from keras_genai.data import published
 from keras_genai.networks.gpt import LLAMA
+
+# Endings of English verbs, words with what stands before them, single digits, signs.
+WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 class QwenSettings(DecoderSettings):
@@ -95,5 +102,18 @@ class Qwen3Settings(QwenSettings):
         return super().describe(network, config) | {"attention_bias": biased}
 
 
-QWEN2 = decoder_family("qwen2", Qwen2Settings, "Qwen2")
-QWEN3 = decoder_family("qwen3", Qwen3Settings, "Qwen3")
+def read_tokenizer(folder, options, size):
+    """Byte-level BPE of vocab.json and merges.txt; digits stand alone."""
+    return published.byte_level_bpe(
+        folder,
+        special=[published.token_text(options.get("eos_token"), "<|endoftext|>")],
+        add_prefix_space=bool(options.get("add_prefix_space")),
+        size=size,
+        words=WORDS,
+        options=options,
+    )
+
+
+_SHARED = dict(tokenizer=read_tokenizer, answering_prefix="transformer.")
+QWEN2 = decoder_family("qwen2", Qwen2Settings, "Qwen2", **_SHARED)
+QWEN3 = decoder_family("qwen3", Qwen3Settings, "Qwen3", **_SHARED)

@@ -14,8 +14,9 @@ import warnings
 from keras_genai.convert.mapping import linear
 from keras_genai.convert.reading import read_list, read_object
 from keras_genai.convert.tensors import Tensors
+from keras_genai.declared import fields
 from keras_genai.layers.token_pooling import POOLINGS
-from keras_genai.tasks.embedding import SIMILARITIES
+from keras_genai.tasks.embedding import SIMILARITIES, SentenceEmbedder
 from keras_genai.tasks.presets import PresetError
 
 MODULES, MAIN = "modules.json", "config_sentence_transformers.json"
@@ -136,6 +137,21 @@ class Joined:
     def read(self, name, dtype="float32"):
         store, inner = self._stores[name]
         return store.read(inner, dtype)
+
+
+def check_plain(model):
+    """Raises unless a `SentenceEmbedder` is a mean: more needs folders in the folder.
+
+    Raises:
+        ValueError: if it is more.
+    """
+    usual = fields(SentenceEmbedder)
+    own = [key for key in usual if key not in ("network", "given", "pooling")]
+    others = [key for key in own if getattr(model, key) != usual[key].default]
+    if model.pooling != ("mean",):
+        others.append("pooling")
+    if others:
+        raise ValueError(f"{', '.join(others)} must be as they are by themselves")
 
 
 def head(model):

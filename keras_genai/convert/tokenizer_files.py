@@ -42,6 +42,8 @@ _CLASSES = {
     "clip": ("CLIPTokenizer",),
     "llama": ("LlamaTokenizer",),
     "mistral": ("LlamaTokenizer",),
+    "qwen2": ("Qwen2Tokenizer",),
+    "qwen3": ("Qwen2Tokenizer",),
     "phi3": ("LlamaTokenizer",),
     "gemma2": ("GemmaTokenizer",),
     "gemma3_text": ("GemmaTokenizer",),

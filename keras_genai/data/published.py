@@ -133,8 +133,10 @@ def describe(core):
     return options
 
 
-def byte_level_bpe(folder, special=(), add_prefix_space=False, size=None):
-    """GPT-2's tokenizer, from vocab.json and merges.txt.
+def byte_level_bpe(
+    folder, special=(), add_prefix_space=False, size=None, words=None, options=None
+):
+    """GPT-2's tokenizer, from vocab.json and merges.txt, or one that cuts otherwise.
 
     Args:
         folder: path with both files.
@@ -142,6 +144,9 @@ def byte_level_bpe(folder, special=(), add_prefix_space=False, size=None):
         add_prefix_space: bool. If `True`, a text begins with a space, as Blenderbot's.
         size: int or `None`, the rows of the model's token table. Special tokens that
             the vocabulary lacks are added as long as there is room.
+        words: str or `None` (GPT-2's), the expression whose matches are cut into
+            pieces, of texts in Unicode's composed form.
+        options: dict or `None`. Tokens that it lists have their ids before `special`.
 
     Returns:
         `tokenizers.Tokenizer`, or `None` if a file is missing.
@@ -158,8 +163,15 @@ def byte_level_bpe(folder, special=(), add_prefix_space=False, size=None):
         merges = [line for line in lines(merges) if not line.startswith("#version")]
         pairs = [tuple(line.split(" ")) for line in merges if line.strip()]
         core = core_library.Tokenizer(models.BPE(vocab=vocabulary, merges=pairs))
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(
+        add_prefix_space=add_prefix_space, use_regex=words is None
+    )
+    if words is not None:
+        core.normalizer = normalizers.NFC()
+        apart = pre_tokenizers.Split(core_library.Regex(words), behavior="isolated")
+        core.pre_tokenizer = pre_tokenizers.Sequence([apart, core.pre_tokenizer])
     core.decoder = decoders.ByteLevel()
+    _add_listed(core, listed_tokens(options or {}), size)
     add_special(core, special, size)
     return core
 

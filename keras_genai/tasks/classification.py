@@ -33,6 +33,7 @@ class SequenceClassifier(LabellingTask):
         pooling: str or `None`. How a text's vectors become one: the network's own way,
             its `pooled`; or `"cls"`, `"max"`, `"mean"`, `"mean_sqrt_len"`,
             `"weightedmean"`, `"lasttoken"`.
+        use_bias: bool. Whether each label has a bias.
 
     Call arguments:
         inputs, training: see `TextTask`.
@@ -52,6 +53,7 @@ class SequenceClassifier(LabellingTask):
     given: tuple[Modality, ...] = (Text(),)
     dropout: Rate = 0.1
     pooling: Literal[tuple(POOLINGS)] | None = None
+    use_bias: bool = True
 
     verbs: ClassVar = ("classify",)
 

@@ -194,7 +194,10 @@ class LabellingTask(TextTask):
 
     Attributes:
         labels: tuple of str, what its outputs are called.
+        use_bias: bool. Whether each of them has a bias.
     """
+
+    use_bias = True
 
     @property
     def labels(self):
@@ -214,7 +217,7 @@ class LabellingTask(TextTask):
             self.dropout, dtype=self.dtype_policy, name="head_dropout"
         )
         self.classifier = self._dense(
-            self.num_outputs, self.network.width, "classifier"
+            self.num_outputs, self.network.width, "classifier", use_bias=self.use_bias
         )
 
     def scores(self, vectors):

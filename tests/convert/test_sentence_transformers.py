@@ -227,8 +227,8 @@ def test_what_is_not_known_is_refused_in_one_line(folder, change, message):
 
 
 def test_a_folder_of_another_family_is_refused(tmp_path):
-    path = shutil.copytree(FILES / "gpt2", tmp_path / "gpt2")
+    path = shutil.copytree(FILES.parent / "seq2seq/t5", tmp_path / "t5")
     modules(path, "Transformer", "Pooling")
-    with pytest.raises(ValueError, match="`task` must be one of CausalLM"):
+    with pytest.raises(ValueError, match="`task` must be one of Seq2SeqLM"):
         from_preset(path)
     assert load_file(path / "model.safetensors")

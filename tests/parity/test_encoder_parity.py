@@ -52,11 +52,10 @@ def tokenizer(name):
 
 def test_outputs_of_a_padded_batch(case):
     name, model, inputs, reference = case
-    if name.startswith("gpt2"):
+    if name == "gpt2_body":
+        found = {"hidden": model(inputs["tokens"])["hidden"]}
+    elif name.startswith("gpt2"):
         found = {"logits": np.asarray(model(inputs["tokens"]))}
-        if "out_last_hidden_state" in reference:  # the body alone, and a tied head
-            table = np.asarray(model.network.embedding.embeddings)
-            reference["out_logits"] = reference["out_last_hidden_state"] @ table.T
     else:
         found = model(inputs)
         found = found if isinstance(found, dict) else {"logits": found}
