@@ -1,17 +1,19 @@
 """CLIP folders of transformers."""
 
 import types
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pydantic
 
+from keras_genai.convert import known_settings
+from keras_genai.convert.encoder_settings import HARMLESS
+from keras_genai.convert.known_settings import KnownSettings
 from keras_genai.convert.mapping import (
     Architecture,
     Count,
     Depth,
     Family,
     Rule,
-    Settings,
     attention,
     linear,
     made,
@@ -32,6 +34,8 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 _BICUBIC = 3  # of PIL
+# How the files' pictures get three channels, which ours have; how `size` is read.
+_OF_FILES = {"do_convert_rgb", "default_to_square"}
 # transformers took this for the end token of any text, whatever it was.
 _UNKNOWN_END = 2
 # transformers' names of activations, and those of `ViT` and of `Style.feedforward`.
@@ -43,11 +47,29 @@ ACTIVATIONS = {
 }
 
 
-class _Tower(Settings):
+_FIXED = {
+    "is_encoder_decoder": False,
+    "add_cross_attention": False,
+    "pruned_heads": {},
+    "quantization_config": None,
+}
+_HARMLESS = HARMLESS | {
+    # Of a part that stands alone: here the whole says it.
+    *("projection_dim", "eos_token_id", "id2label", "num_labels", "problem_type"),
+    # Dropout that there is none of here; nothing is tied to another matrix.
+    *("attention_dropout", "dropout", "tie_word_embeddings"),
+    # Where training began: the file says where it came to.
+    "logit_scale_init_value",
+}
+
+
+class _Tower(KnownSettings):
     """What the two parts of config.json have alike."""
 
+    fixed: ClassVar[dict] = {**_FIXED, "layer_norm_eps": 1e-5, "is_decoder": False}
+    harmless: ClassVar[set] = _HARMLESS
+
     hidden_act: Literal[*ACTIVATIONS] = "quick_gelu"
-    fixed = {"layer_norm_eps": 1e-5}
 
     @property
     def sizes(self):
@@ -84,8 +106,11 @@ class _Pictures(_Tower):
     patch_size: int = pydantic.Field(32, ge=1, le=2**12)
 
 
-class CLIPSettings(Settings):
+class CLIPSettings(KnownSettings):
     """config.json of CLIP. See `CLIPConfig` of transformers."""
+
+    fixed: ClassVar[dict] = {**_FIXED, "is_decoder": False}
+    harmless: ClassVar[set] = _HARMLESS
 
     text_config: _Texts = _Texts()
     vision_config: _Pictures = _Pictures()
@@ -133,6 +158,9 @@ class _Preprocessor(pydantic.BaseModel):
     rescale_factor: float = pydantic.Field(1 / 255, ge=0.99 / 255, le=1.01 / 255)
     image_mean: list[float] = list(MEAN)
     image_std: list[float] = list(DEVIATION)
+    # A picture becomes a square here, whatever sides it had.
+    use_square_size: Literal[False] = False
+    do_pad: Literal[False] = False
 
 
 def build(settings, checkpoint, **overrides):
@@ -181,6 +209,8 @@ def _normalisation(side, stated):
         ValueError: if it asks for what is not done here.
     """
     stated = {key: value for key, value in stated.items() if value is not None}
+    known = _Preprocessor.model_fields.keys() | known_settings.PREPROCESSOR | _OF_FILES
+    known_settings.warn_of_unknown(stated, known, PREPROCESSOR)
     missing = {"size": side, "crop_size": side}
     try:
         file = _Preprocessor.model_validate({**missing, **stated})

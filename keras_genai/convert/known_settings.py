@@ -33,6 +33,14 @@ HARMLESS = {
 }
 
 
+# Of preprocessor_config.json: which class made it, and what a call does with batches.
+PREPROCESSOR = {
+    *("feature_extractor_type", "image_processor_type", "processor_class", "auto_map"),
+    *("_processor_class", "return_tensors", "device", "data_format"),
+    *("input_data_format", "_valid_processor_keys"),
+}
+
+
 class KnownSettings(Settings):
     """A schema whose keys are honoured, known to change no number, or refused.
 
@@ -58,12 +66,21 @@ class KnownSettings(Settings):
     @pydantic.model_validator(mode="before")
     @classmethod
     def _warn_of_unknown(cls, values):
-        known = cls.known_keys()
-        unknown = [key[:40] for key in values or () if key not in known]
-        if unknown:
-            warnings.warn(
-                "settings of config.json that are not known here are left out: "
-                f"{unknown[:20]}",
-                stacklevel=2,
-            )
+        warn_of_unknown(values or (), cls.known_keys(), "config.json")
         return values
+
+
+def warn_of_unknown(values, known, name):
+    """Warns of keys that nobody here has heard of.
+
+    Args:
+        values: dict, what a file says.
+        known: set of str.
+        name: str, the file.
+    """
+    unknown = [key[:40] for key in values if key not in known]
+    if unknown:
+        warnings.warn(
+            f"settings of {name} that are not known here are left out: {unknown[:20]}",
+            stacklevel=3,
+        )

@@ -1,17 +1,18 @@
 """T5, T5 v1.1 and Flan-T5 folders of transformers."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pydantic
 
+from keras_genai.convert.encoder_decoder import FIXED, HARMLESS
 from keras_genai.convert.generation import read_generation, write_generation
+from keras_genai.convert.known_settings import KnownSettings
 from keras_genai.convert.mapping import (
     Architecture,
     Count,
     Depth,
     Family,
     Rate,
-    Settings,
     attention,
     joined,
     linear,
@@ -38,8 +39,13 @@ PROJECTIONS = {
 }
 
 
-class T5Settings(Settings):
+class T5Settings(KnownSettings):
     """config.json of T5. See `T5Config` of transformers."""
+
+    fixed: ClassVar[dict] = FIXED
+    harmless: ClassVar[set] = HARMLESS
+    # How training begins, and a length that no class reads.
+    idle: ClassVar[set] = {"initializer_factor", "n_positions"}
 
     vocab_size: Count = 32128
     d_model: Count = 512
@@ -55,7 +61,23 @@ class T5Settings(Settings):
     feed_forward_proj: Literal[*PROJECTIONS] = "relu"
     tie_word_embeddings: bool = True
     scale_decoder_outputs: bool | None = None
-    fixed = {"is_decoder": False}
+    # What `feed_forward_proj` says, once more.
+    dense_act_fn: str | None = None
+    is_gated_act: bool | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _check_projection(self):
+        kind, _, activation = self.feed_forward_proj.rpartition("-")
+        if self.feed_forward_proj == "gated-gelu":
+            activation = "gelu_new"
+        wanted = {"dense_act_fn": activation, "is_gated_act": kind == "gated"}
+        for key, value in wanted.items():
+            if getattr(self, key) not in (None, value):
+                raise ValueError(
+                    f"`{key}` must be {value!r}, as `feed_forward_proj` says. "
+                    f"Received: {getattr(self, key)!r:.40}"
+                )
+        return self
 
     @property
     def depths(self):

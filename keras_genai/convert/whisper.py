@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import numpy as np
 import pydantic
 
+from keras_genai.convert import known_settings
 from keras_genai.convert.encoder_decoder import (
     ACTIVATIONS,
     FIXED,
@@ -34,6 +35,11 @@ from keras_genai.networks.whisper import Whisper
 from keras_genai.tasks.speech import SpeechPrompt, SpeechSeq2SeqLM
 
 PREPROCESSOR = "preprocessor_config.json"
+# What follows from the others: the filters, too, which old files hold.
+_IMPLIED = {
+    *("nb_max_frames", "n_samples", "mel_filters", "padding_side"),
+    *("return_attention_mask", "do_normalize"),
+}
 _OF_ENGLISH = 51_864  # tokens of the checkpoints named `.en`, which say nothing else
 
 
@@ -81,6 +87,8 @@ class _Preprocessor(pydantic.BaseModel):
     hop_length: int = pydantic.Field(160, ge=1, le=2**14)
     chunk_length: int = pydantic.Field(30, ge=1, le=3_600)
     feature_size: int | None = pydantic.Field(None, ge=1, le=1_024)
+    dither: float = pydantic.Field(0.0, ge=0, le=0)  # noise
+    padding_value: float = pydantic.Field(0.0, ge=0, le=0)
 
 
 # A place, and the token that must stand there.
@@ -125,6 +133,8 @@ def build(settings, checkpoint, **overrides):
 def _mel(settings, stated):
     """The `Mel` of preprocessor_config.json."""
     file = _validated(_Preprocessor, stated, PREPROCESSOR)
+    known = _Preprocessor.model_fields.keys() | known_settings.PREPROCESSOR | _IMPLIED
+    known_settings.warn_of_unknown(stated, known, PREPROCESSOR)
     frames = file.chunk_length * file.sampling_rate // file.hop_length
     if file.feature_size not in (None, settings.num_mel_bins):
         raise ValueError(
