@@ -38,11 +38,12 @@ from keras_genai.convert.tokenizer_files import (
 )
 from keras_genai.data.template_turns import TemplateTurns
 from keras_genai.files import shards
+from keras_genai.files.finding import find_file
 from keras_genai.tasks import presets
 from keras_genai.tasks.embedding import SentenceEmbedder
 from keras_genai.tasks.filling import build_filled
 from keras_genai.tasks.language import CausalLM
-from keras_genai.tasks.presets import CONFIG, PresetError
+from keras_genai.tasks.presets import ADAPTER, CONFIG, PresetError
 
 GENERATION = "generation_config.json"
 PREPROCESSOR, PROCESSOR = "preprocessor_config.json", "processor_config.json"
@@ -103,6 +104,7 @@ def read(folder, task=None, **overrides):
     family = _find_family(config, folder)
     architecture, other = _find_architecture(family, config, task, folder)
     settings = _validate(family, config, folder)
+    _warn_of_company(family, config, folder)
     tokenizer = read_tokenizer(folder, family, settings.vocab_size, FAMILIES)
     tensors = Tensors(folder)
     if architecture.task is SentenceEmbedder:
@@ -303,6 +305,30 @@ def _find_architecture(family, config, task, folder):
             return each, True
     tasks = sorted({each.task.__name__ for each in family.architectures})
     raise ValueError(f"`task` must be one of {', '.join(tasks)}. Received: {task!r}")
+
+
+def _warn_of_company(family, config, folder):
+    """Warns of what a folder has beside a model and is not followed: code, an adapter.
+
+    Code that is the class of the family once more, as in the first folders of a new
+    model, is passed over.
+    """
+    stated = config.get("auto_map")
+    known = {each.name for each in family.architectures}
+    for key, place in stated.items() if isinstance(stated, dict) else ():
+        name = str(place).rpartition(".")[2]
+        if key.startswith("AutoModel") and name not in known:
+            warnings.warn(
+                f"{folder / CONFIG}: the code of its `auto_map`, {str(place)[:80]}, is "
+                "not run; this is opened as its `architectures` say",
+                stacklevel=3,
+            )
+            break
+    if find_file(folder, ADAPTER) is not None:
+        warnings.warn(
+            f"{folder}: the adapter beside the model, {ADAPTER}, is left out",
+            stacklevel=3,
+        )
 
 
 def _validate(family, config, folder):

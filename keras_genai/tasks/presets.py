@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 OWN_FORMAT = "keras_genai"
+ADAPTER = "adapter_config.json"  # PEFT's, which are not read
 LARGEST_CONFIG = 4 * 2**20  # bytes
 # These call `add_format` when they are imported, which waits until a folder asks.
 _KNOWN_FORMATS = ("keras_genai.convert.huggingface",)
@@ -174,6 +175,11 @@ def from_preset(folder: AnyPath, **overrides: Any) -> "Task":
             if format.recognizes(content):
                 manifests.check(place, sums, sums.keys() - {manifests.CARD})
                 return format.read(place, **overrides)
+    if not sealed and (place / ADAPTER).exists():
+        raise PresetError(
+            f"{place} is an adapter of PEFT, which is not read: there, "
+            "`merge_and_unload()` and `save_pretrained` make a whole model of it"
+        )
     if not sealed:
         raise PresetError(f"{place} is not a preset folder: it has no {MANIFEST}")
     if any(name not in manifests.Names() for name in sums):
