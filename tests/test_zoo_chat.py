@@ -16,7 +16,7 @@ def options(**changes):
     chosen = dict(
         name="gpt_shakespeare",
         preset=None,
-        int8=False,
+        weights=None,
         temperature=0.0,
         reply_length=4,
         seed=0,

@@ -30,10 +30,10 @@ def served(monkeypatch):
         found.update(models=models, host=host, port=port, keys=keys, limits=limits)
         found.update(origins=origins)
 
-    def opened(place, name, verb, int8):
+    def opened(place, name, verb, weights):
         model = toy.Writer()
         model.context = 64
-        model.place = place
+        model.place, model.kept = place, weights
         return model
 
     monkeypatch.setattr(server, "serve", serve)
@@ -49,6 +49,13 @@ def run(*words):
     options.run(options)
 
 
+@pytest.mark.parametrize("kind", ["int8", "int4", "bfloat16"])
+def test_weights_are_kept_in_as_few_bits_as_asked_for(served, kind):
+    run("gpt_chat", f"--{kind}")
+    (found,) = served["models"]
+    assert found.model.kept == kind
+
+
 def test_models_are_served_by_their_names(served, capsys):
     run("gpt_chat", "runs/mine/preset/", "owner/name")
     models = {each.name: each for each in served["models"]}
@@ -58,6 +65,7 @@ def test_models_are_served_by_their_names(served, capsys):
     assert not served["models"].ready
     assert served["limits"] == limits.Limits()
     assert models["name"].engine.options["rows"] == 8
+    assert models["name"].model.kept is None
     line = "zoo: gpt_chat: /v1/chat/completions /v1/completions; 4 texts at once of at "
     assert line in capsys.readouterr().err
 

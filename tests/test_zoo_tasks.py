@@ -9,7 +9,7 @@ from parity.translators import opened, tiny
 import zoo
 from keras_genai import from_preset
 from keras_genai.data import published, tokenizers
-from keras_genai.layers.quantized import Int8Weights
+from keras_genai.layers.quantized import Bfloat16Weights, Int4Weights, Int8Weights
 from keras_genai.modalities.text import Label, Text
 from keras_genai.networks.bert import BERT
 from keras_genai.networks.encoder_decoder import BART, EncoderDecoder
@@ -89,7 +89,15 @@ def test_classes_are_named_with_their_probabilities(run, folders):
         assert sum(map(float, words[1::2])) == pytest.approx(1, abs=2e-4)
 
 
-def test_weights_can_be_8_bit_integers(run, folders, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "weights"),
+    [
+        ("int8", Int8Weights()),
+        ("int4", Int4Weights(64)),
+        ("bfloat16", Bfloat16Weights()),
+    ],
+)
+def test_weights_can_have_fewer_bits(run, folders, monkeypatch, kind, weights):
     opened = []
     open_model = _opening.open_model
 
@@ -99,8 +107,8 @@ def test_weights_can_be_8_bit_integers(run, folders, monkeypatch):
 
     monkeypatch.setattr(_tasks, "open_model", note)
     plain, _ = run("classify", "classifier", TEXTS[0])
-    small, _ = run("classify", "classifier", "--int8", TEXTS[0])
-    assert [model.changes for model in opened] == [(), (Int8Weights(),)]
+    small, _ = run("classify", "classifier", f"--{kind}", TEXTS[0])
+    assert [model.changes for model in opened] == [(), (weights,)]
     for (line,) in (plain, small):
         assert {"bad", "good", "so-so"} <= set(line.split())
 

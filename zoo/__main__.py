@@ -5,7 +5,7 @@ import sys
 
 from zoo._caption import caption
 from zoo._chat import chat
-from zoo._command import Parser, integer, output_file, run
+from zoo._command import Once, Parser, integer, output_file, run
 from zoo._edit import OUT as EDITED
 from zoo._edit import edit
 from zoo._export import DTYPES as GGUF
@@ -31,6 +31,11 @@ from zoo._weights import DTYPES
 LENGTHS = integer(1, 100_000)  # tokens; their memory is taken before they are written
 ANY_SEED = integer(-(2**63), 2**63 - 1)
 LANGUAGES = "from and to, if a model knows several: en-de"
+WEIGHTS = {
+    "int8": "8-bit weights: a quarter of the memory",
+    "int4": "4-bit weights: an eighth of the memory, a little worse",
+    "bfloat16": "16-bit weights: half of the memory",
+}
 NAME = "an entry (trained in runs/NAME, or published), a folder, or a hub name"
 
 
@@ -102,7 +107,13 @@ def add_model(add):
     """Which model a verb opens, and how."""
     add("name", help=NAME)
     add("--preset", help="preset folder (runs/NAME/preset)")
-    add("--int8", action="store_true", help="8-bit weights: a quarter of the memory")
+    add_weights(add)
+
+
+def add_weights(add):
+    """In how many bits a model's matrices are kept: at most one of the kinds."""
+    for kind, text in WEIGHTS.items():
+        add(f"--{kind}", dest="weights", const=kind, nargs=0, action=Once, help=text)
 
 
 def add_sample(add):
@@ -140,7 +151,7 @@ def add_serve(add):
     add("--insecure", action="store_true", help=text)
     text = "another site whose pages may ask; again for another (none)"
     add("--allow-origin", action="append", default=[], metavar="ORIGIN", help=text)
-    add("--int8", action="store_true", help="8-bit weights: a quarter of the memory")
+    add_weights(add)
     add("--rows", type=integer(1, 1024), default=8, help="texts at once (8)")
     text = "tokens of a text, prompt included (as many as a model can)"
     add("--context", type=integer(2, 10_000_000), help=text)

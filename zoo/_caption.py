@@ -19,7 +19,7 @@ def caption(options):
     if picture is not None:
         picture = output_file(picture, "--picture", ".png")
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "caption", options.int8)
+    model = open_model(place, options.name, "caption", options.weights)
     if picture is not None and not hasattr(model.network, "attention_weights"):
         raise ValueError(
             "`--picture` must be left out where there is no attention to be drawn. "

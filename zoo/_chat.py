@@ -11,7 +11,7 @@ def chat(options):
         raise ValueError("standard input must be open, for what is said to the model")
     place = locate(options.name, options.preset)
     tokens = options.reply_length or 0  # of the first reply; the others wait on nothing
-    model = open_model(place, options.name, "chat", options.int8, tokens)
+    model = open_model(place, options.name, "chat", options.weights, tokens)
     from keras_genai.samplers import Greedy, Sample
     from keras_genai.serving import Chat, terminal
 

@@ -90,6 +90,16 @@ class Parser(argparse.ArgumentParser):
         sys.exit(WRONG)
 
 
+class Once(argparse.Action):
+    """An action that stores its `const`, of several for one `dest` at most one."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        known = getattr(namespace, self.dest)
+        if known not in (None, self.const):
+            parser.error(f"{option_string} cannot go with --{known}")
+        setattr(namespace, self.dest, self.const)
+
+
 def integer(least, most=2**31 - 1):
     """A `type` of argparse: ints in a range."""
 

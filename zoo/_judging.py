@@ -34,7 +34,7 @@ def compare(options):
 def score(options):
     """Prints what a reward model says of each text, the better the larger."""
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "score", options.int8)
+    model = open_model(place, options.name, "score", options.weights)
     from zoo._tasks import print_each
 
     def work(texts):

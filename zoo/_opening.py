@@ -69,14 +69,15 @@ def _folder(value, argument):
     return path if path.is_dir() else None
 
 
-def open_model(place, name, verb, int8=False, tokens=None):
+def open_model(place, name, verb, weights=None, tokens=None):
     """The model in a place, if a verb fits it.
 
     Args:
         place: what `locate` returned.
         name: str, what a person calls it.
         verb: str.
-        int8: bool. Whether its weights are made 8-bit integers.
+        weights: str or `None` (as they are): the kind that `quantize` makes of its
+            matrices, `"int8"`, `"int4"` or `"bfloat16"`.
         tokens: int or `None`. How many it is to write at most: few are written sooner
             by a loop that XLA has not compiled.
 
@@ -85,7 +86,7 @@ def open_model(place, name, verb, int8=False, tokens=None):
 
     Raises:
         ValueError: if the verb does not fit, one line that says which do; or if the
-            model has nothing to be made 8-bit integers.
+            model has no matrix that can be of that kind.
     """
     start_tensorflow()
     from keras_genai import from_preset
@@ -100,10 +101,10 @@ def open_model(place, name, verb, int8=False, tokens=None):
     reads_text = any(hasattr(k, "tokenizer") for k in (model.target, *model.given))
     if verb != "sample" and reads_text and model.tokenizer is None:
         raise ValueError(f"{name} must have a tokenizer to {verb}. Received none")
-    if int8:
+    if weights is not None:
         from keras_genai.layers.quantized import quantize
 
-        quantize(model)
+        quantize(model, weights)
     elif tokens is not None and tokens <= FEW_TOKENS:
         model.jit_generate = False
     return model

@@ -42,7 +42,7 @@ def harmonize(options):
 def _open(options, verb):
     """The model, and the path of what it will make."""
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, verb, options.int8)
+    model = open_model(place, options.name, verb, options.weights)
     suffix = model.target.suffix
     name = f"{verb}{suffix}" if options.out is None else options.out
     return model, output_file(name, "--out", suffix)

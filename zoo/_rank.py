@@ -18,7 +18,7 @@ def rank(options):
 
     paths = chosen_files(options.text, EXTENSIONS, "picture")
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "rank", options.int8)
+    model = open_model(place, options.name, "rank", options.weights)
     model.jit_generate = False  # compiling would take longer than a few pictures
     entry = entry_of(options.name, model.name)
     read = getattr(entry, "reads", None) or str

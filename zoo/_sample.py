@@ -22,7 +22,7 @@ def sample(options):
     """
     place = locate(options.name, options.preset)
     tokens = options.max_length or MAX_LENGTH
-    model = open_model(place, options.name, "sample", options.int8, tokens)
+    model = open_model(place, options.name, "sample", options.weights, tokens)
     entry = _entry_of(options.name, model)
     asked = {
         name: getattr(options, name)

@@ -47,7 +47,7 @@ def serve(options):
 
 def _served(known, place, name, options):
     """A `Served` of a model, with an engine if it writes texts."""
-    model = open_model(place, name, "sample", options.int8)
+    model = open_model(place, name, "sample", options.weights)
     from keras_genai.serving.engine import Engine
     from keras_genai.serving.served import Served
 

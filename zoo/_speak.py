@@ -17,7 +17,7 @@ def speak(options):
     if picture is not None:
         picture = output_file(picture, "--picture", ".png")
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "speak", options.int8)
+    model = open_model(place, options.name, "speak", options.weights)
     from keras_genai.progress import watched
 
     texts = options.text or [line.strip() for line in input_lines() if line.strip()]

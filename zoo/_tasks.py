@@ -31,7 +31,7 @@ def summarize(options):
 def classify(options):
     """Prints the classes of each text and their probabilities, the likeliest first."""
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "classify", options.int8)
+    model = open_model(place, options.name, "classify", options.weights)
     import numpy as np
 
     def work(texts):
@@ -56,7 +56,7 @@ def answer(options):
     """
     context = _content(options.context)
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "answer", options.int8)
+    model = open_model(place, options.name, "answer", options.weights)
 
     def work(questions):
         found = model.answer(
@@ -81,7 +81,7 @@ def transcribe(options):
     paths = _sounds(options.text)
     place = locate(options.name, options.preset)
     put = _translator(options)
-    model = open_model(place, options.name, "transcribe", options.int8)
+    model = open_model(place, options.name, "transcribe", options.weights)
     model.jit_generate = False  # compiling would take longer than a few sounds
     more = {} if options.beams is None else beam_search(model, options.beams)
     more |= _told(model, options)
@@ -190,7 +190,7 @@ def _rewrite(options, verb, task):
         verb,
         task,
         preset=options.preset,
-        int8=options.int8,
+        weights=options.weights,
         prefix=options.prefix,
         languages=getattr(options, "languages", None),
         max_length=options.max_length,
@@ -204,7 +204,7 @@ def _rewriter(
     verb,
     task,
     preset=None,
-    int8=False,
+    weights=None,
     prefix=None,
     languages=None,
     max_length=None,
@@ -213,7 +213,7 @@ def _rewriter(
     """A function from a list of str to as many, by a model that rewrites texts.
 
     Args:
-        name, preset, verb, int8: see `zoo._opening`.
+        name, preset, verb, weights: see `zoo._opening`.
         task: str, what such tasks are called in published files.
         prefix: str or `None` (what the model's files or its data say).
         languages: see `_choose`.
@@ -221,7 +221,7 @@ def _rewriter(
         quick: bool. Whether there are so few texts that compiling would take longer.
     """
     place = locate(name, preset)
-    model = open_model(place, name, verb, int8)
+    model = open_model(place, name, verb, weights)
     from keras_genai.evaluation.translation import translate
 
     known = {} if prefix is not None else _published(place, task)

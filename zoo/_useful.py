@@ -20,7 +20,7 @@ def useful(options):
     learned is kept in the folder of --out: a command that was interrupted goes on.
     """
     place = locate(options.name, options.preset)
-    model = open_model(place, options.name, "sample", options.int8)
+    model = open_model(place, options.name, "sample", options.weights)
     from keras_genai.evaluation.usefulness import score_usefulness
     from keras_genai.files.writing import write_bytes, write_text
     from zoo import _useful_kinds, _useful_picture, _useful_samples, _useful_table
