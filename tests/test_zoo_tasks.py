@@ -292,9 +292,9 @@ def test_few_tokens_are_written_by_a_loop_that_xla_has_not_compiled(folders):
         return _opening.open_model(place, "it", "sample", *arguments).jit_generate
 
     assert compiled()
-    assert not compiled(False, 400)
-    assert compiled(False, 100_000)
-    assert compiled(True, 400)  # 8-bit products are fast in XLA alone
+    assert not compiled(None, 400)
+    assert compiled(None, 100_000)
+    assert compiled("int8", 400)  # 8-bit products are fast in XLA alone
 
 
 def test_the_prefix_of_an_entry_is_that_of_its_data():
