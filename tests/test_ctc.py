@@ -77,6 +77,7 @@ def test_the_gradient_is_that_of_finite_differences():
             np.testing.assert_allclose(gradient[row][place], truth, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_padding_of_either_kind_changes_nothing():
     logits = rows()
     value, gradient = value_and_gradient(logits, *insert(FRAMES))

@@ -80,6 +80,7 @@ def mean_of_surface(noisy, surface, sigma):
     return share @ surface / share.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 def test_knowing_a_piece_is_worth_a_quarter_of_the_loss():
     """Nobody knows where on its piece a noisy point was: that error stays for ever.
 

@@ -79,6 +79,7 @@ def preset(splits, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_files_and_folders_are_transcribed_a_line_each(preset, tmp_path, capsys):
     (tmp_path / "more").mkdir()
     names = "b.wav", "more/a.wav", "more/c\nd.wav"

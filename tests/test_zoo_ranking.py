@@ -55,6 +55,7 @@ def test_texts_are_named_by_their_probabilities(model, folder, capsys):
         assert line == f"{path}: {said}"
 
 
+@pytest.mark.slow
 def test_pictures_are_put_in_the_order_of_a_single_text(model, folder, capsys):
     assert not ranked(folder, "ring")
     lines = capsys.readouterr().out.splitlines()

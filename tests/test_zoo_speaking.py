@@ -24,6 +24,7 @@ def test_what_is_said_can_be_looked_at(tmp_path, capsys):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_many_texts_are_said_with_a_bar(tmp_path, monkeypatch, capsys):
     entry = zoo.get("tts_digits")
     preset, out = tmp_path / "preset", tmp_path / "a.wav"
@@ -96,6 +97,7 @@ def test_digits_and_capitals_are_spoken_as_words(tmp_path, monkeypatch):
     assert said == ["four two seven", "four two", "one", "zero nine"]
 
 
+@pytest.mark.slow
 def test_a_vocoder_makes_the_users_recordings_anew(tmp_path, monkeypatch, capsys):
     entry = zoo.get("vocoder_digits")
     preset, out = tmp_path / "vocoder_digits", tmp_path / "again.wav"

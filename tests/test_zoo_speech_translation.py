@@ -151,6 +151,7 @@ def test_what_was_understood_is_translated(translators, tmp_path, capsys, monkey
     ]
 
 
+@pytest.mark.slow
 def test_a_tiny_translator_says_something_of_a_sound(translators, tmp_path, capsys):
     path = tmp_path / "a.wav"
     wave = np.random.default_rng(0).uniform(-0.5, 0.5, 8_000)

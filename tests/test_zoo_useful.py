@@ -86,6 +86,7 @@ def test_a_table_a_record_and_a_picture_are_made(run, learner, tmp_path):
     np.testing.assert_array_equal(synthetic.labels, np.arange(250) % 10)
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_goes_on_and_nothing_is_done_twice(
     run, learner, monkeypatch
 ):

@@ -319,6 +319,7 @@ def test_a_folder_with_transcripts_is_read_as_ljspeech_has_it(tmp_path):
         recordings.transcribed_folder(tmp_path, 4_000)
 
 
+@pytest.mark.slow
 def test_crops_have_the_spectrograms_of_their_part_of_the_whole_recording():
     mel = Mel(8_000, window=256, hop=80, bands=6)
     splits = sounds.spoken_digits(4, crop=400, tail=100, mel=mel, stand_in=True)

@@ -100,6 +100,7 @@ def test_a_file_in_no_folder_is_refused_before_anything_is_computed(format, name
         formats.export(None, f"no/such/{name}", format)
 
 
+@pytest.mark.slow
 def test_an_earlier_export_stays_until_the_new_one_is_there(tmp_path, monkeypatch):
     vae().export_to(tmp_path / "it")
     before = sorted((tmp_path / "it").iterdir())

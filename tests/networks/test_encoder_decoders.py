@@ -275,6 +275,7 @@ def test_padding_has_no_place_where_a_style_says_so():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_is_read_may_have_a_vocabulary_of_its_own():
     model = make("marian")
     assert model.generate([[18, 3]])[0].max() < 17

@@ -151,6 +151,7 @@ def test_a_folder_without_its_smaller_files_opens(tmp_path, eager):
         from_preset(folder)
 
 
+@pytest.mark.slow
 def test_the_command_is_told_the_language(tmp_path, capsys, eager):
     with np.load(FILES / "whisper" / "reference.npz") as reference:
         # One whose text depends on both options.

@@ -14,6 +14,7 @@ def network():
     return GPT(vocabulary_size=9, context=12, depth=1, width=8, num_heads=2)
 
 
+@pytest.mark.slow
 def test_places_are_counted_with_the_prompt_and_free_ones_are_drawn(network, eager):
     forced = [-1, 7, -1, 3, -1, 5]
     rows = generate(

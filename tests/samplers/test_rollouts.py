@@ -103,6 +103,7 @@ def test_numbers_out_of_range_are_refused(writer):
         roll(writer, ["a"], length=2, stop=(99,))
 
 
+@pytest.mark.slow
 def test_a_prompt_is_read_once_for_all_of_its_completions(writer, monkeypatch):
     decode, rows = writer.decode, []
 

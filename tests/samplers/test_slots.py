@@ -132,6 +132,7 @@ def test_a_row_that_keeps_near_tokens_only_does_so_for_itself():
     check_equal(serve(slots, asked), expected)
 
 
+@pytest.mark.slow
 def test_known_beginnings_change_nothing(model):
     long = words(1, 40, 41)[0]
     asked = [

@@ -120,6 +120,7 @@ def test_logprobs_are_those_of_the_model_itself(model, engine):
     assert not any(piece.logprobs for piece in company)
 
 
+@pytest.mark.slow
 def test_an_answer_can_be_awaited_and_read_twice(engine):
     async def read():
         answer = engine.submit(TextRequest("ab", max_tokens=12, seed=0))
@@ -337,6 +338,7 @@ def test_all_who_wait_hear_of_it_when_the_engine_dies(model):
     engine.close()
 
 
+@pytest.mark.slow
 def test_one_prompt_that_cannot_be_read_is_the_only_one_that_fails(model):
     with Engine(model, rows=2, deterministic=True) as engine:
         begin = engine._batch.slots.begin
@@ -392,6 +394,7 @@ def test_a_row_that_was_lost_stops_the_engine(model):
     engine.close()
 
 
+@pytest.mark.slow
 def test_a_closed_engine_leaves_nobody_waiting(model):
     with Engine(model, rows=1, deterministic=True) as engine:
         answers = [engine.submit(TextRequest("ab")) for _ in range(3)]
@@ -411,6 +414,7 @@ def test_memory_is_what_it_is_said_to_be_or_refused(model):
         Engine(model, length=CONTEXT + 1)
 
 
+@pytest.mark.slow
 def test_figures_say_what_was_done(model):
     with Engine(model, rows=2, deterministic=True) as engine:
         engine.warm_up()

@@ -63,6 +63,7 @@ def model(request):
     return made(request.param)
 
 
+@pytest.mark.slow
 def test_captions_are_the_same_in_any_company(model, eager):
     pictures = noise(3)
     together = model.caption(pictures)

@@ -99,6 +99,7 @@ def test_equal_texts_are_all_right_with_the_same_share():
     np.testing.assert_array_equal(found, np.array(expected, "float32"))
 
 
+@pytest.mark.slow
 def test_a_second_picture_of_a_text_is_no_wrong_answer():
     model = made()
     batch = batch_of(model, TEXTS + TEXTS, np.concatenate([PICTURES, PICTURES]))
@@ -116,6 +117,7 @@ def test_the_temperature_starts_as_in_the_paper_and_is_bounded():
     assert model.scale == pytest.approx(100, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("contrastive")  # one process learns for all
 def test_pictures_and_texts_are_learned(learned):
     model = learned

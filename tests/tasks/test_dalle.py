@@ -159,6 +159,7 @@ def test_cached_decoding_is_the_full_pass_guided_or_not(guided, model):
         np.testing.assert_allclose(logits, expected[:, step + 1], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_guidance_of_one_is_the_model_as_it_is(model):
     drawn = {}
     for guided in (False, True):
@@ -209,12 +210,14 @@ def test_drawn_codes_have_the_chances_that_are_learned(model):
     np.testing.assert_allclose(share, keras.ops.softmax(logits), atol=0.04)
 
 
+@pytest.mark.slow
 def test_only_the_likeliest_codes_are_drawn_where_few_are_wanted(model):
     codes = model.drawers[False].codes(TEXTS, None, Wish(top_k=1))
     found = model._predicted(codes, TEXTS)["logits"]
     np.testing.assert_array_equal(np.argmax(found, axis=-1), codes)
 
 
+@pytest.mark.slow
 def test_a_primed_picture_keeps_its_upper_rows(model):
     codes = model.codec.tokenize(PICTURES[:1])
     primes = model._primes(PICTURES[0], 1, 5)
@@ -238,6 +241,7 @@ class Judge:
         return images.mean(axis=(1, 2, 3))[:, None] * sign
 
 
+@pytest.mark.slow
 def test_of_several_candidates_the_best_by_its_own_text_is_kept(model):
     wish = Wish(seed=5, candidates=4)
     codes = model.drawers[False].codes(TEXTS, None, wish)
@@ -273,6 +277,7 @@ def learner(**changes):
     return model
 
 
+@pytest.mark.slow
 def test_one_step_saved_and_loaded_and_one_more_are_two_steps(tmp_path):
     changes = dict(label_dropout=0.5, dropout=0.5)
     whole = learner(**changes)

@@ -105,6 +105,7 @@ def test_the_loss_of_the_best_noise_prediction_is_its_closed_form(ideal):
         np.testing.assert_allclose(error[rows].mean(), expected[rows].mean(), rtol=0.03)
 
 
+@pytest.mark.slow
 def test_the_bound_of_the_best_model_is_its_closed_form(ideal):
     times = np.arange(1, 1001, dtype="float32") / 1000
     schedule = CosineNoise()
@@ -298,6 +299,7 @@ def test_texts_condition_as_labels_do():
         model.generate(**options, prompts=tokens[[0, 0, 0]])
 
 
+@pytest.mark.slow
 def test_one_prompt_serves_all_pictures_and_its_tokenizer_comes_along(tmp_path):
     words = tokenizers.wordpiece(["one two three"] * 2, 40)
     model = stirred(given=Text(words, length=3))

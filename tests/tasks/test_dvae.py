@@ -148,6 +148,7 @@ def test_it_learns_one_batch_by_heart(digits):
     assert figures["perplexity"] > 15
 
 
+@pytest.mark.slow
 def test_one_step_saved_and_loaded_and_one_more_are_two_steps(digits, tmp_path):
     whole = make()
     fit(whole, digits.train.dataset(0), 1)

@@ -187,6 +187,7 @@ def test_texts_that_share_rows_have_the_loss_of_each_alone(chatty):
     assert chatty.evaluate(loader, verbose=0) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_conversations_are_what_fit_takes(chatty):
     before = nats_of_answers(chatty, ROWS)
     chatty.fit(chatty.loader(ROWS, batch_size=2, packed=True), epochs=3, verbose=0)

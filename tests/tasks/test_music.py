@@ -118,6 +118,7 @@ def test_windows_of_a_long_piece_overlap_by_half():
     )
 
 
+@pytest.mark.slow
 def test_a_melody_is_kept_and_a_piece_goes_on_past_the_window():
     model = notes_model()
     melody = np.resize(np.arange(LOW, HIGH + 1), 3 * STEPS + 1)

@@ -183,6 +183,7 @@ def test_kto_begins_with_half_of_the_weights():
     assert logs["kl"][0] == 0.0
 
 
+@pytest.mark.slow
 def test_only_an_adapter_is_trained_and_the_base_is_the_reference_to_the_bit():
     plain, adapted = PreferenceTuning(gpt()), gpt()
     adapters.add(adapted, names=("query", "output"), rank=2, dropout=0.2)

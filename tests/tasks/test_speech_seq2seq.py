@@ -103,6 +103,7 @@ def test_a_language_that_is_not_named_is_detected(model, eager):
     assert language == ["en", "de"][likelier]
 
 
+@pytest.mark.slow
 def test_no_text_begins_with_what_is_suppressed_there(eager):
     model, heard = made(), sound(0.4)
     first = model.transcribe(heard, language="en")[0]

@@ -133,6 +133,7 @@ def test_what_cannot_be_drawn_is_refused(options, error, message, table):
         diffusion(table).generate(**options)
 
 
+@pytest.mark.slow
 def test_numbers_alone_and_words_alone_are_tables_too():
     draws = np.random.default_rng(0)
     numbers = Table.of(draws.normal(size=(30, 2)))

@@ -277,6 +277,7 @@ def test_xla_compiles_one_loop_for_all_pieces_of_a_stream():
     assert first == second  # nothing of them is a constant in it
 
 
+@pytest.mark.slow
 def test_a_row_is_the_same_whatever_the_others_are(model):
     few = model.generate(3, 0.02, seed=3, labels=[1, 2, 0], speakers=0)
     many = model.generate(4, 0.02, seed=3, labels=[1, 2, 0, 0], speakers=0)

@@ -89,6 +89,7 @@ def test_arguments_are_looked_at_before_an_earlier_run_is_cleared(tmp_path):
     assert go(tmp_path, steps=4).resumed_from == 4
 
 
+@pytest.mark.slow
 def test_a_claimed_folder_stays_locked_after_the_training(tmp_path):
     with RunFolder(tmp_path).claim({"seed": 0}) as run:
         go(run)

@@ -47,6 +47,7 @@ def test_another_optimizer_is_refused_because_its_slots_mean_something_else(tmp_
         go(tmp_path, linear(keras.optimizers.AdamW(0.1)))
 
 
+@pytest.mark.slow
 def test_a_schedule_that_jumps_with_the_number_of_steps_is_said(tmp_path):
     def cosine(steps, say=print):
         rate = keras.optimizers.schedules.CosineDecay(0.1, steps)

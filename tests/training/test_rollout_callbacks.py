@@ -174,10 +174,12 @@ def run(process, folder, *more, settings=None):
     return weights, outcome
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_amid_a_rollouts_updates_goes_on_to_the_bit(process, tmp_path):
     check_that_it_goes_on_to_the_bit(functools.partial(run, process), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_ends_where_its_policy_went_too_far(process, tmp_path):
     settings = {"log_every": 2}  # twice a rollout
     _, whole = run(process, tmp_path / "whole", KLStop(100.0), settings=settings)

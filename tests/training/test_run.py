@@ -57,6 +57,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_finished_run_carries_nothing_on_whether_it_was_trained_now_or_before(
     tmp_path,
 ):
@@ -123,6 +124,7 @@ def test_validation_is_capped(tmp_path):
     assert math.isfinite(go(tmp_path, splits=splits, validation_steps=3).best["value"])
 
 
+@pytest.mark.slow
 def test_the_best_weights_come_back_at_the_end(tmp_path):
     class Worse(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -224,6 +226,7 @@ def test_a_large_number_of_steps_at_once_is_cut_to_the_interval(tmp_path):
     assert model.steps_per_execution == 4
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_one_line(tmp_path):
     class Hungry(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):

@@ -56,6 +56,7 @@ def test_a_sample_is_written_at_every_validation_but_the_last(run):
     assert tf.io.decode_png(first).shape[-1] == 1
 
 
+@pytest.mark.slow
 def test_training_goes_on_as_if_nothing_was_drawn(run, tmp_path):
     _, drawn, _ = run
     plain, _ = learn(tmp_path, sampled=False)
