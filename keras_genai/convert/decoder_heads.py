@@ -67,7 +67,7 @@ def heads(body):
             TokenClassifier,
             lambda settings: {
                 "target": settings.label,
-                "dropout": settings.tagger_dropout,
+                "dropout": _tagger_dropout(settings),
             },
             _describe_tagger,
             lambda model: linear("classifier", body.tagger),
@@ -83,6 +83,12 @@ def heads(body):
     if body.answers:
         found.append(_answers(body))
     return tuple(found)
+
+
+def _tagger_dropout(settings):
+    """float: dropout of a head that labels tokens; what no file says is 0.1."""
+    said = settings.classifier_dropout
+    return 0.1 if said is None else said
 
 
 def _answers(body):

@@ -41,7 +41,6 @@ ACTIVATIONS = {
     "gelu_new": "geglu",
     "gelu": "geglu_exact",
 }
-TAGGER_DROPOUT = 0.1  # of a head that labels tokens, if no file says it
 SLIDING, FULL = "sliding_attention", "full_attention"
 # Options that change no number here: of where a file came from, of training, and of how
 # texts are drawn, which `warn_of_decoding` looks at.
@@ -95,15 +94,6 @@ class DecoderSettings(LabelledSettings):
     @property
     def depths(self):
         return {"depth": self.num_hidden_layers}
-
-    @property
-    def tagger_dropout(self):
-        """float: dropout of a head that labels tokens."""
-        return (
-            TAGGER_DROPOUT
-            if self.classifier_dropout is None
-            else self.classifier_dropout
-        )
 
     @property
     def activation(self):

@@ -11,7 +11,7 @@ import pydantic
 
 from keras_genai.convert import decoders
 from keras_genai.convert.decoder_heads import Body, heads
-from keras_genai.convert.decoders import TAGGER_DROPOUT, Above
+from keras_genai.convert.decoders import Above
 from keras_genai.convert.encoder_settings import HARMLESS
 from keras_genai.convert.generation import warn_of_decoding
 from keras_genai.convert.labels import LabelledSettings
@@ -71,15 +71,6 @@ class GPT2Settings(LabelledSettings):
     resid_pdrop: Rate = 0.1
     tie_word_embeddings: bool = True
     classifier_dropout: Rate | None = None
-
-    @property
-    def tagger_dropout(self):
-        """float: dropout of a head that labels tokens."""
-        return (
-            TAGGER_DROPOUT
-            if self.classifier_dropout is None
-            else self.classifier_dropout
-        )
 
     @property
     def depths(self):

@@ -6,7 +6,9 @@ a few vectors it does not: it would write down the whole matrix in floats. So th
 made of one tile of the matrix after the other, whose floats stay in the cache.
 """
 
+import functools
 import math
+import operator
 
 import tensorflow as tf
 from keras import ops
@@ -62,14 +64,13 @@ def product(x, matrix):
             return ops.matmul(tile, columns[None])[0]
 
         return tiled(of_tile, x, matrix)
-    if pieces == 1:
-        return many_product(x, ops.cast(matrix, x.dtype))
     parts = ops.split(matrix, pieces, axis=0)
     vectors = ops.split(x, pieces, axis=-1)
-    return sum(
+    products = (
         many_product(vector, ops.cast(part, x.dtype))
         for vector, part in zip(vectors, parts, strict=True)
     )
+    return functools.reduce(operator.add, products)
 
 
 def many_product(x, matrix):

@@ -10,7 +10,20 @@ from keras_genai.samplers.rules import BANNED, as_int32, present, real_places
 
 
 @dataclasses.dataclass(frozen=True)
-class NoRepeatNgram:
+class _NgramRule:
+    """What rules about runs of `size` tokens share."""
+
+    size: int
+
+    def __post_init__(self):
+        check_integer("size", self.size, 1)
+
+    def numbers(self, vocabulary_size):
+        return as_int32(self.size)
+
+
+@dataclasses.dataclass(frozen=True)
+class NoRepeatNgram(_NgramRule):
     """Forbids every run of `size` tokens to appear twice, prompt included.
 
     Args:
@@ -20,14 +33,6 @@ class NoRepeatNgram:
         ValueError: if `size` is below 1.
     """
 
-    size: int
-
-    def __post_init__(self):
-        check_integer("size", self.size, 1)
-
-    def numbers(self, vocabulary_size):
-        return as_int32(self.size)
-
     def apply(self, logits, history, size):
         follows = _following(history, history.tokens, real_places(history), size)
         repeats = present(history.tokens, follows, logits.shape[-1])
@@ -35,7 +40,7 @@ class NoRepeatNgram:
 
 
 @dataclasses.dataclass(frozen=True)
-class NoSourceNgram:
+class NoSourceNgram(_NgramRule):
     """Forbids every run of `size` tokens that the encoder's input has.
 
     Args:
@@ -44,14 +49,6 @@ class NoSourceNgram:
     Raises:
         ValueError: if `size` is below 1, or used on a model without an encoder.
     """
-
-    size: int
-
-    def __post_init__(self):
-        check_integer("size", self.size, 1)
-
-    def numbers(self, vocabulary_size):
-        return as_int32(self.size)
 
     def apply(self, logits, history, size):
         source = history.source

@@ -202,10 +202,8 @@ class Session:
         sources = tuple(tuple(each.shape) for each in self.inputs)
         key = (name, self.sampler.structure, shapes, sources, self._copies)
         build = functools.partial(self._build, name)
-        jit_compile = None
-        if is_outside_xla(self.decoder, name == "prefill", len(self.lengths)):
-            jit_compile = False
-        return compiled(self.decoder, key, build, jit_compile)
+        is_outside = _is_outside_xla(self.decoder, name == "prefill", len(self.lengths))
+        return compiled(self.decoder, key, build, False if is_outside else None)
 
     def _build(self, name):
         decoder, sampler = self.decoder, self.sampler
@@ -222,7 +220,7 @@ class Session:
         return start
 
 
-def is_outside_xla(decoder, reads, rows):
+def _is_outside_xla(decoder, reads, rows):
     """Whether something runs outside of XLA, see `layers.reading.read_in`.
 
     Args:

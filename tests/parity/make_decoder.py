@@ -9,13 +9,12 @@ Needs torch and transformers:
 import json
 import pathlib
 import shutil
-import subprocess
 import sys
-import tempfile
 
 import numpy as np
 import torch
 import transformers
+from rewriting import rewritten
 
 FILES = pathlib.Path(__file__).parent / "files/decoder"
 CONTEXT = 40
@@ -251,24 +250,11 @@ def outputs(model, batch):
     return found
 
 
-# Run by itself, because torch and TensorFlow may not share a process.
-REWRITE = """
-import pathlib, sys
-from keras_genai import from_preset
-files, place, *names = sys.argv[1:]
-for name in names:
-    model = from_preset(pathlib.Path(files, name))
-    model.save_to_preset(pathlib.Path(place, name), format="huggingface")
-"""
-
-
 def check():
     """Lets us rewrite all folders, transformers read them, and compares the outputs."""
-    with tempfile.TemporaryDirectory() as place:
-        command = [sys.executable, "-c", REWRITE, FILES, place, *CASES]
-        subprocess.run(command, check=True)
+    with rewritten(FILES, CASES) as place:
         for name in CASES:
-            check_model(name, pathlib.Path(place, name))
+            check_model(name, place / name)
 
 
 def check_model(name, folder):

@@ -9,15 +9,14 @@ Needs torch and transformers:
 import json
 import pathlib
 import shutil
-import subprocess
 import sys
-import tempfile
 
 import numpy as np
 import tokenizers as core_library
 import torch
 import transformers
 from make_decoder import SIZES, inputs
+from rewriting import rewritten
 from tokenizers import models, pre_tokenizers, processors
 
 FILES = pathlib.Path(__file__).parent / "files/decoder_heads"
@@ -178,24 +177,11 @@ def embedded(folder, before):
     return torch.nn.functional.normalize(vectors, dim=1).numpy().tolist()
 
 
-# Run by itself, because torch and TensorFlow may not share a process.
-REWRITE = """
-import pathlib, sys
-from keras_genai import from_preset
-files, place, *names = sys.argv[1:]
-for name in names:
-    model = from_preset(pathlib.Path(files, name))
-    model.save_to_preset(pathlib.Path(place, name), format="huggingface")
-"""
-
-
 def check():
     """Lets us rewrite all folders, transformers read them, and compares the outputs."""
-    with tempfile.TemporaryDirectory() as place:
-        command = [sys.executable, "-c", REWRITE, FILES, place, *CASES]
-        subprocess.run(command, check=True)
+    with rewritten(FILES, CASES) as place:
         for name in CASES:
-            folder = pathlib.Path(place, name)
+            folder = place / name
             config = json.loads((folder / "config.json").read_text("utf-8"))
             (kind,) = config["architectures"]
             reference = dict(np.load(FILES / name / "reference.npz"))

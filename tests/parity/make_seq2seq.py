@@ -12,14 +12,13 @@ neither.
 import json
 import pathlib
 import shutil
-import subprocess
 import sys
-import tempfile
 import warnings
 
 import numpy as np
 import torch
 import transformers
+from rewriting import rewritten
 
 FILES = pathlib.Path(__file__).parent / "files" / "seq2seq"
 SIZE = 40  # tokens
@@ -202,25 +201,12 @@ def kind_of(family):
     return getattr(transformers, f"{family}{head}")
 
 
-# Run by itself, because torch and TensorFlow may not share a process.
-REWRITE = """
-import pathlib, sys
-from keras_genai import from_preset
-files, place, *names = sys.argv[1:]
-for name in names:
-    model = from_preset(pathlib.Path(files, name))
-    model.save_to_preset(pathlib.Path(place, name), format="huggingface")
-"""
-
-
 def check():
     """Lets us rewrite all folders, transformers read them, and compares."""
-    with tempfile.TemporaryDirectory() as place:
-        command = [sys.executable, "-c", REWRITE, FILES, place, *CASES]
-        subprocess.run(command, check=True)
+    with rewritten(FILES, CASES) as place:
         for name, (family, _) in CASES.items():
             models = []
-            for folder in (FILES / name, pathlib.Path(place, name)):
+            for folder in (FILES / name, place / name):
                 model, told = kind_of(family).from_pretrained(
                     folder, output_loading_info=True
                 )
